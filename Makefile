@@ -1,0 +1,33 @@
+# Thin names over deploy/toolchain, CMake and ctest.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+
+.PHONY: quickstart test build toolchain format lint bench-hf clean
+
+toolchain:
+	@deploy/toolchain/install.sh
+
+# Configures and builds everything.
+build: toolchain
+	@deploy/toolchain/configure.sh $(BUILD)
+	@cmake --build $(BUILD) -j $(JOBS)
+
+# Everything CI checks.
+test: build
+	@tests/run.sh $(BUILD)
+
+# A private coordinator, a tiny model, a job on two ranks, a plot of its loss.
+quickstart: build
+	@docs/quickstart/run.sh $(BUILD)/bin
+
+format:
+	@git ls-files '*.cc' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
+
+lint: build
+	@tests/lint/clang_tidy.sh $(BUILD) all
+
+bench-hf: build
+	@tests/benchmarks/bench_hf.sh $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# configure.sh BUILD [cmake options]: configures the build folder, if needed.
+set -euo pipefail
+build=$1; shift
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+eval "$("$here/install.sh" --where)"
+cmake -S "$here/../.." -B "$build" -G Ninja --log-level=WARNING \
+  -DLOCKSTEP_TORCH_ENV="$LOCKSTEP_TORCH_ENV" \
+  -DLOCKSTEP_ORACLE_ENV="$LOCKSTEP_ORACLE_ENV" \
+  -DLOCKSTEP_BUF="$LOCKSTEP_BUF" "$@" >/dev/null

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what the build and the tests need, from the package registries only
+# (Debian, PyPI, crates.io, npm). Run by `make toolchain`; does nothing, in well
+# under a second, when everything is already there.
+#
+#   deploy/toolchain/install.sh          install what is missing
+#   deploy/toolchain/install.sh --where  print the folder of the tools
+#
+# The Python environments (LibTorch; the test oracles) live outside the source
+# tree, named by the digest of their lock file, so that clones share them and a
+# changed lock makes a new one.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=${LOCKSTEP_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lockstep/toolchain}
+
+digest() { cat "$@" | sha256sum | cut -c1-12; }
+torch_env=$root/torch-$(digest "$here/torch.lock")
+oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
+buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
+
+if [ "${1:-}" = --where ]; then
+  printf 'LOCKSTEP_TORCH_ENV=%s\nLOCKSTEP_ORACLE_ENV=%s\nLOCKSTEP_BUF=%s\n' \
+    "$torch_env" "$oracle_env" "$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf"
+  exit 0
+fi
+
+say() { printf 'toolchain: %s\n' "$*" >&2; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+install_debian_packages() {
+  local wanted missing=() package
+  wanted=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/debian-packages.txt")
+  # Any cargo of 1.85 or newer serves; Debian's is only the fallback. So with npm.
+  local have_cargo=0 have_npm=0
+  if command -v cargo >/dev/null &&
+      [ "$(printf '1.85\n%s\n' "$(cargo --version | cut -d' ' -f2)" |
+        sort -V | head -1)" = 1.85 ]; then
+    have_cargo=1
+  fi
+  if command -v npm >/dev/null; then have_npm=1; fi
+  [ $have_npm = 1 ] || wanted="$wanted npm"
+  for package in $wanted; do
+    [ "$package" = cargo-web ] && [ $have_cargo = 1 ] && continue
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null |
+      grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  say "installing Debian packages: ${missing[*]}"
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# make_env DIR LOCK...: a virtual environment that appears whole or not at all.
+make_env() {
+  local dir=$1; shift
+  [ -e "$dir/.complete" ] && return
+  say "creating $dir"
+  rm -rf "$dir"
+  mkdir -p "$root"
+  /usr/bin/python3 -m venv "$dir"
+  local lock
+  for lock in "$@"; do
+    "$dir/bin/pip" install -q --disable-pip-version-check --no-deps \
+      --require-hashes -r "$lock"
+  done
+  touch "$dir/.complete"
+}
+
+# The oracles (Transformers, PEFT, TensorBoard) see LibTorch's environment
+# through a .pth file, so that its 4.7 GB exist once.
+link_torch_into_oracles() {
+  local site
+  site=$(echo "$oracle_env"/lib/python3*/site-packages)
+  [ -e "$site/torch_env.pth" ] && return
+  echo "$torch_env"/lib/python3*/site-packages >"$site/torch_env.pth"
+}
+
+install_buf() {
+  [ -e "$buf_dir/.complete" ] && return
+  say "installing buf"
+  rm -rf "$buf_dir"
+  mkdir -p "$buf_dir"
+  cp "$here/buf/package.json" "$here/buf/package-lock.json" "$buf_dir/"
+  (cd "$buf_dir" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+  touch "$buf_dir/.complete"
+}
+
+install_debian_packages
+make_env "$torch_env" "$here/torch.lock"
+make_env "$oracle_env" "$here/oracle.lock"
+link_torch_into_oracles
+install_buf
