@@ -24,7 +24,8 @@ function(lockstep_proto_library name)
     list(TRANSFORM ARG_PROTOS PREPEND ${ARG_ROOT}/ OUTPUT_VARIABLE messages)
     add_custom_command(
       OUTPUT ${outputs}
-      COMMAND ${LOCKSTEP_PROTOC} -I ${ARG_ROOT} --cpp_out=${gen}
+      COMMAND ${LOCKSTEP_PROTOC} -I ${ARG_ROOT} -I ${CMAKE_SOURCE_DIR}/proto
+              --cpp_out=${gen}
               ${plugin_args} ${proto}
       DEPENDS ${ARG_ROOT}/${proto} ${messages}
       WORKING_DIRECTORY ${ARG_ROOT} VERBATIM)

@@ -1,0 +1,41 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_ATTEMPT_TOKENS_H_
+#define LOCKSTEP_SERVER_SCHEDULER_ATTEMPT_TOKENS_H_
+
+// Which token opens WorkerService to which attempt. Filled by the scheduler
+// when an attempt is on disk, emptied when it has ended: from then on its
+// processes are strangers. Holds digests only. Thread-safe.
+
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+
+namespace lockstep {
+
+struct AttemptRef {
+  std::string job;  // jobs/{job}
+  int attempt = 0;  // 0 is prepare.
+
+  friend bool operator==(const AttemptRef&, const AttemptRef&) = default;
+};
+
+// SHA-256, 32 bytes.
+std::string TokenDigest(absl::string_view token);
+
+class AttemptTokens {
+ public:
+  void Put(absl::string_view digest, AttemptRef attempt);
+  void Remove(const AttemptRef& attempt);
+  std::optional<AttemptRef> Find(absl::string_view token) const;
+
+ private:
+  mutable absl::Mutex mu_;
+  absl::flat_hash_map<std::string, AttemptRef> by_digest_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_ATTEMPT_TOKENS_H_

@@ -1,0 +1,109 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_H_
+#define LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_H_
+
+// The one thread around the pure Step (step.h): it turns calls into events,
+// runs Step, commits what Step wants durable, and runs the effects (reply,
+// spawn, publish) after the commit, outside every lock. It is the only writer
+// of the store and so the only place where a job changes state.
+//
+// The public methods are thread-safe and return at once; `reply` runs on the
+// store's or the scheduler's thread once the decision is on disk, and must not
+// block.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lockstep/v1/cluster_service.pb.h"
+#include "lockstep/v1/job.pb.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+
+namespace lockstep {
+
+class Clock;
+class EventLog;
+class JobStore;
+class Launcher;
+class Rendezvous;
+class AttemptTokens;
+class SchedulingPolicy;
+struct SchedulerOptions;
+
+class Scheduler {
+ public:
+  template <typename T>
+  using Reply = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+  using Ack = absl::AnyInvocable<void(absl::Status)>;
+
+  struct CreateJob {
+    std::string job_id;      // Valid, or empty: generated.
+    v1::JobSpec spec;        // Valid, with defaults.
+    std::string request_id;  // May be empty.
+    std::string request_digest;
+    std::string owner;
+  };
+
+  // Borrowed parts outlive the scheduler.
+  struct Parts {
+    Clock& clock;
+    JobStore& store;
+    EventLog& events;
+    Launcher& launcher;
+    Rendezvous& rendezvous;
+    AttemptTokens& tokens;
+    const SchedulingPolicy& policy;
+  };
+
+  Scheduler(const SchedulerOptions& options, Parts parts);
+  // Stops the thread; jobs and their processes go on (SIGTERM detaches).
+  ~Scheduler();
+
+  // Loads the store, adopts or buries the processes of an earlier life, and
+  // starts the thread.
+  absl::Status Start();
+
+  // From JobService.
+  void Create(CreateJob request, Reply<v1::Job> reply);
+  void Cancel(std::string name, Reply<v1::Job> reply);
+
+  // From WorkerService; the caller was authenticated as this attempt.
+  void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);
+  void SupervisorAttached(worker::v1::AttachRequest report, Ack ack);
+  // progress and failure of a Report. Never blocks, no ack: the newest wins.
+  void Reported(worker::v1::Caller caller, v1::Progress progress,
+                bool has_progress, worker::v1::RankFailure failure,
+                bool has_failure, std::vector<v1::Event> events);
+  void CheckpointGrant(worker::v1::Caller caller, v1::Checkpoint checkpoint,
+                       Ack ack);
+  void CheckpointCommit(worker::v1::Caller caller, v1::Checkpoint checkpoint,
+                        Ack ack);
+  // Whether the ranks of this attempt shall stop, for the heartbeat's answer.
+  worker::v1::HeartbeatResponse::Command CommandFor(
+      const worker::v1::Caller& caller) const;
+  // What the open Attach stream of this attempt shall be told, if anything.
+  worker::v1::AttachResponse SupervisorCommand(
+      const worker::v1::Caller& caller) const;
+  // `wake` runs when SupervisorCommand of this attempt may have changed; it
+  // must not block. Ends when the returned object is destroyed.
+  class CommandSubscription {
+   public:
+    virtual ~CommandSubscription() = default;
+  };
+  std::unique_ptr<CommandSubscription> SubscribeCommands(
+      const worker::v1::Caller& caller, std::function<void()> wake);
+
+  // For ClusterService.
+  std::vector<v1::Node> Nodes() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_H_

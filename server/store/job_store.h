@@ -1,0 +1,100 @@
+#ifndef LOCKSTEP_SERVER_STORE_JOB_STORE_H_
+#define LOCKSTEP_SERVER_STORE_JOB_STORE_H_
+
+// The durable memory of the coordinator: jobs, their checkpoints, and the
+// journal of everything that happened.
+//
+// Writes are asynchronous and grouped: the one store thread puts all waiting
+// writes into one transaction, and calls each write's `done` after the commit
+// is on disk (synchronous=FULL). A write that was reported done survives
+// kill -9 and power loss. The scheduler is the only writer, and keeps its own
+// copy of the state; readers (services) see committed rows only.
+//
+// Thread-safe.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "lockstep/v1/job.pb.h"
+#include "server/store/record.pb.h"
+
+namespace lockstep {
+
+// One committed journal entry: what happened, and the job after it.
+struct JournalEntry {
+  v1::Event event;
+  v1::Job job;
+};
+
+// What one decision of the scheduler makes durable, all or nothing.
+struct StoreWrite {
+  // Rows, whole; version 1 inserts, a higher one replaces.
+  std::vector<server::JobRecord> jobs;
+  // Appended to the journal in this order; the store sets `sequence`.
+  std::vector<v1::Event> events;
+  // Listed from now on; name is jobs/{job}/checkpoints/{step}.
+  std::vector<v1::Checkpoint> checkpoints;
+};
+
+struct ListJobsQuery {
+  int page_size = 100;
+  // Exclusive upper bound on (create order); empty for the newest.
+  std::string page_token;
+  // All states when empty.
+  std::vector<v1::Job::State> states;
+};
+
+struct JobPage {
+  std::vector<v1::Job> jobs;
+  std::string next_page_token;
+};
+
+class JobStore {
+ public:
+  // Receives OK with the committed entries, or the error that makes the store
+  // unusable. Called on the store thread, in commit order.
+  using Done =
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<JournalEntry>>)>;
+
+  virtual ~JobStore() = default;
+
+  // Queues a write; never blocks on the disk. After the first failed commit all
+  // later writes fail with UNAVAILABLE, STORE_UNAVAILABLE.
+  virtual void Commit(StoreWrite write, Done done) = 0;
+
+  // All rows, for the scheduler at start.
+  virtual absl::StatusOr<std::vector<server::JobRecord>> LoadAll() = 0;
+
+  // A committed job with its newest progress. NOT_FOUND: JOB_NOT_FOUND.
+  virtual absl::StatusOr<v1::Job> Get(absl::string_view name) const = 0;
+
+  // Newest first. INVALID_ARGUMENT: INVALID_PAGE_TOKEN.
+  virtual absl::StatusOr<JobPage> List(const ListJobsQuery& query) const = 0;
+
+  // Oldest first. NOT_FOUND: JOB_NOT_FOUND.
+  virtual absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
+      absl::string_view job_name) const = 0;
+
+  // At most `limit` journal entries with sequence > after, oldest first, each
+  // with the job as it is now. `job_name` empty: all jobs.
+  virtual absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
+      int64_t after, int limit, absl::string_view job_name) const = 0;
+
+  // Sequence of the newest committed entry; 0 when there is none.
+  virtual int64_t LastSequence() const = 0;
+
+  // What GetJob shows as progress until the next report. Not durable by itself:
+  // metric segments are the record.
+  virtual void UpdateProgress(absl::string_view name,
+                              const v1::Progress& progress) = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_STORE_JOB_STORE_H_
