@@ -1,0 +1,123 @@
+// Processes die; the run ends in the same bits.
+
+#include <signal.h>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/test_cluster.h"
+
+namespace lockstep::testing {
+namespace {
+
+using ::testing::SizeIs;
+
+// Long enough that a kill in its middle is a kill in its middle.
+std::string LongJob(const std::string& out) {
+  const std::string data = SourceDir() + "/tests/testdata/";
+  return absl::StrCat("apiVersion: lockstep/v1\nmodel: {path: ", data,
+                      "models/tiny-llama}\n",
+                      "method: {lora: {r: 8, alpha: 16, dropout: 0.1}}\n",
+                      "data: {train: [{path: ", data,
+                      "data/chat.jsonl}], max_length: 256, packing: bfd}\n",
+                      R"(train:
+  max_steps: 1000
+  per_device_train_batch_size: 1
+  gradient_accumulation_steps: 2
+  learning_rate: 1.0e-3
+checkpoint: {save_steps: 50}
+resources: {device: cpu, ranks: 2}
+output_dir: )",
+                      out, "\n");
+}
+
+void SubmitDetached(TestCluster& cluster, const std::string& name,
+                    const std::string& yaml) {
+  WriteFile(cluster.Path(name + ".yaml"), yaml);
+  const RunResult submit = cluster.Lockstep(
+      {"submit", cluster.Path(name + ".yaml"), "--name", name});
+  ASSERT_EQ(submit.exit_code, 0) << submit.err;
+}
+
+bool TrainedPast(TestCluster& cluster, const std::string& name, int64_t step) {
+  return cluster.FollowMetrics(
+      name, [&](const v1::MetricPoint& point) { return point.step() >= step; });
+}
+
+std::string UndisturbedAdapter(TestCluster& cluster) {
+  const RunResult run =
+      cluster.SubmitAndWait("calm", LongJob(cluster.Path("calm")));
+  EXPECT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
+  return ReadFile(cluster.Path("calm") + "/adapter_model.safetensors");
+}
+
+TEST(RecoveryTest, KilledWorkerIsReplacedAndTheRunEndsInTheSameBits) {
+  TestCluster cluster;
+  const std::string calm = UndisturbedAdapter(cluster);
+  ASSERT_FALSE(calm.empty());
+
+  SubmitDetached(cluster, "storm", LongJob(cluster.Path("storm")));
+  ASSERT_TRUE(TrainedPast(cluster, "storm", 120));
+  const v1::Job running = cluster.GetJob("storm");
+  ASSERT_THAT(running.attempts(), SizeIs(1));
+  ASSERT_EQ(kill(running.attempts(0).ranks(1).pid(), SIGKILL), 0);
+  const RunResult wait = cluster.Lockstep({"wait", "storm"});
+
+  ASSERT_EQ(wait.exit_code, 0) << wait.err << cluster.daemon_log();
+  const v1::Job job = cluster.GetJob("storm");
+  ASSERT_THAT(job.attempts(), SizeIs(2));
+  EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::WORKER_CRASH)
+      << job.attempts(0).end_message();
+  EXPECT_GE(job.attempts(1).resume_step(), 100);
+  EXPECT_EQ(calm, ReadFile(cluster.Path("storm/adapter_model.safetensors")));
+}
+
+TEST(RecoveryTest, TrainingGoesOnWithoutItsCoordinator) {
+  TestCluster cluster;
+  const std::string calm = UndisturbedAdapter(cluster);
+
+  SubmitDetached(cluster, "storm", LongJob(cluster.Path("storm")));
+  ASSERT_TRUE(TrainedPast(cluster, "storm", 60));
+  const v1::Job before = cluster.GetJob("storm");
+  cluster.KillDaemon();
+  cluster.StartDaemon();
+  const RunResult wait = cluster.Lockstep({"wait", "storm"});
+
+  ASSERT_EQ(wait.exit_code, 0) << wait.err << cluster.daemon_log();
+  const v1::Job job = cluster.GetJob("storm");
+  ASSERT_THAT(job.attempts(), SizeIs(1));
+  EXPECT_EQ(job.attempts(0).ranks(0).pid(), before.attempts(0).ranks(0).pid());
+  EXPECT_THAT(cluster.Losses("storm"), SizeIs(1000));
+  EXPECT_EQ(calm, ReadFile(cluster.Path("storm/adapter_model.safetensors")));
+}
+
+TEST(RecoveryTest, SigtermDetachesAndTheJobEndsUnderTheNextDaemon) {
+  TestCluster cluster;
+  SubmitDetached(cluster, "job", LongJob(cluster.Path("out")));
+  ASSERT_TRUE(TrainedPast(cluster, "job", 10));
+
+  EXPECT_EQ(cluster.TerminateDaemon(), 0);
+  cluster.StartDaemon();
+
+  EXPECT_EQ(cluster.Lockstep({"wait", "job"}).exit_code, 0);
+  EXPECT_THAT(cluster.GetJob("job").attempts(), SizeIs(1));
+}
+
+TEST(RecoveryTest, CancelStopsTheRanks) {
+  TestCluster cluster;
+  SubmitDetached(cluster, "job", LongJob(cluster.Path("out")));
+  ASSERT_TRUE(TrainedPast(cluster, "job", 5));
+  const v1::Job running = cluster.GetJob("job");
+
+  ASSERT_EQ(cluster.Lockstep({"jobs", "cancel", "job"}).exit_code, 0);
+  const RunResult wait = cluster.Lockstep({"wait", "job"});
+
+  EXPECT_EQ(wait.exit_code, 11) << wait.err;
+  EXPECT_EQ(cluster.GetJob("job").state(), v1::Job::CANCELLED);
+  for (const v1::RankPlacement& rank : running.attempts(0).ranks()) {
+    EXPECT_NE(kill(rank.pid(), 0), 0) << "rank " << rank.rank() << " lives";
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::testing

@@ -1,0 +1,158 @@
+#include "tests/integration/test_cluster.h"
+
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "gtest/gtest.h"
+
+namespace lockstep::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string MakeTemporaryDir(const std::string& parent) {
+  std::string pattern = parent + "/lockstep-XXXXXX";
+  EXPECT_NE(mkdtemp(pattern.data()), nullptr) << pattern;
+  return pattern;
+}
+
+}  // namespace
+
+TestCluster::TestCluster(int cpu_slots)
+    : dir_(MakeTemporaryDir(::testing::TempDir())),
+      // A socket's path has at most 107 bytes, which a build folder may exceed.
+      socket_dir_(MakeTemporaryDir("/tmp")),
+      address_("unix:" + socket_dir_ + "/lockstepd.sock"),
+      cpu_slots_(cpu_slots) {
+  StartDaemon();
+}
+
+TestCluster::~TestCluster() {
+  // Jobs outlive the daemon by design; a test must not leave them behind.
+  if (daemon_ != nullptr) {
+    v1::ListJobsResponse response;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(5));
+    if (jobs_->ListJobs(&context, v1::ListJobsRequest(), &response).ok()) {
+      for (const v1::Job& job : response.jobs()) {
+        for (const v1::Attempt& attempt : job.attempts()) {
+          if (attempt.state() == v1::Attempt::ENDED) continue;
+          for (const v1::RankPlacement& rank : attempt.ranks()) {
+            if (rank.pid() > 0) kill(static_cast<pid_t>(rank.pid()), SIGKILL);
+          }
+        }
+      }
+    }
+    daemon_.reset();
+  }
+  std::error_code ignored;
+  fs::remove_all(socket_dir_, ignored);
+  if (!::testing::Test::HasFailure()) fs::remove_all(dir_, ignored);
+}
+
+void TestCluster::StartDaemon() {
+  daemon_ = std::make_unique<BackgroundProcess>(
+      std::vector<std::string>{BinDir() + "/lockstepd", "--state-dir",
+                               Path("state"), "--listen", address_,
+                               "--cpu-slots", std::to_string(cpu_slots_),
+                               "--metrics-address", "127.0.0.1:0"},
+      Environment{}, Path("lockstepd.log"));
+  // A channel that has failed to connect waits before it tries again; short
+  // here, as the daemon is up within milliseconds.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  auto channel = grpc::CreateCustomChannel(
+      address_, grpc::InsecureChannelCredentials(), arguments);
+  ASSERT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() +
+                                        std::chrono::seconds(20)))
+      << "lockstepd does not answer:\n"
+      << daemon_log();
+  jobs_ = v1::JobService::NewStub(channel);
+}
+
+void TestCluster::KillDaemon() {
+  daemon_->Signal(SIGKILL);
+  daemon_->Wait();
+  daemon_.reset();
+}
+
+int TestCluster::TerminateDaemon() {
+  daemon_->Signal(SIGTERM);
+  const int exit_code = daemon_->Wait();
+  daemon_.reset();
+  return exit_code;
+}
+
+RunResult TestCluster::Lockstep(std::vector<std::string> args,
+                                int timeout_seconds) {
+  args.insert(args.begin(), BinDir() + "/lockstep");
+  return RunProgram(args, {{"LOCKSTEP_SERVER", address_}}, timeout_seconds);
+}
+
+RunResult TestCluster::SubmitAndWait(const std::string& name,
+                                     const std::string& yaml,
+                                     int timeout_seconds) {
+  const std::string file = Path(name + ".yaml");
+  WriteFile(file, yaml);
+  return Lockstep({"submit", file, "--name", name, "--wait"}, timeout_seconds);
+}
+
+v1::Job TestCluster::GetJob(const std::string& id) {
+  grpc::ClientContext context;
+  v1::GetJobRequest request;
+  request.set_name("jobs/" + id);
+  v1::Job job;
+  const grpc::Status status = jobs_->GetJob(&context, request, &job);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return job;
+}
+
+bool TestCluster::FollowMetrics(
+    const std::string& id,
+    const std::function<bool(const v1::MetricPoint&)>& done) {
+  grpc::ClientContext context;
+  v1::StreamMetricsRequest request;
+  request.set_name("jobs/" + id);
+  request.set_follow(true);
+  auto reader = jobs_->StreamMetrics(&context, request);
+  v1::StreamMetricsResponse response;
+  while (reader->Read(&response)) {
+    for (const v1::MetricPoint& point : response.points()) {
+      if (done(point)) {
+        context.TryCancel();
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+std::vector<double> TestCluster::Losses(const std::string& id) {
+  grpc::ClientContext context;
+  v1::StreamMetricsRequest request;
+  request.set_name("jobs/" + id);
+  auto reader = jobs_->StreamMetrics(&context, request);
+  std::map<int64_t, double> by_step;
+  v1::StreamMetricsResponse response;
+  while (reader->Read(&response)) {
+    for (const v1::MetricPoint& point : response.points()) {
+      auto loss = point.values().find("loss");
+      if (loss != point.values().end()) by_step[point.step()] = loss->second;
+    }
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  std::vector<double> losses;
+  for (const auto& [step, loss] : by_step) losses.push_back(loss);
+  return losses;
+}
+
+}  // namespace lockstep::testing

@@ -1,0 +1,63 @@
+#ifndef LOCKSTEP_TESTS_INTEGRATION_TEST_CLUSTER_H_
+#define LOCKSTEP_TESTS_INTEGRATION_TEST_CLUSTER_H_
+
+// A real lockstepd with real workers in a temporary folder, driven through the
+// real command line. Each test has its own, on a UNIX socket of its own, so
+// tests run in parallel.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lockstep/v1/cluster_service.grpc.pb.h"
+#include "lockstep/v1/job_service.grpc.pb.h"
+#include "tests/integration/process.h"
+
+namespace lockstep::testing {
+
+class TestCluster {
+ public:
+  explicit TestCluster(int cpu_slots = 2);
+  // Kills the daemon and every process of its jobs.
+  ~TestCluster();
+
+  // A fresh folder for job files, models and output.
+  const std::string& dir() const { return dir_; }
+  std::string Path(const std::string& name) const { return dir_ + "/" + name; }
+
+  // Runs `lockstep ARGS...` against this cluster.
+  RunResult Lockstep(std::vector<std::string> args, int timeout_seconds = 120);
+  // Writes `yaml` to a job file and submits it; the result of
+  // `lockstep submit FILE --wait`.
+  RunResult SubmitAndWait(const std::string& name, const std::string& yaml,
+                          int timeout_seconds = 120);
+
+  v1::Job GetJob(const std::string& id);
+  // Follows the job's metrics until `done` says so; false when the stream ended
+  // first.
+  bool FollowMetrics(const std::string& id,
+                     const std::function<bool(const v1::MetricPoint&)>& done);
+  // All points with a loss, in order, of the last attempt that reported each
+  // step.
+  std::vector<double> Losses(const std::string& id);
+
+  void KillDaemon();      // SIGKILL
+  int TerminateDaemon();  // SIGTERM; returns its exit code
+  void StartDaemon();
+  pid_t daemon_pid() const { return daemon_->pid(); }
+  std::string daemon_log() const { return ReadFile(Path("lockstepd.log")); }
+
+ private:
+  std::string dir_;
+  std::string socket_dir_;
+  std::string address_;
+  const int cpu_slots_;
+  std::unique_ptr<BackgroundProcess> daemon_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+};
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_INTEGRATION_TEST_CLUSTER_H_
