@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# run.sh BUILD [ctest arguments]: runs every test and checks that none goes
+# quiet: the number of skipped tests must be the expected one, which is 0 when
+# LOCKSTEP_TEST_DATA names the real data, and tests/expected_skips otherwise.
+set -euo pipefail
+build=$(cd "$1" && pwd); shift
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+results=$build/test-results
+rm -rf "$results"
+mkdir -p "$results"
+export GTEST_OUTPUT="xml:$results/"
+# One thread a process: two cores run two tests at once.
+export OMP_NUM_THREADS=1
+
+status=0
+ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@" || status=$?
+expected=0
+if [ -z "${LOCKSTEP_TEST_DATA:-}" ]; then
+  expected=$(cat "$here/expected_skips")
+  echo "LOCKSTEP_TEST_DATA is not set: tests on real data are skipped"
+fi
+python3 "$here/count_results.py" "$results" "$expected" || status=1
+exit $status
