@@ -1,0 +1,48 @@
+#ifndef LOCKSTEP_WORKER_COMM_COMMUNICATOR_H_
+#define LOCKSTEP_WORKER_COMM_COMMUNICATOR_H_
+
+// The ranks of one attempt, seen from one of them. Every rank calls the same
+// collectives in the same order, from its trainer's thread; only Abort may
+// come from another thread. A collective returns when its result is there.
+//
+// A failed collective leaves its buffer undefined and the group unusable: the
+// attempt is over. UNAVAILABLE: a peer died or went silent.
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace lockstep {
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+
+  virtual int rank() const = 0;
+  virtual int world_size() const = 0;
+
+  // Replaces `buffer` (contiguous) on every rank by the sum over the ranks.
+  // All ranks get the same bits, and the same inputs the same bits again.
+  virtual absl::Status AllReduceSum(at::Tensor& buffer) = 0;
+
+  // Every rank's `input`, in the order of ranks; all of one shape.
+  virtual absl::StatusOr<std::vector<at::Tensor>> AllGather(
+      const at::Tensor& input) = 0;
+
+  // Replaces `buffer` on every rank by that of `root`.
+  virtual absl::Status Broadcast(at::Tensor& buffer, int root) = 0;
+
+  // Returns when every rank has called it.
+  virtual absl::Status Barrier() = 0;
+
+  // Makes this rank's further collectives fail, and those that wait where the
+  // backend can interrupt them.
+  virtual void Abort() = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_COMM_COMMUNICATOR_H_

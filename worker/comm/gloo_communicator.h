@@ -1,0 +1,37 @@
+#ifndef LOCKSTEP_WORKER_COMM_GLOO_COMMUNICATOR_H_
+#define LOCKSTEP_WORKER_COMM_GLOO_COMMUNICATOR_H_
+
+// Ranks that are processes and talk over TCP through Gloo, as LibTorch ships
+// it. They find each other through the coordinator's keys, so no rank listens
+// on a port that was agreed on before. A dead peer is noticed within tens of
+// milliseconds; a stopped one at the timeout.
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "worker/comm/communicator.h"
+#include "worker/coordinator/coordinator.h"
+
+namespace lockstep {
+
+struct GlooOptions {
+  int rank = 0;
+  int world_size = 1;
+  // Address of the interface that Gloo's sockets are bound to.
+  std::string bind_address = "127.0.0.1";
+  // How long a rank waits for the others' addresses.
+  absl::Duration rendezvous_timeout = absl::Minutes(5);
+  // How long a collective may wait: longer than rank 0 takes to write a
+  // checkpoint while the others wait for it.
+  absl::Duration timeout = absl::Minutes(30);
+};
+
+// Returns when all ranks are connected. `coordinator` is used only here.
+absl::StatusOr<std::unique_ptr<Communicator>> ConnectGloo(
+    Coordinator& coordinator, const GlooOptions& options);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_COMM_GLOO_COMMUNICATOR_H_
