@@ -1,0 +1,192 @@
+#include "worker/supervise/rank_gang.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/worker/supervise/fake_worker.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::HasSubstr;
+using worker::v1::RankProcess;
+
+constexpr absl::Duration kLong = absl::Minutes(5);
+
+class RankGangTest : public ::testing::Test {
+ protected:
+  RankGang::Rank Rank(int rank) {
+    return {.rank = rank,
+            .argv = {worker_.program(), "--rank", std::to_string(rank)},
+            .log_path = worker_.dir() + "/" + std::to_string(rank) + ".log"};
+  }
+  std::unique_ptr<RankGang> Gang(RankGang::Options options) {
+    return std::make_unique<RankGang>(
+        std::vector<RankGang::Rank>{Rank(0), Rank(1)}, options,
+        [this](const std::vector<RankProcess>& ranks) { told_ = ranks; });
+  }
+
+  testing::FakeWorker worker_;
+  std::vector<RankProcess> told_;
+};
+
+TEST_F(RankGangTest, RanksThatSucceedEndByThemselves) {
+  worker_.Write("0.log", "before\n");
+  worker_.Rank(0, "echo out; echo err >&2; exit 0");
+  worker_.Rank(1, "exit 0");
+
+  const auto ends = Gang({.peer_grace = kLong})->Run();
+
+  ASSERT_EQ(ends.size(), 2u);
+  for (const RankProcess& end : ends) {
+    EXPECT_TRUE(end.exited());
+    EXPECT_GT(end.pid(), 0);
+    EXPECT_EQ(end.exit_code(), 0);
+    EXPECT_FALSE(end.asked_to_stop());
+  }
+  EXPECT_EQ(worker_.Read("0.log"), "before\nout\nerr\n");
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_TRUE(told_[0].exited() && told_[1].exited());
+}
+
+TEST_F(RankGangTest, RanksReadNothingAndInheritNoOpenFile) {
+  worker_.Rank(0, "cat; ls /proc/$$/fd | tr '\\n' ' '; exit 0");
+  worker_.Rank(1, "exit 0");
+
+  Gang({.peer_grace = kLong})->Run();
+
+  // 255 is the script itself, opened by bash.
+  EXPECT_EQ(worker_.Read("0.log"), "0 1 2 255 ");
+}
+
+TEST_F(RankGangTest, AFailedRankEndsTheOthers) {
+  worker_.Fifo("ready");
+  worker_.Rank(0, "stop_with 75; say ready now; wait $s");
+  worker_.Rank(1, "await ready; exit 66");
+
+  const auto ends = Gang({.peer_grace = kLong})->Run();
+
+  EXPECT_EQ(ends[1].exit_code(), 66);
+  EXPECT_FALSE(ends[1].asked_to_stop());
+  EXPECT_EQ(ends[0].exit_code(), 75);
+  EXPECT_TRUE(ends[0].asked_to_stop());
+}
+
+TEST_F(RankGangTest, ASignalledRankEndsTheOthers) {
+  worker_.Fifo("ready");
+  worker_.Rank(0, "stop_with 0; say ready now; wait $s");
+  worker_.Rank(1, "await ready; kill -KILL $$");
+
+  const auto ends = Gang({.peer_grace = kLong})->Run();
+
+  EXPECT_EQ(ends[1].signal(), SIGKILL);
+  EXPECT_FALSE(ends[1].asked_to_stop());
+  EXPECT_TRUE(ends[0].asked_to_stop());
+}
+
+TEST_F(RankGangTest, ARankThatIgnoresTheRequestIsKilledAfterTheGrace) {
+  worker_.Fifo("ready");
+  worker_.Rank(0, "trap '' TERM; say ready now; exec sleep 600");
+  worker_.Rank(1, "await ready; exit 1");
+
+  const auto ends = Gang({.peer_grace = absl::Milliseconds(20)})->Run();
+
+  EXPECT_EQ(ends[0].signal(), SIGKILL);
+  EXPECT_TRUE(ends[0].asked_to_stop());
+}
+
+TEST_F(RankGangTest, StopsOnRequest) {
+  worker_.Fifo("ready0");
+  worker_.Fifo("ready1");
+  worker_.Rank(0, "stop_with 75; say ready0 now; wait $s");
+  worker_.Rank(1, "stop_with 75; say ready1 now; wait $s");
+  auto gang = Gang({.peer_grace = kLong});
+  std::thread asker([&] {
+    worker_.Await("ready0");
+    worker_.Await("ready1");
+    gang->RequestStop(kLong);
+  });
+
+  const auto ends = gang->Run();
+  asker.join();
+
+  for (const RankProcess& end : ends) {
+    EXPECT_EQ(end.exit_code(), 75);
+    EXPECT_TRUE(end.asked_to_stop());
+  }
+}
+
+TEST_F(RankGangTest, KillBringsTheEndOfAGraceTimeNearer) {
+  worker_.Fifo("ready");
+  worker_.Rank(0, "trap '' TERM; say ready now; exec sleep 600");
+  worker_.Rank(1, "exit 0");
+  auto gang = Gang({.peer_grace = kLong});
+  std::thread asker([&] {
+    worker_.Await("ready");
+    gang->RequestStop(kLong);
+    gang->RequestKill();
+  });
+
+  const auto ends = gang->Run();
+  asker.join();
+
+  EXPECT_EQ(ends[0].signal(), SIGKILL);
+}
+
+TEST_F(RankGangTest, ARequestBeforeTheStartIsNotLost) {
+  worker_.Rank(0, "exec sleep 600");
+  worker_.Rank(1, "exec sleep 600");
+  auto gang = Gang({.peer_grace = kLong});
+  gang->RequestKill();
+
+  const auto ends = gang->Run();
+
+  EXPECT_NE(ends[0].signal(), 0);
+  EXPECT_NE(ends[1].signal(), 0);
+}
+
+TEST_F(RankGangTest, TerminationOfTheSupervisorIsForwarded) {
+  worker_.Fifo("ready0");
+  worker_.Fifo("ready1");
+  worker_.Rank(0, "stop_with 75; say ready0 now; wait $s");
+  worker_.Rank(1, "stop_with 75; say ready1 now; wait $s");
+  int terminate[2];
+  ASSERT_EQ(pipe(terminate), 0);
+  auto gang = Gang({.peer_grace = kLong,
+                    .terminate_fd = terminate[0],
+                    .terminate_grace = kLong});
+  std::thread asker([&] {
+    worker_.Await("ready0");
+    worker_.Await("ready1");
+    EXPECT_EQ(write(terminate[1], "T", 1), 1);
+  });
+
+  const auto ends = gang->Run();
+  asker.join();
+
+  EXPECT_EQ(ends[0].exit_code(), 75);
+  EXPECT_EQ(ends[1].exit_code(), 75);
+  EXPECT_TRUE(ends[0].asked_to_stop() && ends[1].asked_to_stop());
+}
+
+TEST_F(RankGangTest, ARankThatCannotBeStartedFailsTheGang) {
+  worker_.Rank(0, "exec sleep 600");
+  RankGang::Rank missing = Rank(1);
+  missing.argv[0] = "/no/such/program";
+  RankGang gang({Rank(0), missing}, {.peer_grace = kLong}, [](const auto&) {});
+
+  const auto ends = gang.Run();
+
+  EXPECT_EQ(ends[1].exit_code(), 127);
+  EXPECT_FALSE(ends[1].asked_to_stop());
+  EXPECT_TRUE(ends[0].asked_to_stop());
+  EXPECT_THAT(worker_.Read("1.log"),
+              HasSubstr("/no/such/program: No such file"));
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,23 @@
+#include "worker/supervise/rank_command.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace lockstep {
+
+std::vector<std::string> RankCommand(const SuperviseOptions& options,
+                                     size_t index) {
+  return {options.program, "train",
+          "--coordinator", options.coordinator,
+          "--job",         options.job,
+          "--attempt",     absl::StrCat(options.attempt),
+          "--rank",        absl::StrCat(options.ranks[index]),
+          "--token-file",  options.token_file,
+          "--device",      options.devices[index]};
+}
+
+std::string RankLogPath(const SuperviseOptions& options, size_t index) {
+  return absl::StrCat(options.attempt_dir, "/rank-", options.ranks[index],
+                      ".log");
+}
+
+}  // namespace lockstep
