@@ -1,0 +1,311 @@
+#include "proto/contract/job_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/contract/resource_name.h"
+#include "proto/contract/spec_value.h"
+
+namespace lockstep {
+namespace {
+
+constexpr size_t kMaxSpecBytes = 64 << 10;
+constexpr size_t kMaxTemplateBytes = 64 << 10;
+constexpr int kMaxLabels = 64;
+constexpr size_t kMaxLabelBytes = 128;
+constexpr int kMaxRank = 1024;
+constexpr int kMaxLengthLimit = 1 << 20;
+constexpr int kMaxRanks = 4096;
+
+constexpr std::array<absl::string_view, 7> kLinearModules = {
+    "q_proj",    "k_proj",  "v_proj",   "o_proj",
+    "gate_proj", "up_proj", "down_proj"};
+
+// Collects what is wrong; each method is one kind of rule.
+class Validator {
+ public:
+  void Require(bool good, absl::string_view field, absl::string_view message) {
+    if (!good)
+      violations_.push_back({std::string(field), std::string(message)});
+  }
+
+  template <typename Number>
+  void InRange(absl::string_view field, Number value, Number low, Number high) {
+    Require(value >= low && value <= high, field,
+            absl::StrCat(value, " is not between ", low, " and ", high));
+  }
+
+  void AtLeast(absl::string_view field, int64_t value, int64_t low) {
+    Require(value >= low, field,
+            absl::StrCat(value, " is below ", low, ", the least allowed"));
+  }
+
+  void Path(absl::string_view field, const std::string& path) {
+    if (path.empty()) {
+      Require(false, field, "is not set; an absolute path is needed");
+    } else {
+      Require(absl::StartsWith(path, "/"), field,
+              absl::StrCat("\"", path, "\" is not an absolute path"));
+      Require(path.find('\0') == std::string::npos, field,
+              "the path holds a NUL byte");
+    }
+  }
+
+  // Refuses every value of an enum but those that are built.
+  template <typename Enum>
+  void Built(absl::string_view field, Enum value,
+             const google::protobuf::EnumDescriptor* type,
+             std::initializer_list<Enum> built) {
+    if (std::find(built.begin(), built.end(), value) != built.end()) return;
+    const auto name = [&](int number) {
+      const auto* descriptor = type->FindValueByNumber(number);
+      return descriptor == nullptr ? absl::StrCat(number)
+                                   : EnumYamlName(*descriptor);
+    };
+    std::vector<std::string> allowed;
+    for (Enum other : built) allowed.push_back(name(other));
+    Require(false, field,
+            absl::StrCat(name(value), " is known but not built yet; use ",
+                         absl::StrJoin(allowed, ", ")));
+  }
+
+  void NotBuilt(bool asked, absl::string_view field, absl::string_view value) {
+    Require(!asked, field,
+            absl::StrCat(value, " is known but not built yet; leave it out"));
+  }
+
+  std::vector<FieldViolation> Take() { return std::move(violations_); }
+
+ private:
+  std::vector<FieldViolation> violations_;
+};
+
+void CheckNames(const v1::JobSpec& spec, Validator& check) {
+  check.Require(spec.api_version() == "lockstep/v1", "apiVersion",
+                absl::StrCat("\"", spec.api_version(),
+                             "\" is not lockstep/v1, the only one there is"));
+  check.Require(
+      spec.name().empty() || IsValidJobId(spec.name()), "name",
+      absl::StrCat("\"", spec.name(),
+                   "\" is not an id: at most 63 lower-case letters, digits and "
+                   "hyphens, beginning with a letter"));
+  check.Require(spec.labels_size() <= kMaxLabels, "labels",
+                absl::StrCat(spec.labels_size(), " labels; at most ",
+                             kMaxLabels, " are allowed"));
+  for (const auto& [key, value] : spec.labels()) {
+    check.Require(!key.empty() && key.size() <= kMaxLabelBytes &&
+                      value.size() <= kMaxLabelBytes,
+                  absl::StrCat("labels.", key.substr(0, kMaxLabelBytes)),
+                  absl::StrCat("a label and its value have at most ",
+                               kMaxLabelBytes, " bytes, and a name"));
+  }
+  check.Require(spec.ByteSizeLong() <= kMaxSpecBytes, "spec",
+                absl::StrCat(spec.ByteSizeLong(), " bytes; at most ",
+                             kMaxSpecBytes, " are allowed"));
+}
+
+void CheckModel(const v1::JobSpec& spec, Validator& check) {
+  const v1::ModelSpec& model = spec.model();
+  check.Path("model.path", model.path());
+  check.Built("model.dtype", model.dtype(), v1::ModelSpec::Dtype_descriptor(),
+              {v1::ModelSpec::DTYPE_AUTO, v1::ModelSpec::DTYPE_FLOAT32});
+  check.Require(model.chat_template().size() <= kMaxTemplateBytes,
+                "model.chat_template",
+                absl::StrCat(model.chat_template().size(), " bytes; at most ",
+                             kMaxTemplateBytes, " are allowed"));
+  if (model.has_adapter()) {
+    check.Path("model.adapter", model.adapter());
+    check.Require(spec.method().has_lora(), "model.adapter",
+                  "is only for method.lora");
+  }
+}
+
+void CheckLora(const v1::LoraSpec& lora, Validator& check) {
+  check.InRange("method.lora.r", lora.r(), 1, kMaxRank);
+  check.Require(std::isfinite(lora.alpha()) && lora.alpha() > 0,
+                "method.lora.alpha",
+                absl::StrCat(lora.alpha(), " is not above 0"));
+  check.Require(lora.dropout() >= 0 && lora.dropout() < 1,
+                "method.lora.dropout",
+                absl::StrCat(lora.dropout(), " is not in [0, 1)"));
+  check.NotBuilt(lora.use_dora(), "method.lora.use_dora", "true");
+  check.NotBuilt(lora.has_base_dtype(), "method.lora.base_dtype",
+                 lora.base_dtype());
+  const auto& modules = lora.target_modules();
+  if (modules.size() == 1 && modules[0] == "all-linear") return;
+  for (const std::string& module : modules) {
+    check.Require(std::find(kLinearModules.begin(), kLinearModules.end(),
+                            module) != kLinearModules.end(),
+                  "method.lora.target_modules",
+                  absl::StrCat("\"", module, "\" is not one of ",
+                               absl::StrJoin(kLinearModules, ", "),
+                               ", or all-linear alone"));
+    check.Require(std::count(modules.begin(), modules.end(), module) == 1,
+                  "method.lora.target_modules",
+                  absl::StrCat("\"", module, "\" is named twice"));
+  }
+}
+
+void CheckMethod(const v1::MethodSpec& method, Validator& check) {
+  check.Built("method.type", method.type(), v1::MethodSpec::Type_descriptor(),
+              {v1::MethodSpec::TYPE_SFT});
+  check.Require(method.has_lora() != method.has_full(), "method",
+                "exactly one of lora and full is needed");
+  if (method.has_lora()) CheckLora(method.lora(), check);
+}
+
+void CheckSource(const std::string& field, const v1::DataSource& source,
+                 Validator& check) {
+  check.Path(field + ".path", source.path());
+  check.Built(
+      field + ".format", source.format(), v1::DataSource::Format_descriptor(),
+      {v1::DataSource::FORMAT_AUTO, v1::DataSource::FORMAT_MESSAGES,
+       v1::DataSource::FORMAT_PROMPT_COMPLETION, v1::DataSource::FORMAT_TEXT});
+  check.NotBuilt(source.weight() != 1.0, field + ".weight",
+                 absl::StrCat(source.weight()));
+  constexpr std::array<absl::string_view, 4> kColumns = {"messages", "prompt",
+                                                         "completion", "text"};
+  for (const auto& [ours, theirs] : source.columns()) {
+    check.Require(
+        std::find(kColumns.begin(), kColumns.end(), ours) != kColumns.end(),
+        field + ".columns",
+        absl::StrCat("\"", ours, "\" is not one of ",
+                     absl::StrJoin(kColumns, ", ")));
+    check.Require(!theirs.empty(), absl::StrCat(field, ".columns.", ours),
+                  "names no column");
+  }
+}
+
+void CheckData(const v1::DataSpec& data, Validator& check) {
+  check.Require(data.train_size() > 0, "data.train", "names no file");
+  for (int i = 0; i < data.train_size(); ++i) {
+    CheckSource(absl::StrCat("data.train[", i, "]"), data.train(i), check);
+  }
+  if (data.has_eval()) CheckSource("data.eval", data.eval(), check);
+  if (data.has_eval_fraction()) {
+    check.Require(data.eval_fraction() > 0 && data.eval_fraction() < 1,
+                  "data.eval_fraction",
+                  absl::StrCat(data.eval_fraction(), " is not in (0, 1)"));
+    check.Require(!data.has_eval(), "data.eval_fraction",
+                  "and data.eval exclude each other");
+  }
+  check.InRange("data.max_length", data.max_length(), 2, kMaxLengthLimit);
+  check.Built("data.packing", data.packing(),
+              v1::DataSpec::Packing_descriptor(),
+              {v1::DataSpec::PACKING_NONE, v1::DataSpec::PACKING_BFD});
+}
+
+void CheckAccumulation(const v1::JobSpec& spec, Validator& check) {
+  const v1::TrainSpec& train = spec.train();
+  if (!train.has_global_batch_size()) {
+    check.AtLeast("train.gradient_accumulation_steps",
+                  train.gradient_accumulation_steps(), 1);
+    return;
+  }
+  const int64_t micro =
+      int64_t{train.per_device_train_batch_size()} * spec.resources().ranks();
+  const int64_t implied = micro * train.gradient_accumulation_steps();
+  check.Require(
+      train.global_batch_size() > 0 && implied == train.global_batch_size(),
+      "train.global_batch_size",
+      absl::StrCat(train.global_batch_size(),
+                   " is not a multiple of per_device_train_batch_size x "
+                   "resources.ranks = ",
+                   micro,
+                   " (or gradient_accumulation_steps says otherwise: give one "
+                   "of the two)"));
+}
+
+void CheckTrain(const v1::JobSpec& spec, Validator& check) {
+  const v1::TrainSpec& train = spec.train();
+  const auto positive = [&](absl::string_view field, double value) {
+    check.Require(std::isfinite(value) && value > 0, field,
+                  absl::StrCat(value, " is not above 0"));
+  };
+  const auto not_negative = [&](absl::string_view field, double value) {
+    check.Require(std::isfinite(value) && value >= 0, field,
+                  absl::StrCat(value, " is below 0"));
+  };
+  positive("train.num_train_epochs", train.num_train_epochs());
+  check.Require(train.max_steps() == -1 || train.max_steps() > 0,
+                "train.max_steps",
+                absl::StrCat(train.max_steps(),
+                             " is neither above 0 nor -1 (by epochs)"));
+  check.AtLeast("train.per_device_train_batch_size",
+                train.per_device_train_batch_size(), 1);
+  check.AtLeast("train.per_device_eval_batch_size",
+                train.per_device_eval_batch_size(), 1);
+  CheckAccumulation(spec, check);
+  positive("train.learning_rate", train.learning_rate());
+  check.Built("train.lr_scheduler_type", train.lr_scheduler_type(),
+              v1::TrainSpec::LrSchedulerType_descriptor(),
+              {v1::TrainSpec::LR_SCHEDULER_TYPE_LINEAR,
+               v1::TrainSpec::LR_SCHEDULER_TYPE_COSINE,
+               v1::TrainSpec::LR_SCHEDULER_TYPE_CONSTANT,
+               v1::TrainSpec::LR_SCHEDULER_TYPE_CONSTANT_WITH_WARMUP});
+  not_negative("train.warmup_steps", train.warmup_steps());
+  check.Built("train.optim", train.optim(), v1::TrainSpec::Optim_descriptor(),
+              {v1::TrainSpec::OPTIM_ADAMW_TORCH,
+               v1::TrainSpec::OPTIM_ADAMW_TORCH_FUSED});
+  check.Require(train.adam_beta1() >= 0 && train.adam_beta1() < 1,
+                "train.adam_beta1",
+                absl::StrCat(train.adam_beta1(), " is not in [0, 1)"));
+  check.Require(train.adam_beta2() >= 0 && train.adam_beta2() < 1,
+                "train.adam_beta2",
+                absl::StrCat(train.adam_beta2(), " is not in [0, 1)"));
+  positive("train.adam_epsilon", train.adam_epsilon());
+  not_negative("train.weight_decay", train.weight_decay());
+  not_negative("train.max_grad_norm", train.max_grad_norm());
+  check.NotBuilt(train.gradient_checkpointing(), "train.gradient_checkpointing",
+                 "true");
+}
+
+void CheckResources(const v1::ResourceSpec& resources, Validator& check) {
+  check.Built("resources.device", resources.device(),
+              v1::ResourceSpec::Device_descriptor(),
+              {v1::ResourceSpec::DEVICE_AUTO, v1::ResourceSpec::DEVICE_CPU});
+  check.NotBuilt(resources.has_gpus(), "resources.gpus",
+                 absl::StrCat(resources.gpus()));
+  check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
+  check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
+}
+
+void CheckSaving(const v1::JobSpec& spec, Validator& check) {
+  const v1::CheckpointSpec& checkpoint = spec.checkpoint();
+  check.AtLeast("checkpoint.save_steps", checkpoint.save_steps(), 0);
+  check.NotBuilt(checkpoint.has_save_total_limit(),
+                 "checkpoint.save_total_limit",
+                 absl::StrCat(checkpoint.save_total_limit()));
+  check.NotBuilt(checkpoint.load_best_at_end(), "checkpoint.load_best_at_end",
+                 "true");
+  check.AtLeast("logging.logging_steps", spec.logging().logging_steps(), 1);
+  check.AtLeast("logging.eval_steps", spec.logging().eval_steps(), 0);
+  check.Path("output_dir", spec.output_dir());
+  check.AtLeast("max_restarts", spec.max_restarts(), 0);
+}
+
+}  // namespace
+
+std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
+  Validator check;
+  CheckNames(spec, check);
+  CheckModel(spec, check);
+  CheckMethod(spec.method(), check);
+  CheckData(spec.data(), check);
+  CheckTrain(spec, check);
+  CheckResources(spec.resources(), check);
+  CheckSaving(spec, check);
+  return check.Take();
+}
+
+absl::Status ViolationsToStatus(const std::vector<FieldViolation>& violations) {
+  return violations.empty() ? absl::OkStatus()
+                            : errors::InvalidSpec(violations);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,45 @@
+#include "proto/contract/resource_name.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/contract/errors.h"
+
+namespace lockstep {
+namespace {
+
+constexpr size_t kMaxIdLength = 63;
+
+bool IsIdCharacter(char c) {
+  return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+}
+
+}  // namespace
+
+bool IsValidJobId(absl::string_view id) {
+  return !id.empty() && id.size() <= kMaxIdLength &&
+         absl::ascii_islower(id.front()) && id.back() != '-' &&
+         std::all_of(id.begin(), id.end(), IsIdCharacter);
+}
+
+std::string JobName(absl::string_view id) { return absl::StrCat("jobs/", id); }
+
+std::string AttemptName(absl::string_view id, int attempt) {
+  return absl::StrCat("jobs/", id, "/attempts/", attempt);
+}
+
+std::string CheckpointName(absl::string_view id, int64_t step) {
+  return absl::StrCat("jobs/", id, "/checkpoints/", step);
+}
+
+absl::StatusOr<std::string> JobIdFromName(absl::string_view name) {
+  absl::string_view id = name;
+  if (!absl::ConsumePrefix(&id, "jobs/") || !IsValidJobId(id)) {
+    return errors::InvalidName(name);
+  }
+  return std::string(id);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,27 @@
+#ifndef LOCKSTEP_PROTO_CONTRACT_RESOURCE_NAME_H_
+#define LOCKSTEP_PROTO_CONTRACT_RESOURCE_NAME_H_
+
+// Resource names: jobs/{job}, jobs/{job}/attempts/{n},
+// jobs/{job}/checkpoints/{step}.
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lockstep {
+
+// [a-z]([a-z0-9-]{0,61}[a-z0-9])?
+bool IsValidJobId(absl::string_view id);
+
+std::string JobName(absl::string_view id);
+std::string AttemptName(absl::string_view id, int attempt);
+std::string CheckpointName(absl::string_view id, int64_t step);
+
+// The id in "jobs/{job}". INVALID_ARGUMENT: INVALID_NAME.
+absl::StatusOr<std::string> JobIdFromName(absl::string_view name);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_PROTO_CONTRACT_RESOURCE_NAME_H_
