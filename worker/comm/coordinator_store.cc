@@ -1,5 +1,7 @@
 #include "worker/comm/coordinator_store.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -51,9 +53,11 @@ void CoordinatorStore::wait(const std::vector<std::string>& keys) {
 
 void CoordinatorStore::wait(const std::vector<std::string>& keys,
                             const std::chrono::milliseconds& timeout) {
+  // Gloo asks with the timeout of collectives, which is far longer.
+  const absl::Duration limit =
+      std::min(absl::FromChrono(timeout), wait_timeout_);
   for (const std::string& key : keys) {
-    ThrowUnlessOk(coordinator_.WaitKey(key, absl::FromChrono(timeout)).status(),
-                  key);
+    ThrowUnlessOk(coordinator_.WaitKey(key, limit).status(), key);
   }
 }
 

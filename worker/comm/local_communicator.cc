@@ -74,9 +74,8 @@ class LocalCommunicator : public Communicator {
 
   absl::StatusOr<std::vector<at::Tensor>> AllGather(
       const at::Tensor& input) override {
-    std::vector<at::Tensor> gathered;
-    // The last to come fills a list that all share, by way of their inputs:
-    // each rank then takes its copies from a common stack.
+    // Each rank brings a stack with its own row filled; the last to come
+    // copies every row into every stack.
     at::Tensor mine = at::empty({world_size_, input.numel()}, input.options());
     mine[rank_].copy_(input.reshape({-1}));
     RETURN_IF_ERROR(point_->Meet(rank_, mine, [](std::vector<at::Tensor>& all) {
@@ -86,6 +85,7 @@ class LocalCommunicator : public Communicator {
         }
       }
     }));
+    std::vector<at::Tensor> gathered;
     for (int i = 0; i < world_size_; ++i) {
       gathered.push_back(mine[i].reshape(input.sizes()));
     }

@@ -1,0 +1,163 @@
+#ifndef LOCKSTEP_TESTS_WORKER_COORDINATOR_FAKE_COORDINATOR_H_
+#define LOCKSTEP_TESTS_WORKER_COORDINATOR_FAKE_COORDINATOR_H_
+
+// A coordinator in memory, shared by the ranks of a test: keys, points,
+// commands and checkpoints, and switches to make it misbehave. Thread-safe.
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "worker/coordinator/coordinator.h"
+
+namespace lockstep {
+
+class FakeCoordinator : public Coordinator {
+ public:
+  using Command = worker::v1::HeartbeatResponse::Command;
+
+  // What Join answers.
+  worker::v1::JoinResponse join_response;
+
+  absl::StatusOr<worker::v1::JoinResponse> Join(const std::string&, int64_t,
+                                                const std::string&) override {
+    return join_response;
+  }
+
+  absl::Status SetKey(absl::string_view key, absl::string_view value) override {
+    absl::MutexLock lock(&mu_);
+    auto [found, inserted] =
+        keys_.emplace(std::string(key), std::string(value));
+    return inserted || found->second == value
+               ? absl::OkStatus()
+               : absl::AlreadyExistsError("another value");
+  }
+
+  absl::StatusOr<std::string> WaitKey(absl::string_view key,
+                                      absl::Duration timeout) override {
+    const std::string name(key);
+    absl::MutexLock lock(&mu_);
+    auto exists = [this, &name]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return keys_.count(name) > 0;
+    };
+    if (!mu_.AwaitWithTimeout(absl::Condition(&exists), timeout)) {
+      return absl::DeadlineExceededError("no such key: " + name);
+    }
+    return keys_[name];
+  }
+
+  absl::StatusOr<Command> Heartbeat(int64_t step,
+                                    worker::v1::Phase phase) override {
+    absl::MutexLock lock(&mu_);
+    if (!answer_.ok()) return answer_;
+    ++heartbeats_;
+    last_step_ = step;
+    last_phase_ = phase;
+    return step >= command_from_step_
+               ? command_
+               : worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
+  }
+
+  absl::StatusOr<int64_t> Report(worker::v1::ReportRequest request) override {
+    absl::MutexLock lock(&mu_);
+    if (!answer_.ok()) return answer_;
+    if (request.has_failure()) failure_ = request.failure();
+    for (const v1::MetricPoint& point : request.points()) {
+      if (point.seq() <= acknowledged_) continue;
+      points_.push_back(point);
+      acknowledged_ = point.seq();
+    }
+    events_.insert(events_.end(), request.events().begin(),
+                   request.events().end());
+    if (request.has_progress()) progress_ = request.progress();
+    return acknowledged_;
+  }
+
+  absl::Status CommitCheckpoint(
+      worker::v1::CommitCheckpointRequest::Phase phase,
+      const v1::Checkpoint& checkpoint) override {
+    absl::MutexLock lock(&mu_);
+    if (!answer_.ok()) return answer_;
+    if (phase == worker::v1::CommitCheckpointRequest::PHASE_COMMIT) {
+      checkpoints_.push_back(checkpoint);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReportPrepared(const v1::Plan&) override {
+    return absl::OkStatus();
+  }
+  absl::Status ReportPrepareFailed(const v1::JobError&) override {
+    return absl::OkStatus();
+  }
+
+  // What heartbeats, reports and commits are answered with from now on.
+  void SetAnswer(absl::Status answer) {
+    absl::MutexLock lock(&mu_);
+    answer_ = std::move(answer);
+  }
+  // Heartbeats from this step on bring `command`.
+  void SetCommand(Command command, int64_t from_step) {
+    absl::MutexLock lock(&mu_);
+    command_ = command;
+    command_from_step_ = from_step;
+  }
+  // Waits until `count` heartbeats were answered.
+  void AwaitHeartbeats(int64_t count) {
+    absl::MutexLock lock(&mu_);
+    auto enough = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return heartbeats_ >= count;
+    };
+    mu_.Await(absl::Condition(&enough));
+  }
+
+  std::vector<v1::MetricPoint> points() const {
+    absl::MutexLock lock(&mu_);
+    return points_;
+  }
+  std::vector<v1::Event> events() const {
+    absl::MutexLock lock(&mu_);
+    return events_;
+  }
+  std::vector<v1::Checkpoint> checkpoints() const {
+    absl::MutexLock lock(&mu_);
+    return checkpoints_;
+  }
+  v1::Progress progress() const {
+    absl::MutexLock lock(&mu_);
+    return progress_;
+  }
+  worker::v1::RankFailure failure() const {
+    absl::MutexLock lock(&mu_);
+    return failure_;
+  }
+  worker::v1::Phase last_phase() const {
+    absl::MutexLock lock(&mu_);
+    return last_phase_;
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  std::map<std::string, std::string> keys_ ABSL_GUARDED_BY(mu_);
+  absl::Status answer_ ABSL_GUARDED_BY(mu_);
+  Command command_ ABSL_GUARDED_BY(mu_) =
+      worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
+  int64_t command_from_step_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t heartbeats_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t last_step_ ABSL_GUARDED_BY(mu_) = 0;
+  worker::v1::Phase last_phase_ ABSL_GUARDED_BY(mu_) =
+      worker::v1::PHASE_UNSPECIFIED;
+  int64_t acknowledged_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<v1::MetricPoint> points_ ABSL_GUARDED_BY(mu_);
+  std::vector<v1::Event> events_ ABSL_GUARDED_BY(mu_);
+  std::vector<v1::Checkpoint> checkpoints_ ABSL_GUARDED_BY(mu_);
+  v1::Progress progress_ ABSL_GUARDED_BY(mu_);
+  worker::v1::RankFailure failure_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_TESTS_WORKER_COORDINATOR_FAKE_COORDINATOR_H_
