@@ -74,6 +74,14 @@ class Validator {
                          absl::StrJoin(allowed, ", ")));
   }
 
+  // Refuses numbers that no value of the enum has: a newer client's.
+  void Known(absl::string_view field, int value,
+             const google::protobuf::EnumDescriptor* type) {
+    Require(type->FindValueByNumber(value) != nullptr, field,
+            absl::StrCat(value, " is not one of ",
+                         absl::StrJoin(EnumYamlNames(*type), ", ")));
+  }
+
   void NotBuilt(bool asked, absl::string_view field, absl::string_view value) {
     Require(!asked, field,
             absl::StrCat(value, " is known but not built yet; leave it out"));
@@ -198,6 +206,10 @@ void CheckData(const v1::DataSpec& data, Validator& check) {
   check.Built("data.packing", data.packing(),
               v1::DataSpec::Packing_descriptor(),
               {v1::DataSpec::PACKING_NONE, v1::DataSpec::PACKING_BFD});
+  check.Known("data.train_on", data.train_on(),
+              v1::DataSpec::TrainOn_descriptor());
+  check.Known("data.truncation", data.truncation(),
+              v1::DataSpec::Truncation_descriptor());
 }
 
 void CheckAccumulation(const v1::JobSpec& spec, Validator& check) {
@@ -266,11 +278,15 @@ void CheckTrain(const v1::JobSpec& spec, Validator& check) {
 }
 
 void CheckResources(const v1::ResourceSpec& resources, Validator& check) {
-  check.Built("resources.device", resources.device(),
-              v1::ResourceSpec::Device_descriptor(),
-              {v1::ResourceSpec::DEVICE_AUTO, v1::ResourceSpec::DEVICE_CPU});
-  check.NotBuilt(resources.has_gpus(), "resources.gpus",
-                 absl::StrCat(resources.gpus()));
+  check.Require(resources.device() != v1::ResourceSpec::DEVICE_CUDA,
+                "resources.device",
+                "cuda: training on GPUs is not built yet; use auto, cpu");
+  check.Known("resources.device", resources.device(),
+              v1::ResourceSpec::Device_descriptor());
+  check.Require(!resources.has_gpus(), "resources.gpus",
+                absl::StrCat(resources.gpus(),
+                             ": training on GPUs is not built yet; use "
+                             "{device: cpu, ranks: N}"));
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
   check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
 }
@@ -278,6 +294,8 @@ void CheckResources(const v1::ResourceSpec& resources, Validator& check) {
 void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   const v1::CheckpointSpec& checkpoint = spec.checkpoint();
   check.AtLeast("checkpoint.save_steps", checkpoint.save_steps(), 0);
+  check.Known("checkpoint.resume", checkpoint.resume(),
+              v1::CheckpointSpec::Resume_descriptor());
   check.NotBuilt(checkpoint.has_save_total_limit(),
                  "checkpoint.save_total_limit",
                  absl::StrCat(checkpoint.save_total_limit()));

@@ -1,0 +1,43 @@
+#include "proto/contract/resource_name.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "proto/contract/errors.h"
+
+namespace lockstep {
+namespace {
+
+TEST(ResourceNameTest, IdsAreLowerCaseLettersDigitsAndInnerHyphens) {
+  for (const char* id : {"a", "qwen3-4b", "a1"}) {
+    EXPECT_TRUE(IsValidJobId(id)) << id;
+  }
+  EXPECT_TRUE(IsValidJobId(std::string(63, 'a')));
+  for (const char* id : {"", "1a", "-a", "a-", "A", "a_b", "a/b", "a b", "ä"}) {
+    EXPECT_FALSE(IsValidJobId(id)) << id;
+  }
+  EXPECT_FALSE(IsValidJobId(std::string(64, 'a')));
+}
+
+TEST(ResourceNameTest, NamesNest) {
+  EXPECT_EQ(JobName("a"), "jobs/a");
+  EXPECT_EQ(AttemptName("a", 2), "jobs/a/attempts/2");
+  EXPECT_EQ(CheckpointName("a", 500), "jobs/a/checkpoints/500");
+}
+
+TEST(ResourceNameTest, TheIdComesBackFromTheName) {
+  const absl::StatusOr<std::string> id = JobIdFromName("jobs/qwen");
+  ASSERT_TRUE(id.ok());
+  EXPECT_EQ(*id, "qwen");
+}
+
+TEST(ResourceNameTest, OtherNamesAreRefused) {
+  for (const char* name : {"", "qwen", "jobs/", "jobs/A", "jobs/a/attempts/1",
+                           "nodes/a", "jobs/../x"}) {
+    EXPECT_EQ(ErrorReason(JobIdFromName(name).status()), "INVALID_NAME")
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace lockstep
