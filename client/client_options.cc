@@ -1,0 +1,101 @@
+#include "client/client_options.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+namespace {
+
+std::string StateFolder(const Environment& environment) {
+  const std::string state = environment("XDG_STATE_HOME");
+  if (!state.empty()) return state + "/lockstep";
+  const std::string home = environment("HOME");
+  return (home.empty() ? "/tmp" : home + "/.local/state") + "/lockstep";
+}
+
+bool IsLoopback(absl::string_view host) {
+  return host == "localhost" || host == "[::1]" ||
+         absl::StartsWith(host, "127.");
+}
+
+absl::Status CheckAddress(absl::string_view server) {
+  if (absl::StartsWith(server, "unix:")) {
+    return server.size() > 5 ? absl::OkStatus()
+                             : absl::InvalidArgumentError(
+                                   "--server \"unix:\" names no socket");
+  }
+  const size_t colon = server.rfind(':');
+  int port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(server.substr(colon + 1), &port) || port < 1 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--server \"", server, "\" is neither unix:/path nor host:port"));
+  }
+  if (!IsLoopback(server.substr(0, colon))) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--server \"", server,
+        "\" is another host, which needs TLS, and TLS is not built yet; use "
+        "unix:/path or 127.0.0.1:port (for instance through ssh -L)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream content;
+  content << file.rdbuf();
+  const std::string token(absl::StripAsciiWhitespace(content.str()));
+  if (!file || token.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("token file \"", path, "\" cannot be read or is empty"));
+  }
+  return token;
+}
+
+}  // namespace
+
+std::string ProcessEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string DefaultServer(const Environment& environment) {
+  const std::string server = environment("LOCKSTEP_SERVER");
+  if (!server.empty()) return server;
+  const std::string runtime = environment("XDG_RUNTIME_DIR");
+  const std::string folder =
+      runtime.empty() ? StateFolder(environment) : runtime + "/lockstep";
+  return absl::StrCat("unix:", folder, "/lockstepd.sock");
+}
+
+std::string DefaultTokenFile(const Environment& environment) {
+  return StateFolder(environment) + "/admin.token";
+}
+
+absl::StatusOr<ClientOptions> ResolveClientOptions(
+    absl::string_view server_flag, absl::string_view token_file_flag,
+    const Environment& environment) {
+  ClientOptions options;
+  options.server = server_flag.empty() ? DefaultServer(environment)
+                                       : std::string(server_flag);
+  RETURN_IF_ERROR(CheckAddress(options.server));
+  std::string token_file(token_file_flag);
+  if (token_file.empty()) token_file = environment("LOCKSTEP_TOKEN_FILE");
+  if (!token_file.empty()) {
+    ASSIGN_OR_RETURN(options.token, ReadToken(token_file));
+  } else if (!absl::StartsWith(options.server, "unix:")) {
+    // Without one the coordinator says what it wants.
+    options.token = ReadToken(DefaultTokenFile(environment)).value_or("");
+  }
+  return options;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,181 @@
+#include "client/internal/grpc_connection.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "proto/contract/grpc_status.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep::internal {
+namespace {
+
+std::shared_ptr<grpc::Channel> NewChannel(const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  // Tries again soon: our own retry loop is the one that is patient.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // A channel of one's own: another client of this process that failed to
+  // connect must not slow this one down.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(
+      options.server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+RetryPolicy StreamPolicy(const ClientOptions& options) {
+  RetryPolicy policy;
+  policy.patience = options.patience;
+  return policy;
+}
+
+}  // namespace
+
+class GrpcConnection::Call {
+ public:
+  Call(GrpcConnection& owner, absl::Duration timeout) : owner_(owner) {
+    if (timeout < absl::InfiniteDuration()) {
+      context_.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    }
+    if (!owner.options_.token.empty()) {
+      context_.AddMetadata("authorization",
+                           absl::StrCat("Bearer ", owner.options_.token));
+    }
+    absl::MutexLock lock(&owner_.mu_);
+    if (owner_.interrupted_) context_.TryCancel();
+    owner_.running_.insert(&context_);
+  }
+
+  ~Call() {
+    absl::MutexLock lock(&owner_.mu_);
+    owner_.running_.erase(&context_);
+  }
+
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  grpc::ClientContext* context() { return &context_; }
+
+ private:
+  GrpcConnection& owner_;
+  grpc::ClientContext context_;
+};
+
+GrpcConnection::GrpcConnection(const ClientOptions& options)
+    : GrpcConnection(options, NewChannel(options)) {}
+
+GrpcConnection::GrpcConnection(const ClientOptions& options,
+                               std::shared_ptr<grpc::Channel> channel)
+    : options_(options),
+      stream_policy_(StreamPolicy(options)),
+      jobs_(channel),
+      cluster_(channel) {}
+
+bool GrpcConnection::InterruptibleSleeper::Sleep(absl::Duration duration) {
+  absl::MutexLock lock(&owner_.mu_);
+  return !owner_.mu_.AwaitWithTimeout(absl::Condition(&owner_.interrupted_),
+                                      duration);
+}
+
+void GrpcConnection::Interrupt() {
+  absl::MutexLock lock(&mu_);
+  interrupted_ = true;
+  for (grpc::ClientContext* context : running_) context->TryCancel();
+}
+
+template <typename Response, typename Stub, typename Request>
+absl::StatusOr<Response> GrpcConnection::Unary(
+    Stub& stub,
+    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                 Response*),
+    const Request& request, bool idempotent) {
+  return RetryLoop(
+      unary_policy_, sleeper_, idempotent, [&]() -> absl::StatusOr<Response> {
+        Call call(*this, options_.timeout);
+        Response response;
+        RETURN_IF_ERROR(
+            FromGrpcStatus((stub.*method)(call.context(), request, &response)));
+        return response;
+      });
+}
+
+template <typename Request, typename Response>
+absl::Status GrpcConnection::Stream(
+    std::unique_ptr<grpc::ClientReader<Response>> (
+        v1::JobService::Stub::*method)(grpc::ClientContext*, const Request&),
+    const Request& request, const OnMessage<Response>& on_message) {
+  const auto read = [&](const Request& from,
+                        const OnMessage<Response>& next) -> absl::Status {
+    Call call(*this, absl::InfiniteDuration());
+    const auto reader = (jobs_.*method)(call.context(), from);
+    Response response;
+    bool wanted = true;
+    while (wanted && reader->Read(&response)) wanted = next(response);
+    if (!wanted) call.context()->TryCancel();
+    const grpc::Status status = reader->Finish();
+    return wanted ? FromGrpcStatus(status) : absl::OkStatus();
+  };
+  return ResumeLoop<Request, Response>(stream_policy_, sleeper_, request, read,
+                                       on_message);
+}
+
+absl::StatusOr<v1::Job> GrpcConnection::CreateJob(
+    const v1::CreateJobRequest& request) {
+  return Unary(
+      jobs_, &v1::JobService::Stub::CreateJob, request,
+      /*idempotent=*/!request.request_id().empty() || request.validate_only());
+}
+
+absl::StatusOr<v1::Job> GrpcConnection::GetJob(
+    const v1::GetJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::GetJob, request);
+}
+
+absl::StatusOr<v1::ListJobsResponse> GrpcConnection::ListJobs(
+    const v1::ListJobsRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::ListJobs, request);
+}
+
+absl::StatusOr<v1::Job> GrpcConnection::CancelJob(
+    const v1::CancelJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::CancelJob, request);
+}
+
+absl::StatusOr<v1::ListCheckpointsResponse> GrpcConnection::ListCheckpoints(
+    const v1::ListCheckpointsRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::ListCheckpoints, request);
+}
+
+absl::StatusOr<v1::ListNodesResponse> GrpcConnection::ListNodes() {
+  return Unary(cluster_, &v1::ClusterService::Stub::ListNodes,
+               v1::ListNodesRequest());
+}
+
+absl::StatusOr<v1::ServerInfo> GrpcConnection::GetServerInfo() {
+  return Unary(cluster_, &v1::ClusterService::Stub::GetServerInfo,
+               v1::GetServerInfoRequest());
+}
+
+absl::Status GrpcConnection::WatchJobs(
+    v1::WatchJobsRequest request,
+    const OnMessage<v1::WatchJobsResponse>& on_message) {
+  return Stream(&v1::JobService::Stub::WatchJobs, request, on_message);
+}
+
+absl::Status GrpcConnection::StreamMetrics(
+    v1::StreamMetricsRequest request,
+    const OnMessage<v1::StreamMetricsResponse>& on_message) {
+  return Stream(&v1::JobService::Stub::StreamMetrics, request, on_message);
+}
+
+absl::Status GrpcConnection::StreamLogs(
+    v1::StreamLogsRequest request,
+    const OnMessage<v1::StreamLogsResponse>& on_message) {
+  return Stream(&v1::JobService::Stub::StreamLogs, request, on_message);
+}
+
+}  // namespace lockstep::internal

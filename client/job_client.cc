@@ -1,0 +1,132 @@
+#include "client/job_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/internal/grpc_connection.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/job_state.h"
+#include "proto/contract/resource_name.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int kPageSize = 1000;
+
+}  // namespace
+
+std::shared_ptr<JobConnection> MakeJobConnection(const ClientOptions& options) {
+  return std::make_shared<internal::GrpcConnection>(options);
+}
+
+absl::StatusOr<v1::Job> JobClient::Submit(const v1::JobSpec& spec,
+                                          const SubmitOptions& options) {
+  v1::CreateJobRequest request;
+  request.set_job_id(options.job_id);
+  *request.mutable_spec() = spec;
+  request.set_request_id(options.request_id);
+  request.set_validate_only(options.validate_only);
+  return connection_->CreateJob(request);
+}
+
+absl::StatusOr<v1::Job> JobClient::Get(absl::string_view id) {
+  v1::GetJobRequest request;
+  request.set_name(JobName(id));
+  return connection_->GetJob(request);
+}
+
+absl::StatusOr<std::vector<v1::Job>> JobClient::List(
+    const std::vector<v1::Job::State>& states, int limit) {
+  v1::ListJobsRequest request;
+  for (v1::Job::State state : states) request.add_states(state);
+  std::vector<v1::Job> jobs;
+  do {
+    const int left = limit > 0 ? limit - static_cast<int>(jobs.size()) : 0;
+    request.set_page_size(limit > 0 ? std::min(left, kPageSize) : kPageSize);
+    ASSIGN_OR_RETURN(v1::ListJobsResponse page, connection_->ListJobs(request));
+    for (v1::Job& job : *page.mutable_jobs()) jobs.push_back(std::move(job));
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty() &&
+           (limit <= 0 || static_cast<int>(jobs.size()) < limit));
+  return jobs;
+}
+
+absl::StatusOr<v1::Job> JobClient::Cancel(absl::string_view id) {
+  v1::CancelJobRequest request;
+  request.set_name(JobName(id));
+  return connection_->CancelJob(request);
+}
+
+absl::Status JobClient::Watch(
+    absl::string_view id,
+    const std::function<bool(const v1::WatchJobsResponse&)>& on_change) {
+  v1::WatchJobsRequest request;
+  if (!id.empty()) request.set_name(JobName(id));
+  while (true) {
+    const absl::Status status = connection_->WatchJobs(request, on_change);
+    if (ErrorReason(status) != "RESUME_TOKEN_EXPIRED") return status;
+  }
+}
+
+absl::StatusOr<v1::Job> JobClient::Wait(
+    absl::string_view id,
+    const std::function<void(const v1::Job&)>& on_change) {
+  v1::Job job;
+  RETURN_IF_ERROR(Watch(id, [&](const v1::WatchJobsResponse& change) {
+    if (!change.has_job()) return true;
+    job = change.job();
+    on_change(job);
+    return !IsTerminal(job.state());
+  }));
+  // The coordinator may end a watch of its own accord.
+  if (!IsTerminal(job.state())) {
+    return absl::UnavailableError("the watch ended before the job did");
+  }
+  return job;
+}
+
+absl::Status JobClient::Metrics(
+    absl::string_view id, bool follow,
+    const std::function<void(const v1::MetricPoint&)>& on_point) {
+  v1::StreamMetricsRequest request;
+  request.set_name(JobName(id));
+  request.set_follow(follow);
+  return connection_->StreamMetrics(
+      request, [&](const v1::StreamMetricsResponse& batch) {
+        for (const v1::MetricPoint& point : batch.points()) on_point(point);
+        return true;
+      });
+}
+
+absl::Status JobClient::Logs(
+    const v1::StreamLogsRequest& request,
+    const std::function<void(const v1::StreamLogsResponse&)>& on_lines) {
+  return connection_->StreamLogs(request,
+                                 [&](const v1::StreamLogsResponse& lines) {
+                                   on_lines(lines);
+                                   return true;
+                                 });
+}
+
+absl::StatusOr<std::vector<v1::Checkpoint>> JobClient::Checkpoints(
+    absl::string_view id) {
+  v1::ListCheckpointsRequest request;
+  request.set_name(JobName(id));
+  ASSIGN_OR_RETURN(v1::ListCheckpointsResponse response,
+                   connection_->ListCheckpoints(request));
+  return std::vector<v1::Checkpoint>(response.checkpoints().begin(),
+                                     response.checkpoints().end());
+}
+
+absl::StatusOr<std::vector<v1::Node>> JobClient::Nodes() {
+  ASSIGN_OR_RETURN(v1::ListNodesResponse response, connection_->ListNodes());
+  return std::vector<v1::Node>(response.nodes().begin(),
+                               response.nodes().end());
+}
+
+absl::StatusOr<v1::ServerInfo> JobClient::ServerInfo() {
+  return connection_->GetServerInfo();
+}
+
+}  // namespace lockstep

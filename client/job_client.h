@@ -1,0 +1,79 @@
+#ifndef LOCKSTEP_CLIENT_JOB_CLIENT_H_
+#define LOCKSTEP_CLIENT_JOB_CLIENT_H_
+
+// A client of a Lockstep coordinator: submit jobs, watch them, read what they
+// report. Takes and returns ids ("qwen3-4b"), not resource names.
+//
+// Thread-safe and cheap to copy: copies share one connection. Errors are those
+// of job_service.proto; ErrorReason (proto/contract/errors.h) tells them apart.
+//
+//   JobClient client(MakeJobConnection(options));
+//   ASSIGN_OR_RETURN(v1::Job job, client.Submit(spec, {}));
+//   ASSIGN_OR_RETURN(job, client.Wait(id, [](const v1::Job&) {}));
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/client_options.h"
+#include "client/job_connection.h"
+
+namespace lockstep {
+
+// A connection over gRPC; connects at the first call.
+std::shared_ptr<JobConnection> MakeJobConnection(const ClientOptions& options);
+
+struct SubmitOptions {
+  std::string job_id;
+  // Makes a retry safe: the same id and spec return the first job.
+  std::string request_id;
+  bool validate_only = false;
+};
+
+class JobClient {
+ public:
+  explicit JobClient(std::shared_ptr<JobConnection> connection)
+      : connection_(std::move(connection)) {}
+
+  absl::StatusOr<v1::Job> Submit(const v1::JobSpec& spec,
+                                 const SubmitOptions& options);
+  absl::StatusOr<v1::Job> Get(absl::string_view id);
+  // All pages, newest first; at most `limit` jobs when above 0.
+  absl::StatusOr<std::vector<v1::Job>> List(
+      const std::vector<v1::Job::State>& states, int limit);
+  absl::StatusOr<v1::Job> Cancel(absl::string_view id);
+
+  // The job as it is now, then after each change (all jobs when `id` is empty)
+  // until `on_change` says false. A watch that fell too far behind begins anew.
+  absl::Status Watch(
+      absl::string_view id,
+      const std::function<bool(const v1::WatchJobsResponse&)>& on_change);
+  // Watches until the job has ended and returns it.
+  absl::StatusOr<v1::Job> Wait(
+      absl::string_view id,
+      const std::function<void(const v1::Job&)>& on_change);
+
+  // Points in order of arrival; with `follow` until the job has ended.
+  absl::Status Metrics(
+      absl::string_view id, bool follow,
+      const std::function<void(const v1::MetricPoint&)>& on_point);
+  absl::Status Logs(
+      const v1::StreamLogsRequest& request,
+      const std::function<void(const v1::StreamLogsResponse&)>& on_lines);
+  absl::StatusOr<std::vector<v1::Checkpoint>> Checkpoints(absl::string_view id);
+  absl::StatusOr<std::vector<v1::Node>> Nodes();
+  absl::StatusOr<v1::ServerInfo> ServerInfo();
+
+  // Ends all calls of all copies, running and later ones, with CANCELLED.
+  void Interrupt() { connection_->Interrupt(); }
+
+ private:
+  std::shared_ptr<JobConnection> connection_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_CLIENT_JOB_CLIENT_H_

@@ -1,0 +1,40 @@
+#ifndef LOCKSTEP_CLIENT_MOCKS_MOCK_JOB_CONNECTION_H_
+#define LOCKSTEP_CLIENT_MOCKS_MOCK_JOB_CONNECTION_H_
+
+// For tests of programs that use JobClient.
+
+#include "client/job_connection.h"
+#include "gmock/gmock.h"
+
+namespace lockstep {
+
+class MockJobConnection : public JobConnection {
+ public:
+  MOCK_METHOD(absl::StatusOr<v1::Job>, CreateJob, (const v1::CreateJobRequest&),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::Job>, GetJob, (const v1::GetJobRequest&),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListJobsResponse>, ListJobs,
+              (const v1::ListJobsRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::Job>, CancelJob, (const v1::CancelJobRequest&),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListCheckpointsResponse>, ListCheckpoints,
+              (const v1::ListCheckpointsRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListNodesResponse>, ListNodes, (), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, GetServerInfo, (), (override));
+  MOCK_METHOD(absl::Status, WatchJobs,
+              (v1::WatchJobsRequest, const OnMessage<v1::WatchJobsResponse>&),
+              (override));
+  MOCK_METHOD(absl::Status, StreamMetrics,
+              (v1::StreamMetricsRequest,
+               const OnMessage<v1::StreamMetricsResponse>&),
+              (override));
+  MOCK_METHOD(absl::Status, StreamLogs,
+              (v1::StreamLogsRequest, const OnMessage<v1::StreamLogsResponse>&),
+              (override));
+  MOCK_METHOD(void, Interrupt, (), (override));
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_CLIENT_MOCKS_MOCK_JOB_CONNECTION_H_
