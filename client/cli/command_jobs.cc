@@ -1,0 +1,189 @@
+#include "client/cli/command_jobs.h"
+
+#include <memory>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/follow.h"
+#include "client/cli/format.h"
+#include "client/cli/json.h"
+#include "client/cli/table.h"
+#include "proto/contract/end_cause.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::cli {
+namespace {
+
+struct ListFlags {
+  std::vector<std::string> states;
+  int limit = 100;
+};
+
+std::string StepOf(const v1::Job& job) {
+  const v1::Progress& progress = job.progress();
+  const int64_t planned = progress.steps_planned() > 0
+                              ? progress.steps_planned()
+                              : job.plan().steps();
+  return planned > 0 ? absl::StrCat(progress.step(), "/", planned) : "";
+}
+
+std::string LossOf(const v1::Job& job) {
+  return job.progress().step() > 0 ? FormatLoss(job.progress().loss()) : "";
+}
+
+absl::StatusOr<std::vector<v1::Job::State>> ParseStates(
+    const std::vector<std::string>& names) {
+  std::vector<v1::Job::State> states;
+  for (const std::string& name : names) {
+    v1::Job::State state;
+    if (!v1::Job::State_Parse(absl::AsciiStrToUpper(name), &state)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--state \"", name,
+          "\" is not one of queued, preparing, starting, running, cancelling, "
+          "succeeded, failed, cancelled"));
+    }
+    states.push_back(state);
+  }
+  return states;
+}
+
+ExitStatus List(const CommandContext& context, const ListFlags& flags,
+                JobClient& client) {
+  const absl::StatusOr<std::vector<v1::Job::State>> states =
+      ParseStates(flags.states);
+  if (!states.ok()) return context.Report(states.status());
+  const absl::StatusOr<std::vector<v1::Job>> jobs =
+      client.List(*states, flags.limit);
+  if (!jobs.ok()) return context.Report(jobs.status());
+  if (context.console.json) {
+    v1::ListJobsResponse response;
+    *response.mutable_jobs() = {jobs->begin(), jobs->end()};
+    context.console.out << ToJson(response);
+    return ExitStatus::kSuccess;
+  }
+  if (jobs->empty()) {
+    context.console.err << "no jobs\n";
+    return ExitStatus::kSuccess;
+  }
+  Table table({"NAME", "STATE", "STEP", "LOSS", "ATTEMPT", "AGE"});
+  for (const v1::Job& job : *jobs) {
+    table.AddRow({JobIdOf(job.name()), std::string(StateName(job.state())),
+                  StepOf(job), LossOf(job), absl::StrCat(job.attempt()),
+                  FormatAge(job.create_time(), absl::Now())});
+  }
+  context.console.out << table.Render();
+  return ExitStatus::kSuccess;
+}
+
+std::string Describe(const v1::Job& job) {
+  std::string text;
+  const auto line = [&](absl::string_view key, const std::string& value) {
+    if (value.empty()) return;
+    absl::StrAppend(&text, key, std::string(12 - key.size(), ' '), value, "\n");
+  };
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : job.labels()) {
+    labels.push_back(absl::StrCat(key, "=", value));
+  }
+  line("name", JobIdOf(job.name()));
+  line("state", std::string(StateName(job.state())));
+  line("doing", IsTerminal(job.state()) ? "" : PhaseLine(job));
+  line("labels", absl::StrJoin(labels, ", "));
+  line("model", job.spec().model().path());
+  line("output", job.spec().output_dir());
+  line("step", StepOf(job));
+  line("loss", LossOf(job));
+  line("age", FormatAge(job.create_time(), absl::Now()));
+  if (job.has_plan()) {
+    line("data",
+         absl::StrCat(job.plan().rows(), " rows, ",
+                      FormatCount(double(job.plan().tokens())), " tokens, ",
+                      FormatCount(double(job.plan().trained_tokens())),
+                      " trained"));
+  }
+  for (int i = 0; i < job.attempts_size(); ++i) {
+    const v1::Attempt& attempt = job.attempts(i);
+    line(absl::StrCat("attempt ", i + 1),
+         attempt.state() == v1::Attempt::ENDED
+             ? absl::StrCat("ended with ", EndCauseName(attempt.end_cause()),
+                            attempt.end_message().empty() ? "" : ": ",
+                            attempt.end_message())
+             : absl::AsciiStrToLower(v1::Attempt::State_Name(attempt.state())));
+  }
+  line("error", job.error().message());
+  return text;
+}
+
+ExitStatus Get(const CommandContext& context, const std::string& id,
+               JobClient& client) {
+  const absl::StatusOr<v1::Job> job = client.Get(id);
+  if (!job.ok()) return context.ReportForJob(job.status(), id);
+  context.console.out << (context.console.json ? ToJson(*job) : Describe(*job));
+  return ExitStatus::kSuccess;
+}
+
+ExitStatus Cancel(const CommandContext& context,
+                  const std::vector<std::string>& ids, JobClient& client) {
+  ExitStatus result = ExitStatus::kSuccess;
+  for (const std::string& id : ids) {
+    const absl::StatusOr<v1::Job> job = client.Cancel(JobIdOf(id));
+    if (!job.ok()) {
+      result = context.ReportForJob(job.status(), JobIdOf(id));
+    } else if (context.console.json) {
+      context.console.out << ToJson(*job);
+    } else {
+      context.console.out << "job/" << JobIdOf(id) << " "
+                          << absl::AsciiStrToLower(StateName(job->state()))
+                          << "\n";
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+void AddJobsCommand(CLI::App& app, CommandContext& context) {
+  CLI::App* jobs = app.add_subcommand("jobs", "List, show and cancel jobs");
+  jobs->require_subcommand(1);
+
+  CLI::App* list = jobs->add_subcommand("list", "List jobs, newest first");
+  auto list_flags = std::make_shared<ListFlags>();
+  list->add_option("--state", list_flags->states,
+                   "Only jobs in this state; may be repeated")
+      ->allow_extra_args(false);
+  list->add_option("--limit", list_flags->limit, "At most this many [100]")
+      ->check(CLI::PositiveNumber);
+  list->callback([&context, list_flags] {
+    context.run = [&context, list_flags] {
+      return WithClient(context, [&](JobClient& client) {
+        return List(context, *list_flags, client);
+      });
+    };
+  });
+
+  CLI::App* get = jobs->add_subcommand("get", "Show one job");
+  auto id = std::make_shared<std::string>();
+  get->add_option("NAME", *id, "The job")->required();
+  get->callback([&context, id] {
+    context.run = [&context, id] {
+      return WithClient(context, [&](JobClient& client) {
+        return Get(context, JobIdOf(*id), client);
+      });
+    };
+  });
+
+  CLI::App* cancel = jobs->add_subcommand("cancel", "Stop jobs for good");
+  auto ids = std::make_shared<std::vector<std::string>>();
+  cancel->add_option("NAME", *ids, "The jobs")->required();
+  cancel->callback([&context, ids] {
+    context.run = [&context, ids] {
+      return WithClient(context, [&](JobClient& client) {
+        return Cancel(context, *ids, client);
+      });
+    };
+  });
+}
+
+}  // namespace lockstep::cli

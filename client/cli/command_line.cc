@@ -1,0 +1,145 @@
+#include "client/cli/command_line.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/command_checkpoints.h"
+#include "client/cli/command_context.h"
+#include "client/cli/command_jobs.h"
+#include "client/cli/command_logs.h"
+#include "client/cli/command_metrics.h"
+#include "client/cli/command_nodes.h"
+#include "client/cli/command_plot.h"
+#include "client/cli/command_run.h"
+#include "client/cli/command_submit.h"
+#include "client/cli/command_validate.h"
+#include "client/cli/command_version.h"
+#include "client/cli/command_wait.h"
+#include "client/cli/command_watch.h"
+#include "client/cli/nearest.h"
+
+namespace lockstep::cli {
+namespace {
+
+constexpr char kFooter[] = R"(
+Exit codes:
+  0 ok   1 failed   2 usage or job file   3 not found   4 not allowed
+  5 coordinator unreachable   6 conflict   10 job failed   11 job cancelled
+  12 wait timed out   130 interrupted (a submitted job goes on)
+
+Environment: LOCKSTEP_SERVER, LOCKSTEP_TOKEN_FILE, NO_COLOR)";
+
+void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
+  app.add_option("--server", flags.server,
+                 "unix:/path or host:port of the coordinator");
+  app.add_option("--token-file", flags.token_file, "File with the token");
+  app.add_option("-o,--output", flags.output, "table or json [table]")
+      ->check(CLI::IsMember({"table", "json"}));
+  app.add_option("--timeout", flags.timeout, "Limit for one call [10s]");
+  app.add_flag("--no-color", flags.no_color, "Never redraw lines");
+  app.add_flag("-q,--quiet", flags.quiet, "No progress, no hints");
+}
+
+// Global flags may stand behind the verb too.
+void LetFlagsFallThrough(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->fallthrough();
+    LetFlagsFallThrough(*command);
+  }
+}
+
+// The first word that is neither a flag nor a flag's value.
+std::string FirstWord(const CLI::App& app,
+                      const std::vector<std::string>& words, size_t* index) {
+  for (; *index < words.size(); ++*index) {
+    const std::string& word = words[*index];
+    if (!absl::StartsWith(word, "-") || word == "-") return word;
+    const CLI::Option* flag = app.get_option_no_throw(word);
+    if (flag != nullptr && flag->get_items_expected_min() > 0) ++*index;
+  }
+  return "";
+}
+
+// "unknown command ..." when a verb is mistyped; empty when that is not it.
+std::string UnknownVerb(const CLI::App& root,
+                        const std::vector<std::string>& words) {
+  const CLI::App* app = &root;
+  std::string path = "lockstep";
+  for (size_t index = 0; true; ++index) {
+    std::vector<std::string> verbs;
+    const std::vector<const CLI::App*> commands =
+        app->get_subcommands([](const CLI::App*) { return true; });
+    for (const CLI::App* verb : commands) verbs.push_back(verb->get_name());
+    if (verbs.empty()) return "";
+    const std::string word = FirstWord(root, words, &index);
+    if (word.empty()) {
+      return absl::StrCat(path, " needs one of: ", absl::StrJoin(verbs, ", "));
+    }
+    const auto found = std::find(verbs.begin(), verbs.end(), word);
+    if (found == verbs.end()) {
+      const std::string nearest = NearestWord(word, verbs);
+      return absl::StrCat(
+          "unknown command \"", path, " ", word, "\"",
+          nearest.empty()
+              ? absl::StrCat("; there are ", absl::StrJoin(verbs, ", "))
+              : absl::StrCat("; did you mean ", nearest, "?"));
+    }
+    path += " " + word;
+    app = commands[found - verbs.begin()];
+  }
+}
+
+ExitStatus ReportParseError(const CLI::App& app, const CLI::ParseError& error,
+                            const std::vector<std::string>& words,
+                            std::ostream& out, std::ostream& err) {
+  if (error.get_exit_code() == 0) {  // --help, --version
+    app.exit(error, out, err);
+    return ExitStatus::kSuccess;
+  }
+  const std::string verb = UnknownVerb(app, words);
+  err << "error: " << (verb.empty() ? error.what() : verb) << "\n"
+      << "  hint: lockstep --help, or --help after a command\n";
+  return ExitStatus::kUsage;
+}
+
+}  // namespace
+
+ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
+                          std::ostream& err) {
+  CLI::App app("Lockstep fine-tunes language models on the GPUs a team owns.",
+               "lockstep");
+  CommandContext context{{}, {out, err}, nullptr};
+  AddGlobalFlags(app, context.flags);
+  AddRunCommand(app, context);
+  AddSubmitCommand(app, context);
+  AddValidateCommand(app, context);
+  AddJobsCommand(app, context);
+  AddWatchCommand(app, context);
+  AddWaitCommand(app, context);
+  AddLogsCommand(app, context);
+  AddMetricsCommand(app, context);
+  AddPlotCommand(app, context);
+  AddNodesCommand(app, context);
+  AddCheckpointsCommand(app, context);
+  AddVersionCommand(app, context);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  LetFlagsFallThrough(app);
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  try {  // CLI11 reports by throwing.
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return ReportParseError(app, error, words, out, err);
+  }
+  context.console.json = context.flags.output == "json";
+  context.console.quiet = context.flags.quiet;
+  context.console.style = DetectStyle(context.flags.no_color);
+  return context.run();
+}
+
+}  // namespace lockstep::cli

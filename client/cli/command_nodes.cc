@@ -1,0 +1,52 @@
+#include "client/cli/command_nodes.h"
+
+#include "absl/strings/strip.h"
+#include "client/cli/format.h"
+#include "client/cli/json.h"
+#include "client/cli/table.h"
+
+namespace lockstep::cli {
+namespace {
+
+std::string NodeId(const v1::Node& node) {
+  return std::string(absl::StripPrefix(node.name(), "nodes/"));
+}
+
+ExitStatus List(const CommandContext& context, JobClient& client) {
+  const absl::StatusOr<std::vector<v1::Node>> nodes = client.Nodes();
+  if (!nodes.ok()) return context.Report(nodes.status());
+  if (context.console.json) {
+    v1::ListNodesResponse response;
+    *response.mutable_nodes() = {nodes->begin(), nodes->end()};
+    context.console.out << ToJson(response);
+    return ExitStatus::kSuccess;
+  }
+  Table table({"NODE", "DEVICE", "KIND", "MODEL", "MEMORY", "JOB"});
+  for (const v1::Node& node : *nodes) {
+    for (const v1::Device& device : node.devices()) {
+      table.AddRow(
+          {NodeId(node), device.id(), v1::Device::Kind_Name(device.kind()),
+           device.model(),
+           device.memory_bytes() > 0 ? FormatBytes(device.memory_bytes()) : "",
+           JobIdOf(device.job())});
+    }
+  }
+  context.console.out << table.Render();
+  return ExitStatus::kSuccess;
+}
+
+}  // namespace
+
+void AddNodesCommand(CLI::App& app, CommandContext& context) {
+  CLI::App* nodes = app.add_subcommand("nodes", "Show what jobs run on");
+  nodes->require_subcommand(1);
+  CLI::App* list = nodes->add_subcommand("list", "List devices by node");
+  list->callback([&context] {
+    context.run = [&context] {
+      return WithClient(
+          context, [&](JobClient& client) { return List(context, client); });
+    };
+  });
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,76 @@
+#include "client/cli/command_run.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/follow.h"
+#include "client/cli/job_input.h"
+#include "client/cli/private_server.h"
+#include "proto/contract/job_spec.h"
+
+namespace lockstep::cli {
+namespace {
+
+// Ranks get a moment to stop at a step's end when the user gives up.
+constexpr absl::Duration kCancelWithin = absl::Seconds(60);
+
+// Nobody could look at the job again, so Ctrl-C cancels it.
+void CancelAndWait(const CommandContext& context, const PrivateServer& server,
+                   const std::string& id) {
+  context.console.err << "\ncancelling job/" << id << " ...\n" << std::flush;
+  JobClient client = server.Connect();
+  if (!client.Cancel(id).ok()) return;
+  FollowOptions options;
+  options.show = false;
+  options.timeout = kCancelWithin;
+  (void)FollowJob(context, client, id, options);
+}
+
+ExitStatus Follow(const CommandContext& context, PrivateServer& server,
+                  const std::string& id) {
+  JobClient client = server.Connect();
+  const absl::StatusOr<v1::Job> job = FollowJob(context, client, id, {});
+  if (!job.ok() && absl::IsCancelled(job.status())) {
+    CancelAndWait(context, server, id);
+    return ExitStatus::kInterrupted;
+  }
+  const ExitStatus result =
+      job.ok() ? ReportEnd(context, *job) : context.Report(job.status());
+  if (result != ExitStatus::kSuccess) {
+    server.KeepFolder();
+    context.console.err << "  logs are kept in " << server.folder() << "\n";
+  }
+  return result;
+}
+
+ExitStatus Run(const CommandContext& context, const JobInput& input) {
+  const absl::StatusOr<SpecFile> file = input.Load();
+  if (!file.ok()) return context.Report(file.status());
+  if (!file->problems.empty()) return ReportProblems(context.console, *file);
+  v1::JobSpec resolved = file->spec;
+  ApplyDefaults(&resolved);
+  absl::StatusOr<std::unique_ptr<PrivateServer>> server =
+      PrivateServer::Start(resolved.resources().ranks());
+  if (!server.ok()) {
+    return ReportError(context.console, ExitStatus::kFailed,
+                       server.status().message());
+  }
+  const absl::StatusOr<v1::Job> job = (*server)->Connect().Submit(
+      file->spec, {.job_id = "", .request_id = "", .validate_only = false});
+  if (!job.ok()) return context.Report(job.status());
+  return Follow(context, **server, JobIdOf(job->name()));
+}
+
+}  // namespace
+
+void AddRunCommand(CLI::App& app, CommandContext& context) {
+  CLI::App* command = app.add_subcommand(
+      "run", "Run a job here and now, with a coordinator of its own");
+  auto input = std::make_shared<JobInput>();
+  input->AddTo(*command);
+  command->callback([&context, input] {
+    context.run = [&context, input] { return Run(context, *input); };
+  });
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,58 @@
+#include "client/cli/command_watch.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/cli/follow.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/json.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::cli {
+namespace {
+
+// "15:04:05 qwen RUNNING the first step was reported".
+std::string Line(const v1::WatchJobsResponse& change) {
+  const v1::Job& job = change.job();
+  const auto& time =
+      change.has_event() ? change.event().time() : job.update_time();
+  return absl::StrCat(
+      absl::FormatTime("%H:%M:%S", absl::FromUnixSeconds(time.seconds()),
+                       absl::LocalTimeZone()),
+      " ", JobIdOf(job.name()), " ", StateName(job.state()), " ",
+      change.has_event() ? change.event().message() : PhaseLine(job), "\n");
+}
+
+ExitStatus Watch(const CommandContext& context, const std::string& id,
+                 JobClient& client) {
+  InterruptHandler interrupt([&] { client.Interrupt(); });
+  const absl::Status status =
+      client.Watch(id, [&](const v1::WatchJobsResponse& change) {
+        if (!change.has_job()) return true;
+        context.console.out
+            << (context.console.json ? ToJsonLine(change) + "\n" : Line(change))
+            << std::flush;
+        return id.empty() || !IsTerminal(change.job().state());
+      });
+  if (interrupt.interrupted()) return ExitStatus::kInterrupted;
+  return status.ok() ? ExitStatus::kSuccess : context.ReportForJob(status, id);
+}
+
+}  // namespace
+
+void AddWatchCommand(CLI::App& app, CommandContext& context) {
+  CLI::App* command =
+      app.add_subcommand("watch", "Show every change of a job, or of all");
+  auto id = std::make_shared<std::string>();
+  command->add_option("NAME", *id, "The job; all when left out");
+  command->callback([&context, id] {
+    context.run = [&context, id] {
+      return WithClient(context, [&](JobClient& client) {
+        return Watch(context, JobIdOf(*id), client);
+      });
+    };
+  });
+}
+
+}  // namespace lockstep::cli

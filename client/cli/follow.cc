@@ -1,0 +1,210 @@
+#include "client/cli/follow.h"
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/json.h"
+#include "proto/contract/end_cause.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::cli {
+namespace {
+
+// How long the metrics of an ended job may take to arrive.
+constexpr absl::Duration kLastMetrics = absl::Seconds(5);
+
+// Reads the metrics of a job on a thread of its own and shows them.
+class MetricsReader {
+ public:
+  MetricsReader(JobClient client, std::string id, ProgressDisplay& display)
+      : client_(std::move(client)),
+        id_(std::move(id)),
+        display_(display),
+        thread_([this] { Read(); }) {}
+
+  ~MetricsReader() {
+    if (!done_.WaitForNotificationWithTimeout(kLastMetrics)) {
+      client_.Interrupt();
+    }
+    thread_.join();
+  }
+
+  void SetSteps(int64_t steps) { steps_ = steps; }
+
+ private:
+  void Read() {
+    // Progress is a courtesy: what goes wrong here, the watch reports.
+    (void)client_.Metrics(
+        id_, /*follow=*/true, [&](const v1::MetricPoint& point) {
+          const auto value = [&](const char* name) {
+            const auto found = point.values().find(name);
+            return found == point.values().end() ? 0.0 : found->second;
+          };
+          if (point.values().count("loss") == 0) return;
+          display_.Update({.step = point.step(),
+                           .steps = steps_,
+                           .loss = value("loss"),
+                           .learning_rate = value("learning_rate"),
+                           .tokens_per_second = value("tokens_per_second")});
+        });
+    done_.Notify();
+  }
+
+  JobClient client_;
+  const std::string id_;
+  ProgressDisplay& display_;
+  std::atomic<int64_t> steps_{0};
+  absl::Notification done_;
+  std::thread thread_;
+};
+
+// Interrupts a client when time is up, unless destroyed before.
+class Deadline {
+ public:
+  Deadline(JobClient client, absl::Duration timeout)
+      : thread_([this, client, timeout]() mutable {
+          if (over_.WaitForNotificationWithTimeout(timeout)) return;
+          passed_ = true;
+          client.Interrupt();
+        }) {}
+  ~Deadline() {
+    over_.Notify();
+    thread_.join();
+  }
+  bool passed() const { return passed_; }
+
+ private:
+  absl::Notification over_;
+  std::atomic<bool> passed_{false};
+  std::thread thread_;
+};
+
+std::string AttemptEnd(const v1::Job& job) {
+  if (job.attempts().empty()) return "";
+  const v1::Attempt& last = *job.attempts().rbegin();
+  if (last.state() != v1::Attempt::ENDED) return "";
+  return absl::StrCat(" after attempt ", job.attempts_size(), " ended with ",
+                      EndCauseName(last.end_cause()),
+                      last.end_message().empty() ? "" : ": ",
+                      last.end_message());
+}
+
+absl::StatusOr<v1::Job> WaitShowing(const CommandContext& context,
+                                    JobClient& client, const std::string& id) {
+  ProgressDisplay display(context.console.err, context.console.style,
+                          [] { return absl::Now(); });
+  absl::StatusOr<v1::Job> job;
+  {
+    MetricsReader metrics(client, id, display);
+    job = client.Wait(id, [&](const v1::Job& change) {
+      metrics.SetSteps(change.plan().steps());
+      if (!IsTerminal(change.state())) display.Phase(PhaseLine(change));
+    });
+    // Without an end there is nothing to wait for.
+    if (!job.ok()) client.Interrupt();
+  }
+  display.Finish();
+  return job;
+}
+
+}  // namespace
+
+std::string PhaseLine(const v1::Job& job) {
+  switch (job.state()) {
+    case v1::Job::QUEUED:
+      return absl::StrCat("queued", AttemptEnd(job),
+                          job.pending_message().empty() ? "" : ": ",
+                          job.pending_message());
+    case v1::Job::PREPARING:
+      return "preparing: checking and tokenising the input";
+    case v1::Job::STARTING:
+    case v1::Job::RUNNING: {
+      const int ranks = job.spec().resources().ranks();
+      return absl::StrCat(absl::AsciiStrToLower(StateName(job.state())),
+                          " attempt ", job.attempt(), " on ", ranks,
+                          ranks == 1 ? " rank" : " ranks",
+                          job.plan().steps() > 0
+                              ? absl::StrCat(", ", job.plan().steps(), " steps")
+                              : "");
+    }
+    default:
+      return absl::AsciiStrToLower(StateName(job.state()));
+  }
+}
+
+absl::StatusOr<v1::Job> FollowJob(const CommandContext& context,
+                                  JobClient& client, const std::string& id,
+                                  const FollowOptions& options) {
+  InterruptHandler interrupt([&] {
+    if (options.on_interrupt) options.on_interrupt();
+    client.Interrupt();
+  });
+  Deadline deadline(client, options.timeout);
+  absl::StatusOr<v1::Job> job = options.show && !context.console.quiet
+                                    ? WaitShowing(context, client, id)
+                                    : client.Wait(id, [](const v1::Job&) {});
+  if (!job.ok() && interrupt.interrupted()) {
+    return absl::CancelledError("interrupted");
+  }
+  if (!job.ok() && deadline.passed()) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("job/", id, " has not ended within ",
+                     absl::FormatDuration(options.timeout), "; it goes on"));
+  }
+  return job;
+}
+
+ExitStatus ReportEnd(const CommandContext& context, const v1::Job& job) {
+  const Console& console = context.console;
+  const std::string id = JobIdOf(job.name());
+  if (console.json) {
+    console.out << ToJson(job);
+  } else {
+    console.out << "job/" << id << " "
+                << absl::AsciiStrToLower(StateName(job.state())) << "\n";
+  }
+  console.out.flush();
+  switch (job.state()) {
+    case v1::Job::SUCCEEDED:
+      return ExitStatus::kSuccess;
+    case v1::Job::CANCELLED:
+      return ExitStatus::kJobCancelled;
+    default:
+      return ReportError(
+          console, ExitStatus::kJobFailed,
+          job.error().message().empty() ? job.error().reason()
+                                        : job.error().message(),
+          job.attempt() > 0
+              ? absl::StrCat("see: lockstep logs ", id)
+              : absl::StrCat("see: lockstep logs ", id, " --prepare"));
+  }
+}
+
+ExitStatus FollowAndReport(const CommandContext& context, JobClient& client,
+                           const std::string& id,
+                           const FollowOptions& options) {
+  const absl::StatusOr<v1::Job> job = FollowJob(context, client, id, options);
+  if (job.ok()) return ReportEnd(context, *job);
+  if (absl::IsCancelled(job.status())) {
+    context.console.err << "\njob/" << id
+                        << " goes on; look again with: lockstep watch " << id
+                        << "\n  wait for it with: lockstep wait " << id
+                        << ", stop it with: lockstep jobs cancel " << id
+                        << "\n";
+    return ExitStatus::kInterrupted;
+  }
+  if (absl::IsDeadlineExceeded(job.status()) &&
+      options.timeout < absl::InfiniteDuration()) {
+    ReportError(context.console, job.status());
+    return ExitStatus::kTimedOut;
+  }
+  return context.ReportForJob(job.status(), id);
+}
+
+}  // namespace lockstep::cli
