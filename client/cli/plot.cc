@@ -72,7 +72,7 @@ std::string TickLabel(double value, double step) {
 // Cell row -> label of the tick that lies in it.
 std::map<int, std::string> TickRows(const Range& y, int height) {
   const std::vector<double> ticks =
-      Ticks(y.low, y.high, std::max(2, height / 3));
+      Ticks(y.low, y.high, std::max(2, height / 2));
   const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : y.high - y.low;
   std::map<int, std::string> rows;
   for (double tick : ticks) {

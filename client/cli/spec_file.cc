@@ -92,6 +92,15 @@ Position FindPosition(const std::map<std::string, Position>& positions,
   }
 }
 
+// As one reads the file.
+void SortByPosition(std::vector<SpecProblem>* problems) {
+  std::stable_sort(problems->begin(), problems->end(),
+                   [](const SpecProblem& a, const SpecProblem& b) {
+                     return std::pair(a.position.line, a.position.column) <
+                            std::pair(b.position.line, b.position.column);
+                   });
+}
+
 void MakeAbsolute(const std::string& folder, std::string* path) {
   if (path->empty() || (*path)[0] == '/') return;
   *path = (fs::path(folder) / *path).lexically_normal().string();
@@ -107,11 +116,11 @@ absl::StatusOr<std::string> ReadText(const std::string& name) {
   }
   std::error_code ignored;
   if (fs::is_directory(name, ignored)) {
-    return absl::NotFoundError(absl::StrCat(name, ": is a folder"));
+    return absl::InvalidArgumentError(absl::StrCat(name, ": is a folder"));
   }
   std::ifstream file(name, std::ios::binary);
   if (!file) {
-    return absl::NotFoundError(
+    return absl::InvalidArgumentError(
         absl::StrCat(name, ": cannot be read: ", std::strerror(errno)));
   }
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -142,6 +151,7 @@ SpecFile ParseSpec(absl::string_view name, absl::string_view folder,
   YamlReader reader;
   reader.ReadMessage(documents[0], "", &file.spec);
   file.problems = reader.problems();
+  SortByPosition(&file.problems);
   file.positions = reader.positions();
   return file;
 }
@@ -182,6 +192,7 @@ void CheckSpec(SpecFile* file) {
     file->problems.push_back({FindPosition(file->positions, violation.field),
                               violation.field, violation.description});
   }
+  SortByPosition(&file->problems);
 }
 
 std::string FormatProblem(const SpecFile& file, const SpecProblem& problem) {

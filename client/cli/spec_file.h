@@ -30,7 +30,7 @@ SpecFile ParseSpec(absl::string_view name, absl::string_view folder,
                    const std::string& text);
 
 // Reads and parses a file; "-" is standard input, whose paths are relative to
-// the working folder. NOT_FOUND names the file.
+// the working folder. INVALID_ARGUMENT names a file that cannot be read.
 absl::StatusOr<SpecFile> ReadSpecFile(const std::string& name);
 
 // Applies `--set path=value`: train.learning_rate=1e-4, data.train[0].path=x,

@@ -126,14 +126,16 @@ std::map<std::string, YAML::Node> YamlReader::Entries(const YAML::Node& node,
 
 void YamlReader::ReadMessage(const YAML::Node& node, const std::string& path,
                              Message* message) {
+  const Descriptor& type = *message->GetDescriptor();
   if (!node.IsMap()) {
     Add(node, path,
         absl::StrCat("is ", Kind(node), "; a mapping is needed, as in ",
                      path.empty() ? "apiVersion: lockstep/v1"
-                                  : absl::StrCat(path, ": {...}")));
+                                  : absl::StrCat(path, type.field_count() == 0
+                                                           ? ": {}"
+                                                           : ": {...}")));
     return;
   }
-  const Descriptor& type = *message->GetDescriptor();
   for (const auto& [key, value] : Entries(node, path)) {
     const FieldDescriptor* field = FindField(type, key);
     const std::string field_path = Join(path, key);

@@ -37,7 +37,8 @@ absl::string_view WithoutSign(absl::string_view text) {
 absl::Status RefuseOctal(const YamlScalar& scalar) {
   const absl::string_view digits = WithoutSign(scalar.text);
   if (digits.size() > 1 && digits[0] == '0' && IsDigits(digits)) {
-    return Refuse(scalar, "a number without leading zeros");
+    return absl::InvalidArgumentError(absl::StrCat(
+        scalar.text, " has leading zeros; write the number without them"));
   }
   return absl::OkStatus();
 }

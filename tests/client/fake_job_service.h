@@ -1,0 +1,218 @@
+#ifndef LOCKSTEP_TESTS_CLIENT_FAKE_JOB_SERVICE_H_
+#define LOCKSTEP_TESTS_CLIENT_FAKE_JOB_SERVICE_H_
+
+// A coordinator that plays a part: every answer is set by the test. Serves on a
+// UNIX socket in a folder of its own, so a real program can call it.
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "gtest/gtest.h"
+#include "lockstep/v1/cluster_service.grpc.pb.h"
+#include "lockstep/v1/job_service.grpc.pb.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/grpc_status.h"
+
+namespace lockstep::testing {
+
+class FakeJobService final : public v1::JobService::Service {
+ public:
+  // What the test sets before any call.
+  absl::Status create_error;
+  std::map<std::string, v1::Job> jobs;         // By name; CreateJob adds.
+  std::vector<v1::WatchJobsResponse> changes;  // Of every watch.
+  bool hold_watch = false;                     // Stay open afterwards.
+  int drop_watch_after = -1;  // The first watch breaks after N changes.
+  std::vector<v1::MetricPoint> points;
+  std::string log;
+  std::vector<v1::Checkpoint> checkpoints;
+
+  v1::CreateJobRequest created() const {
+    absl::MutexLock lock(&mu_);
+    return created_;
+  }
+  std::string authorization() const {
+    absl::MutexLock lock(&mu_);
+    return authorization_;
+  }
+  std::vector<std::string> watch_tokens() const {
+    absl::MutexLock lock(&mu_);
+    return watch_tokens_;
+  }
+
+  grpc::Status CreateJob(grpc::ServerContext* context,
+                         const v1::CreateJobRequest* request,
+                         v1::Job* job) override {
+    Note(context);
+    absl::MutexLock lock(&mu_);
+    created_ = *request;
+    if (!create_error.ok()) return ToGrpcStatus(create_error);
+    job->set_name("jobs/" + request->spec().name());
+    *job->mutable_spec() = request->spec();
+    job->set_state(v1::Job::QUEUED);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetJob(grpc::ServerContext* context,
+                      const v1::GetJobRequest* request, v1::Job* job) override {
+    Note(context);
+    return Find(request->name(), job);
+  }
+
+  grpc::Status CancelJob(grpc::ServerContext*,
+                         const v1::CancelJobRequest* request,
+                         v1::Job* job) override {
+    const grpc::Status status = Find(request->name(), job);
+    job->set_state(v1::Job::CANCELLING);
+    return status;
+  }
+
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
+                        v1::ListJobsResponse* response) override {
+    for (const auto& [name, job] : jobs) *response->add_jobs() = job;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchJobs(
+      grpc::ServerContext* context, const v1::WatchJobsRequest* request,
+      grpc::ServerWriter<v1::WatchJobsResponse>* writer) override {
+    size_t connection = 0;
+    {
+      absl::MutexLock lock(&mu_);
+      watch_tokens_.push_back(request->resume_token());
+      connection = watch_tokens_.size();
+    }
+    v1::Job ignored;
+    const grpc::Status found = Find(request->name(), &ignored);
+    if (!request->name().empty() && changes.empty() && !found.ok()) {
+      return found;
+    }
+    // Tokens count the changes from 1.
+    size_t next = request->resume_token().empty()
+                      ? 0
+                      : std::stoul(request->resume_token());
+    for (; next < changes.size(); ++next) {
+      if (connection == 1 && static_cast<int>(next) == drop_watch_after) {
+        return {grpc::StatusCode::UNAVAILABLE, "restarting"};
+      }
+      v1::WatchJobsResponse change = changes[next];
+      change.set_resume_token(std::to_string(next + 1));
+      writer->Write(change);
+    }
+    while (hold_watch && !context->IsCancelled()) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status StreamMetrics(
+      grpc::ServerContext*, const v1::StreamMetricsRequest* request,
+      grpc::ServerWriter<v1::StreamMetricsResponse>* writer) override {
+    v1::Job ignored;
+    const grpc::Status found = Find(request->name(), &ignored);
+    if (!found.ok() && points.empty()) return found;
+    v1::StreamMetricsResponse batch;
+    *batch.mutable_points() = {points.begin(), points.end()};
+    writer->Write(batch);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status StreamLogs(
+      grpc::ServerContext*, const v1::StreamLogsRequest*,
+      grpc::ServerWriter<v1::StreamLogsResponse>* writer) override {
+    v1::StreamLogsResponse lines;
+    lines.set_data(log);
+    writer->Write(lines);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListCheckpoints(grpc::ServerContext*,
+                               const v1::ListCheckpointsRequest*,
+                               v1::ListCheckpointsResponse* response) override {
+    *response->mutable_checkpoints() = {checkpoints.begin(), checkpoints.end()};
+    return grpc::Status::OK;
+  }
+
+ private:
+  void Note(const grpc::ServerContext* context) {
+    absl::MutexLock lock(&mu_);
+    const auto found = context->client_metadata().find("authorization");
+    if (found != context->client_metadata().end()) {
+      authorization_ =
+          std::string(found->second.data(), found->second.length());
+    }
+  }
+
+  grpc::Status Find(const std::string& name, v1::Job* job) const {
+    const auto found = jobs.find(name);
+    if (found == jobs.end()) return ToGrpcStatus(errors::JobNotFound(name));
+    *job = found->second;
+    return grpc::Status::OK;
+  }
+
+  mutable absl::Mutex mu_;
+  v1::CreateJobRequest created_ ABSL_GUARDED_BY(mu_);
+  std::string authorization_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> watch_tokens_ ABSL_GUARDED_BY(mu_);
+};
+
+class FakeClusterService final : public v1::ClusterService::Service {
+ public:
+  std::vector<v1::Node> nodes;
+
+  grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*,
+                         v1::ListNodesResponse* response) override {
+    *response->mutable_nodes() = {nodes.begin(), nodes.end()};
+    return grpc::Status::OK;
+  }
+  grpc::Status GetServerInfo(grpc::ServerContext*,
+                             const v1::GetServerInfoRequest*,
+                             v1::ServerInfo* info) override {
+    info->set_version("0.1.0");
+    return grpc::Status::OK;
+  }
+};
+
+// Both services on a socket, from construction to destruction.
+class FakeCoordinator {
+ public:
+  FakeCoordinator() {
+    char path[] = "/tmp/lockstep-test-XXXXXX";
+    folder_ = mkdtemp(path);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
+    builder.RegisterService(&jobs);
+    builder.RegisterService(&cluster);
+    server_ = builder.BuildAndStart();
+    EXPECT_NE(server_, nullptr) << address();
+  }
+  ~FakeCoordinator() {
+    server_->Shutdown(std::chrono::system_clock::now());
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  std::string address() const { return "unix:" + folder_ + "/sock"; }
+  // A folder for the test's files.
+  const std::string& folder() const { return folder_; }
+
+  FakeJobService jobs;
+  FakeClusterService cluster;
+
+ private:
+  std::string folder_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_CLIENT_FAKE_JOB_SERVICE_H_

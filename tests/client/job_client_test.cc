@@ -1,0 +1,188 @@
+#include "client/job_client.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/mocks/mock_job_connection.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/contract/errors.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::_;
+using ::testing::ElementsAre;
+using ::testing::Return;
+using ::testing::SizeIs;
+
+v1::Job JobIn(v1::Job::State state) {
+  v1::Job job;
+  job.set_name("jobs/a");
+  job.set_state(state);
+  return job;
+}
+
+v1::WatchJobsResponse Change(v1::Job::State state) {
+  v1::WatchJobsResponse change;
+  *change.mutable_job() = JobIn(state);
+  return change;
+}
+
+class JobClientTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<MockJobConnection> connection_ =
+      std::make_shared<MockJobConnection>();
+  JobClient client_{connection_};
+};
+
+TEST_F(JobClientTest, SubmitSendsSpecAndRequestId) {
+  v1::CreateJobRequest sent;
+  EXPECT_CALL(*connection_, CreateJob)
+      .WillOnce([&](const v1::CreateJobRequest& request) {
+        sent = request;
+        return JobIn(v1::Job::QUEUED);
+      });
+  v1::JobSpec spec;
+  spec.set_name("a");
+
+  EXPECT_TRUE(
+      client_
+          .Submit(spec,
+                  {.job_id = "b", .request_id = "r-1", .validate_only = true})
+          .ok());
+
+  EXPECT_EQ(sent.spec().name(), "a");
+  EXPECT_EQ(sent.job_id(), "b");
+  EXPECT_EQ(sent.request_id(), "r-1");
+  EXPECT_TRUE(sent.validate_only());
+}
+
+TEST_F(JobClientTest, GetAndCancelUseResourceNames) {
+  EXPECT_CALL(*connection_, GetJob)
+      .WillOnce([](const v1::GetJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        return JobIn(v1::Job::RUNNING);
+      });
+  EXPECT_CALL(*connection_, CancelJob)
+      .WillOnce([](const v1::CancelJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        return JobIn(v1::Job::CANCELLING);
+      });
+
+  EXPECT_EQ(client_.Get("a")->state(), v1::Job::RUNNING);
+  EXPECT_EQ(client_.Cancel("a")->state(), v1::Job::CANCELLING);
+}
+
+TEST_F(JobClientTest, ListReadsAllPages) {
+  std::vector<std::string> tokens;
+  EXPECT_CALL(*connection_, ListJobs)
+      .Times(2)
+      .WillRepeatedly([&](const v1::ListJobsRequest& request) {
+        tokens.push_back(request.page_token());
+        v1::ListJobsResponse page;
+        page.add_jobs();
+        if (tokens.size() == 1) page.set_next_page_token("next");
+        return page;
+      });
+
+  EXPECT_THAT(*client_.List({}, 0), SizeIs(2));
+
+  EXPECT_THAT(tokens, ElementsAre("", "next"));
+}
+
+TEST_F(JobClientTest, ListStopsAtItsLimit) {
+  EXPECT_CALL(*connection_, ListJobs)
+      .WillOnce([](const v1::ListJobsRequest& request) {
+        EXPECT_EQ(request.page_size(), 2);
+        v1::ListJobsResponse page;
+        page.add_jobs();
+        page.add_jobs();
+        page.set_next_page_token("more");
+        return page;
+      });
+
+  EXPECT_THAT(*client_.List({}, 2), SizeIs(2));
+}
+
+TEST_F(JobClientTest, ListReturnsAnErrorOfAnyPage) {
+  EXPECT_CALL(*connection_, ListJobs)
+      .WillOnce(Return(absl::UnavailableError("away")));
+
+  EXPECT_TRUE(absl::IsUnavailable(client_.List({}, 0).status()));
+}
+
+TEST_F(JobClientTest, WaitReturnsTheTerminalJob) {
+  EXPECT_CALL(*connection_, WatchJobs)
+      .WillOnce([](const v1::WatchJobsRequest& request, const auto& next) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        EXPECT_TRUE(next(Change(v1::Job::QUEUED)));
+        EXPECT_TRUE(next(v1::WatchJobsResponse()));  // A bookmark.
+        EXPECT_TRUE(next(Change(v1::Job::RUNNING)));
+        EXPECT_FALSE(next(Change(v1::Job::FAILED)));
+        return absl::OkStatus();
+      });
+  std::vector<v1::Job::State> seen;
+
+  const auto job = client_.Wait(
+      "a", [&](const v1::Job& job) { seen.push_back(job.state()); });
+
+  ASSERT_TRUE(job.ok());
+  EXPECT_EQ(job->state(), v1::Job::FAILED);
+  EXPECT_THAT(seen,
+              ElementsAre(v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::FAILED));
+}
+
+TEST_F(JobClientTest, WaitFailsWhenTheWatchEndsFirst) {
+  EXPECT_CALL(*connection_, WatchJobs).WillOnce(Return(absl::OkStatus()));
+
+  EXPECT_TRUE(
+      absl::IsUnavailable(client_.Wait("a", [](const v1::Job&) {}).status()));
+}
+
+TEST_F(JobClientTest, AWatchThatFellBehindBeginsAnew) {
+  EXPECT_CALL(*connection_, WatchJobs)
+      .WillOnce(Return(errors::Error(absl::StatusCode::kOutOfRange,
+                                     "RESUME_TOKEN_EXPIRED", "too old")))
+      .WillOnce([](const v1::WatchJobsRequest& request, const auto& next) {
+        EXPECT_EQ(request.resume_token(), "");
+        next(Change(v1::Job::SUCCEEDED));
+        return absl::OkStatus();
+      });
+
+  EXPECT_EQ(client_.Wait("a", [](const v1::Job&) {})->state(),
+            v1::Job::SUCCEEDED);
+}
+
+TEST_F(JobClientTest, MetricsComePointByPoint) {
+  EXPECT_CALL(*connection_, StreamMetrics)
+      .WillOnce([](const v1::StreamMetricsRequest& request, const auto& next) {
+        EXPECT_TRUE(request.follow());
+        v1::StreamMetricsResponse batch;
+        batch.add_points()->set_step(1);
+        batch.add_points()->set_step(2);
+        EXPECT_TRUE(next(batch));
+        return absl::OkStatus();
+      });
+  std::vector<int64_t> steps;
+
+  EXPECT_TRUE(client_
+                  .Metrics("a", /*follow=*/true,
+                           [&](const v1::MetricPoint& point) {
+                             steps.push_back(point.step());
+                           })
+                  .ok());
+
+  EXPECT_THAT(steps, ElementsAre(1, 2));
+}
+
+TEST_F(JobClientTest, CopiesShareOneInterrupt) {
+  EXPECT_CALL(*connection_, Interrupt);
+
+  JobClient copy = client_;
+  copy.Interrupt();
+}
+
+}  // namespace
+}  // namespace lockstep
