@@ -14,7 +14,7 @@ namespace {
 // Ranks get a moment to stop at a step's end when the user gives up.
 constexpr absl::Duration kCancelWithin = absl::Seconds(60);
 
-// Nobody could look at the job again, so Ctrl-C cancels it.
+// Stops a job that nobody could look at again.
 void CancelAndWait(const CommandContext& context, const PrivateServer& server,
                    const std::string& id) {
   context.console.err << "\ncancelling job/" << id << " ...\n" << std::flush;
@@ -30,16 +30,16 @@ ExitStatus Follow(const CommandContext& context, PrivateServer& server,
                   const std::string& id) {
   JobClient client = server.Connect();
   const absl::StatusOr<v1::Job> job = FollowJob(context, client, id, {});
+  if (!job.ok()) CancelAndWait(context, server, id);
   if (!job.ok() && absl::IsCancelled(job.status())) {
-    CancelAndWait(context, server, id);
     return ExitStatus::kInterrupted;
   }
+  const std::string logs =
+      absl::StrCat("logs and state are kept in ", server.folder());
   const ExitStatus result =
-      job.ok() ? ReportEnd(context, *job) : context.Report(job.status());
-  if (result != ExitStatus::kSuccess) {
-    server.KeepFolder();
-    context.console.err << "  logs are kept in " << server.folder() << "\n";
-  }
+      job.ok() ? ReportEnd(context, *job, logs)
+               : ReportError(context.console, job.status(), logs);
+  if (result != ExitStatus::kSuccess) server.KeepFolder();
   return result;
 }
 

@@ -160,7 +160,8 @@ absl::StatusOr<v1::Job> FollowJob(const CommandContext& context,
   return job;
 }
 
-ExitStatus ReportEnd(const CommandContext& context, const v1::Job& job) {
+ExitStatus ReportEnd(const CommandContext& context, const v1::Job& job,
+                     const std::string& hint) {
   const Console& console = context.console;
   const std::string id = JobIdOf(job.name());
   if (console.json) {
@@ -176,13 +177,10 @@ ExitStatus ReportEnd(const CommandContext& context, const v1::Job& job) {
     case v1::Job::CANCELLED:
       return ExitStatus::kJobCancelled;
     default:
-      return ReportError(
-          console, ExitStatus::kJobFailed,
-          job.error().message().empty() ? job.error().reason()
-                                        : job.error().message(),
-          job.attempt() > 0
-              ? absl::StrCat("see: lockstep logs ", id)
-              : absl::StrCat("see: lockstep logs ", id, " --prepare"));
+      return ReportError(console, ExitStatus::kJobFailed,
+                         job.error().message().empty() ? job.error().reason()
+                                                       : job.error().message(),
+                         hint);
   }
 }
 
@@ -190,7 +188,11 @@ ExitStatus FollowAndReport(const CommandContext& context, JobClient& client,
                            const std::string& id,
                            const FollowOptions& options) {
   const absl::StatusOr<v1::Job> job = FollowJob(context, client, id, options);
-  if (job.ok()) return ReportEnd(context, *job);
+  if (job.ok()) {
+    return ReportEnd(context, *job,
+                     absl::StrCat("see: lockstep logs ", id,
+                                  job->attempt() > 0 ? "" : " --prepare"));
+  }
   if (absl::IsCancelled(job.status())) {
     context.console.err << "\njob/" << id
                         << " goes on; look again with: lockstep watch " << id

@@ -31,8 +31,10 @@ absl::StatusOr<v1::Job> FollowJob(const CommandContext& context,
                                   JobClient& client, const std::string& id,
                                   const FollowOptions& options);
 
-// Says how the job ended and returns the exit status for it.
-ExitStatus ReportEnd(const CommandContext& context, const v1::Job& job);
+// Says how the job ended and returns the exit status for it. `hint` says where
+// to look when it failed.
+ExitStatus ReportEnd(const CommandContext& context, const v1::Job& job,
+                     const std::string& hint);
 
 // FollowJob and ReportEnd; on Ctrl-C the job goes on, and how to look at it
 // again is printed.

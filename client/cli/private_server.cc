@@ -17,12 +17,13 @@ constexpr absl::Duration kReadyWithin = absl::Seconds(20);
 constexpr absl::Duration kPollEvery = absl::Milliseconds(50);
 constexpr absl::Duration kStopWithin = absl::Seconds(10);
 
-// Below XDG_RUNTIME_DIR or /tmp: a socket's path holds 107 bytes at most, which
-// a deep working folder would exceed.
+// In TMPDIR or /tmp, whichever leaves room for the socket's name: its path
+// holds 107 bytes at most.
 absl::StatusOr<std::string> NewFolder() {
-  const std::string runtime = ProcessEnvironment("XDG_RUNTIME_DIR");
-  std::string path =
-      (runtime.empty() ? "/tmp" : runtime) + "/lockstep-run-XXXXXX";
+  constexpr size_t kMaxParent = 60;
+  std::string parent = ProcessEnvironment("TMPDIR");
+  if (parent.empty() || parent.size() > kMaxParent) parent = "/tmp";
+  std::string path = parent + "/lockstep-run-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) {
     return absl::InternalError(absl::StrCat("cannot make a folder ", path));
   }
