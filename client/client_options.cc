@@ -68,7 +68,7 @@ std::string ProcessEnvironment(const char* name) {
 }
 
 std::string DefaultServer(const Environment& environment) {
-  const std::string server = environment("LOCKSTEP_SERVER");
+  std::string server = environment("LOCKSTEP_SERVER");
   if (!server.empty()) return server;
   const std::string runtime = environment("XDG_RUNTIME_DIR");
   const std::string folder =

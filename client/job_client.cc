@@ -64,7 +64,7 @@ absl::Status JobClient::Watch(
   v1::WatchJobsRequest request;
   if (!id.empty()) request.set_name(JobName(id));
   while (true) {
-    const absl::Status status = connection_->WatchJobs(request, on_change);
+    absl::Status status = connection_->WatchJobs(request, on_change);
     if (ErrorReason(status) != "RESUME_TOKEN_EXPIRED") return status;
   }
 }

@@ -49,6 +49,7 @@ class SpawnPlan {
 
   int Spawn(pid_t* pid, const std::vector<std::string>& argv) {
     std::vector<char*> pointers;
+    pointers.reserve(argv.size() + 1);
     for (const std::string& word : argv) {
       pointers.push_back(const_cast<char*>(word.c_str()));
     }

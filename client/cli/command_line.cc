@@ -74,6 +74,7 @@ std::string UnknownVerb(const CLI::App& root,
     std::vector<std::string> verbs;
     const std::vector<const CLI::App*> commands =
         app->get_subcommands([](const CLI::App*) { return true; });
+    verbs.reserve(commands.size());
     for (const CLI::App* verb : commands) verbs.push_back(verb->get_name());
     if (verbs.empty()) return "";
     const std::string word = FirstWord(root, words, &index);

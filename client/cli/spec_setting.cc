@@ -132,7 +132,7 @@ absl::Status ApplySetting(absl::string_view setting, v1::JobSpec* spec) {
     return absl::InvalidArgumentError(
         absl::StrCat("--set ", setting, ": is not of the form path=value"));
   }
-  const absl::Status status = Apply(parts.first, parts.second, spec);
+  absl::Status status = Apply(parts.first, parts.second, spec);
   if (status.ok()) return status;
   return absl::InvalidArgumentError(
       absl::StrCat("--set ", parts.first, ": ", status.message()));

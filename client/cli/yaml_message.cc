@@ -52,6 +52,7 @@ const FieldDescriptor* FindField(const Descriptor& type,
 
 std::vector<std::string> Keys(const Descriptor& type) {
   std::vector<std::string> keys;
+  keys.reserve(type.field_count());
   for (int i = 0; i < type.field_count(); ++i) {
     keys.push_back(YamlKey(*type.field(i)));
   }

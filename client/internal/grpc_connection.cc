@@ -69,7 +69,7 @@ GrpcConnection::GrpcConnection(const ClientOptions& options)
     : GrpcConnection(options, NewChannel(options)) {}
 
 GrpcConnection::GrpcConnection(const ClientOptions& options,
-                               std::shared_ptr<grpc::Channel> channel)
+                               const std::shared_ptr<grpc::Channel>& channel)
     : options_(options),
       stream_policy_(StreamPolicy(options)),
       jobs_(channel),

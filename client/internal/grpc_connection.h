@@ -26,7 +26,7 @@ class GrpcConnection : public JobConnection {
   explicit GrpcConnection(const ClientOptions& options);
   // Over a given channel: tests.
   GrpcConnection(const ClientOptions& options,
-                 std::shared_ptr<grpc::Channel> channel);
+                 const std::shared_ptr<grpc::Channel>& channel);
 
   absl::StatusOr<v1::Job> CreateJob(
       const v1::CreateJobRequest& request) override;

@@ -82,7 +82,7 @@ absl::Status ResumeLoop(const RetryPolicy& policy, Sleeper& sleeper,
                         const OnMessage& on_message) {
   Backoff backoff(policy, sleeper);
   while (true) {
-    const absl::Status status = read(request, [&](const Response& response) {
+    absl::Status status = read(request, [&](const Response& response) {
       backoff.Reset();
       if (!response.resume_token().empty()) {
         request.set_resume_token(response.resume_token());
