@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Environment Fake(std::map<std::string, std::string> variables) {
+Environment Fake(const std::map<std::string, std::string>& variables) {
   return [variables](const char* name) {
     const auto found = variables.find(name);
     return found == variables.end() ? "" : found->second;
@@ -21,7 +21,7 @@ Environment Fake(std::map<std::string, std::string> variables) {
 }
 
 std::string TokenFile(const std::string& content) {
-  const std::string path = absl::StrCat(
+  std::string path = absl::StrCat(
       ::testing::TempDir(), "/token-",
       ::testing::UnitTest::GetInstance()->current_test_info()->name());
   std::ofstream(path) << content;

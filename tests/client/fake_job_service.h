@@ -71,7 +71,7 @@ class FakeJobService final : public v1::JobService::Service {
   grpc::Status CancelJob(grpc::ServerContext*,
                          const v1::CancelJobRequest* request,
                          v1::Job* job) override {
-    const grpc::Status status = Find(request->name(), job);
+    grpc::Status status = Find(request->name(), job);
     job->set_state(v1::Job::CANCELLING);
     return status;
   }
@@ -92,7 +92,7 @@ class FakeJobService final : public v1::JobService::Service {
       connection = watch_tokens_.size();
     }
     v1::Job ignored;
-    const grpc::Status found = Find(request->name(), &ignored);
+    grpc::Status found = Find(request->name(), &ignored);
     if (!request->name().empty() && changes.empty() && !found.ok()) {
       return found;
     }
@@ -118,7 +118,7 @@ class FakeJobService final : public v1::JobService::Service {
       grpc::ServerContext*, const v1::StreamMetricsRequest* request,
       grpc::ServerWriter<v1::StreamMetricsResponse>* writer) override {
     v1::Job ignored;
-    const grpc::Status found = Find(request->name(), &ignored);
+    grpc::Status found = Find(request->name(), &ignored);
     if (!found.ok() && points.empty()) return found;
     v1::StreamMetricsResponse batch;
     *batch.mutable_points() = {points.begin(), points.end()};

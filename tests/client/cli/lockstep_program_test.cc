@@ -27,7 +27,7 @@ class LockstepProgramTest : public ::testing::Test {
   }
 
   std::string JobFile() {
-    const std::string path = coordinator_.folder() + "/job.yaml";
+    std::string path = coordinator_.folder() + "/job.yaml";
     WriteFile(path,
               "apiVersion: lockstep/v1\nname: demo\nmodel: {path: m}\n"
               "method: {full: {}}\ndata: {train: [{path: d.jsonl}]}\n"

@@ -23,7 +23,7 @@ RunResult Lockstep(std::vector<std::string> args) {
 }
 
 std::string JobFile(const std::string& more) {
-  const std::string path =
+  std::string path =
       ::testing::TempDir() + "/" +
       ::testing::UnitTest::GetInstance()->current_test_info()->name() + "." +
       std::to_string(getpid()) + ".yaml";
