@@ -1,0 +1,75 @@
+#ifndef LOCKSTEP_SERVER_STORE_COMMITTED_ROWS_H_
+#define LOCKSTEP_SERVER_STORE_COMMITTED_ROWS_H_
+
+// What is committed, in memory, for readers: they never wait for the disk. Part
+// of both stores. Written by the store thread alone; thread-safe.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "server/store/job_store.h"
+
+namespace lockstep {
+
+// "jobs/a1" of "jobs/a1/checkpoints/20".
+std::string JobOfCheckpoint(absl::string_view checkpoint_name);
+
+class CommittedRows {
+ public:
+  // When the store is opened: rows in the order of their creation, then
+  // checkpoints, then the newest sequence.
+  void RestoreJob(server::JobRecord record);
+  void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
+  void RestoreSequence(int64_t sequence);
+
+  // FAILED_PRECONDITION when a row's version does not follow the stored one, a
+  // request id is taken, or an event or checkpoint is of no job. SQLite checks
+  // the same by itself.
+  absl::Status Check(const StoreWrite& write) const;
+
+  // Gives the write's events their sequences; they are not visible yet.
+  // `sequence` is the newest one given, and is moved on.
+  static void Number(StoreWrite& write, int64_t& sequence);
+
+  // Makes a numbered, committed write visible.
+  std::vector<JournalEntry> Apply(const StoreWrite& write);
+
+  // As in JobStore.
+  std::vector<server::JobRecord> All() const;
+  absl::StatusOr<v1::Job> Get(absl::string_view name) const;
+  absl::StatusOr<JobPage> List(const ListJobsQuery& query) const;
+  absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
+      absl::string_view job_name) const;
+  int64_t LastSequence() const;
+  void UpdateProgress(absl::string_view name, const v1::Progress& progress);
+
+ private:
+  struct Row {
+    server::JobRecord record;
+    std::map<int64_t, v1::Checkpoint> checkpoints;  // By step.
+  };
+
+  const Row* Find(absl::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  Row* Find(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Put(const server::JobRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  mutable absl::Mutex mu_;
+  // By order of creation, which is also the page token of a list.
+  std::map<int64_t, Row> rows_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, int64_t> order_of_ ABSL_GUARDED_BY(mu_);
+  // owner + '\0' + request id.
+  absl::flat_hash_map<std::string, std::string> requests_ ABSL_GUARDED_BY(mu_);
+  int64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_STORE_COMMITTED_ROWS_H_

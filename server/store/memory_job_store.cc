@@ -1,0 +1,85 @@
+#include "server/store/memory_job_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/contract/errors.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+
+MemoryJobStore::MemoryJobStore()
+    : queue_([this](std::vector<CommitQueue::Pending> batch) {
+        Process(std::move(batch));
+      }) {}
+
+MemoryJobStore::~MemoryJobStore() = default;
+
+void MemoryJobStore::Break(absl::Status why) {
+  absl::MutexLock lock(&mu_);
+  broken_ = std::move(why);
+}
+
+void MemoryJobStore::Commit(StoreWrite write, Done done) {
+  queue_.Push({std::move(write), std::move(done)});
+}
+
+void MemoryJobStore::Process(std::vector<CommitQueue::Pending> batch) {
+  for (CommitQueue::Pending& pending : batch) {
+    pending.done(ProcessOne(std::move(pending.write)));
+  }
+}
+
+absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ProcessOne(
+    StoreWrite write) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (broken_.ok()) broken_ = rows_.Check(write);
+    if (!broken_.ok()) return errors::StoreUnavailable(broken_.message());
+    int64_t sequence = rows_.LastSequence();
+    CommittedRows::Number(write, sequence);
+    journal_.insert(journal_.end(), write.events.begin(), write.events.end());
+  }
+  return rows_.Apply(write);
+}
+
+absl::StatusOr<std::vector<server::JobRecord>> MemoryJobStore::LoadAll() {
+  return rows_.All();
+}
+
+absl::StatusOr<v1::Job> MemoryJobStore::Get(absl::string_view name) const {
+  return rows_.Get(name);
+}
+
+absl::StatusOr<JobPage> MemoryJobStore::List(const ListJobsQuery& query) const {
+  return rows_.List(query);
+}
+
+absl::StatusOr<std::vector<v1::Checkpoint>> MemoryJobStore::ListCheckpoints(
+    absl::string_view job_name) const {
+  return rows_.ListCheckpoints(job_name);
+}
+
+absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ReadJournal(
+    int64_t after, int limit, absl::string_view job_name) const {
+  std::vector<JournalEntry> entries;
+  const int64_t last = rows_.LastSequence();
+  absl::MutexLock lock(&mu_);
+  for (const v1::Event& event : journal_) {
+    if (static_cast<int>(entries.size()) >= limit) break;
+    if (event.sequence() <= after || event.sequence() > last) continue;
+    if (!job_name.empty() && event.job() != job_name) continue;
+    ASSIGN_OR_RETURN(v1::Job job, rows_.Get(event.job()));
+    entries.push_back({event, std::move(job)});
+  }
+  return entries;
+}
+
+int64_t MemoryJobStore::LastSequence() const { return rows_.LastSequence(); }
+
+void MemoryJobStore::UpdateProgress(absl::string_view name,
+                                    const v1::Progress& progress) {
+  rows_.UpdateProgress(name, progress);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,154 @@
+#include "server/store/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep::sqlite {
+namespace {
+
+// Another process that looks into the file (a backup) is waited for.
+constexpr int kBusyTimeoutMs = 5000;
+
+absl::StatusCode CodeOf(int result) {
+  switch (result & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_FULL:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::StatusCode::kUnavailable;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+      return absl::StatusCode::kPermissionDenied;
+    case SQLITE_CONSTRAINT:
+      return absl::StatusCode::kFailedPrecondition;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+absl::Status ErrorOf(sqlite3* database, int result) {
+  const char* detail =
+      database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database);
+  return {CodeOf(result), absl::StrCat(detail, " (SQLite ", result, ")")};
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+void Statement::Note(int code) {
+  if (bind_error_ == SQLITE_OK) bind_error_ = code;
+}
+
+Statement& Statement::Bind(int parameter, int64_t value) {
+  Note(sqlite3_bind_int64(statement_.get(), parameter, value));
+  return *this;
+}
+
+Statement& Statement::BindText(int parameter, absl::string_view value) {
+  Note(sqlite3_bind_text64(statement_.get(), parameter, value.data(),
+                           value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::BindBlob(int parameter, absl::string_view value) {
+  Note(sqlite3_bind_blob64(statement_.get(), parameter, value.data(),
+                           value.size(), SQLITE_TRANSIENT));
+  return *this;
+}
+
+absl::StatusOr<bool> Statement::Step() {
+  sqlite3* database = sqlite3_db_handle(statement_.get());
+  if (bind_error_ != SQLITE_OK) {
+    return ErrorOf(database, std::exchange(bind_error_, SQLITE_OK));
+  }
+  const int result = sqlite3_step(statement_.get());
+  if (result == SQLITE_ROW) return true;
+  if (result == SQLITE_DONE) return false;
+  return ErrorOf(database, result);
+}
+
+absl::Status Statement::Run() {
+  const absl::StatusOr<bool> row = Step();
+  Reset();
+  return row.status();
+}
+
+void Statement::Reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+  bind_error_ = SQLITE_OK;
+}
+
+int64_t Statement::Int(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::Bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_.get(), column);
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return data == nullptr ? std::string()
+                         : std::string(static_cast<const char*>(data), size);
+}
+
+void Connection::Close::operator()(sqlite3* database) const {
+  sqlite3_close_v2(database);
+}
+
+absl::StatusOr<Connection> Connection::Open(const std::string& path) {
+  sqlite3* database = nullptr;
+  const int result =
+      sqlite3_open_v2(path.c_str(), &database,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  Connection connection(database);
+  if (result != SQLITE_OK) return ErrorOf(database, result);
+  sqlite3_extended_result_codes(database, 1);
+  sqlite3_busy_timeout(database, kBusyTimeoutMs);
+  sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  RETURN_IF_ERROR(connection.Execute("PRAGMA trusted_schema = OFF"));
+  return connection;
+}
+
+absl::Status Connection::Execute(const std::string& sql) {
+  const int result =
+      sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (result != SQLITE_OK) return ErrorOf(database_.get(), result);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Statement> Connection::Prepare(absl::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int result = sqlite3_prepare_v3(
+      database_.get(), sql.data(), static_cast<int>(sql.size()),
+      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (result != SQLITE_OK) return ErrorOf(database_.get(), result);
+  return Statement(statement);
+}
+
+absl::StatusOr<int64_t> Connection::QueryInt(absl::string_view sql) {
+  ASSIGN_OR_RETURN(Statement query, Prepare(sql));
+  RETURN_IF_ERROR(query.Step().status());
+  return query.Int(0);
+}
+
+absl::StatusOr<std::string> Connection::QueryText(absl::string_view sql) {
+  ASSIGN_OR_RETURN(Statement query, Prepare(sql));
+  RETURN_IF_ERROR(query.Step().status());
+  return query.Bytes(0);
+}
+
+int64_t Connection::changes() const {
+  return sqlite3_changes64(database_.get());
+}
+
+}  // namespace lockstep::sqlite
