@@ -4,9 +4,9 @@
 // The metric points of every job: append-only, checksummed segment files below
 // STATE/jobs/<uid>/metrics, one record a batch. A torn tail (power loss) is cut
 // off when the log is opened; ranks keep points until they are acknowledged and
-// send them again. (attempt, rank, seq) removes doubles, so each point is
-// stored once. A cursor is the byte position behind the last record read and
-// stays valid across restarts.
+// send them again; what is acknowledged is on disk. (attempt, rank, seq)
+// removes doubles, so each point is stored once. A cursor is the byte position
+// behind the last record read and stays valid across restarts.
 //
 // Thread-safe.
 
@@ -47,12 +47,15 @@ class MetricLog {
                                  int rank,
                                  const std::vector<v1::MetricPoint>& points);
 
-  // Up to `max_points` points behind `cursor` ("" from the beginning).
+  // Whole records behind `cursor` ("" from the beginning), until `max_points`
+  // points are reached or the log ends.
   // INVALID_ARGUMENT: INVALID_RESUME_TOKEN.
   absl::StatusOr<Batch> Read(absl::string_view job_uid,
                              absl::string_view cursor, int max_points);
 
-  // `wake` runs after each Append to this job, on the appender's thread.
+  // `wake` runs once at once and after each Append to this job, on the
+  // appender's thread; it must not block and must not call back into this
+  // class.
   std::unique_ptr<Subscription> Subscribe(absl::string_view job_uid,
                                           std::function<void()> wake);
 
