@@ -10,9 +10,6 @@
 namespace lockstep::sqlite {
 namespace {
 
-// Another process that looks into the file (a backup) is waited for.
-constexpr int kBusyTimeoutMs = 5000;
-
 absl::StatusCode CodeOf(int result) {
   switch (result & 0xff) {
     case SQLITE_CORRUPT:
@@ -113,7 +110,6 @@ absl::StatusOr<Connection> Connection::Open(const std::string& path) {
   Connection connection(database);
   if (result != SQLITE_OK) return ErrorOf(database, result);
   sqlite3_extended_result_codes(database, 1);
-  sqlite3_busy_timeout(database, kBusyTimeoutMs);
   sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   RETURN_IF_ERROR(connection.Execute("PRAGMA trusted_schema = OFF"));
   return connection;

@@ -1,0 +1,258 @@
+// What only a store on disk can show: it survives.
+
+#include "server/store/sqlite_job_store.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/notification.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/store/schema.h"
+#include "tests/testing/store_writes.h"
+#include "tests/testing/temp_dir.h"
+
+namespace lockstep {
+namespace {
+
+using ::lockstep::testing::CheckpointOf;
+using ::lockstep::testing::CommitAndWait;
+using ::lockstep::testing::Record;
+using ::lockstep::testing::ScopedTempDir;
+using ::lockstep::testing::WriteOf;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class SqliteJobStoreTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<SqliteJobStore> Open() {
+    auto store = SqliteJobStore::Open(path_);
+    EXPECT_TRUE(store.ok()) << store.status();
+    return *std::move(store);
+  }
+
+  // Why the file cannot be opened.
+  absl::Status Refusal() { return SqliteJobStore::Open(path_).status(); }
+
+  void MakeStore(int jobs) {
+    const auto store = Open();
+    for (int i = 0; i < jobs; ++i) {
+      ASSERT_TRUE(
+          CommitAndWait(*store, WriteOf(Record(absl::StrCat("job-", i)))).ok());
+    }
+  }
+
+  ScopedTempDir dir_;
+  const std::string path_ = dir_.Path("lockstep.db");
+};
+
+TEST_F(SqliteJobStoreTest, FindsEverythingAgain) {
+  {
+    const auto store = Open();
+    server::JobRecord record = Record("a");
+    record.set_request_id("r-1");
+    record.set_request_digest("digest");
+    record.add_processes()->set_process_id(42);
+    StoreWrite write = WriteOf(record, "CREATED");
+    write.checkpoints = {CheckpointOf("a", 10)};
+    ASSERT_TRUE(CommitAndWait(*store, write).ok());
+    ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record("b"))).ok());
+    record.set_version(2);
+    ASSERT_TRUE(CommitAndWait(*store, WriteOf(record)).ok());
+  }
+  const auto store = Open();
+  const auto records = *store->LoadAll();
+  ASSERT_THAT(records, SizeIs(2));
+  EXPECT_EQ(records[0].request_id(), "r-1");
+  EXPECT_EQ(records[0].request_digest(), "digest");
+  EXPECT_EQ(records[0].processes(0).process_id(), 42);
+  EXPECT_EQ(records[0].version(), 2);
+  EXPECT_EQ(records[1].job().name(), "jobs/b");
+  EXPECT_THAT(*store->ListCheckpoints("jobs/a"), SizeIs(1));
+  EXPECT_EQ(store->LastSequence(), 3);
+  EXPECT_EQ(store->ReadJournal(0, 1, "")->front().event.type(), "CREATED");
+  // The sequence goes on where it was.
+  const auto entries = CommitAndWait(*store, WriteOf(Record("c")));
+  EXPECT_EQ(entries->front().event.sequence(), 4);
+}
+
+TEST_F(SqliteJobStoreTest, GroupsWaitingWritesIntoOneTransaction) {
+  constexpr int kWrites = 100;
+  const auto store = Open();
+  absl::Notification entered;
+  absl::Notification release;
+  store->Commit(WriteOf(Record("first")), [&](auto) {
+    entered.Notify();
+    release.WaitForNotification();
+  });
+  entered.WaitForNotification();
+  ASSERT_EQ(store->transactions(), 1);
+  absl::BlockingCounter done(kWrites);
+  std::vector<int64_t> sequences;
+  for (int i = 0; i < kWrites; ++i) {
+    store->Commit(WriteOf(Record(absl::StrCat("job-", i))),
+                  [&](absl::StatusOr<std::vector<JournalEntry>> entries) {
+                    sequences.push_back(entries->front().event.sequence());
+                    done.DecrementCount();
+                  });
+  }
+  release.Notify();
+  done.Wait();
+  EXPECT_EQ(store->transactions(), 2);
+  // Called in the order of the commits.
+  for (int i = 0; i < kWrites; ++i) EXPECT_EQ(sequences[i], i + 2);
+}
+
+TEST_F(SqliteJobStoreTest, CommitsWhatIsQueuedBeforeItCloses) {
+  {
+    const auto store = Open();
+    for (int i = 0; i < 50; ++i) {
+      store->Commit(WriteOf(Record(absl::StrCat("job-", i))), [](auto) {});
+    }
+  }
+  EXPECT_THAT(*Open()->LoadAll(), SizeIs(50));
+}
+
+// A child commits as fast as it can and tells each acknowledged job through a
+// pipe, until it is killed.
+TEST_F(SqliteJobStoreTest, KeepsAllThatWasAcknowledgedThroughKill9) {
+  std::set<std::string> acknowledged;
+  int64_t next = 0;
+  for (int round = 0; round < 5; ++round) {
+    int fds[2];
+    ASSERT_EQ(pipe(fds), 0);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto store = SqliteJobStore::Open(path_);
+      if (!store.ok()) _exit(1);
+      for (int64_t i = next;; ++i) {
+        (*store)->Commit(WriteOf(Record(absl::StrCat("job-", i))),
+                         [i, fd = fds[1]](auto entries) {
+                           if (!entries.ok()) _exit(1);
+                           if (write(fd, &i, sizeof(i)) < 0) _exit(1);
+                         });
+      }
+    }
+    close(fds[1]);
+    int64_t id = 0;
+    int read_now = 0;
+    while (read_now < 200 && read(fds[0], &id, sizeof(id)) == sizeof(id)) {
+      acknowledged.insert(absl::StrCat("jobs/job-", id));
+      ++read_now;
+    }
+    kill(child, SIGKILL);
+    // What it had told before it died.
+    while (read(fds[0], &id, sizeof(id)) == sizeof(id)) {
+      acknowledged.insert(absl::StrCat("jobs/job-", id));
+    }
+    close(fds[0]);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "round " << round;
+    ASSERT_GE(read_now, 200);
+
+    const auto store = Open();
+    std::set<std::string> stored;
+    const auto records = *store->LoadAll();
+    for (const server::JobRecord& record : records) {
+      EXPECT_TRUE(stored.insert(record.job().name()).second);
+    }
+    for (const std::string& name : acknowledged) {
+      EXPECT_TRUE(stored.contains(name)) << name;
+    }
+    // A row and its journal entry are one.
+    EXPECT_EQ(store->LastSequence(), static_cast<int64_t>(records.size()));
+    next = static_cast<int64_t>(records.size());
+  }
+  RecordProperty("acknowledged", static_cast<int>(acknowledged.size()));
+}
+
+TEST_F(SqliteJobStoreTest, RefusesAFileThatAnotherUses) {
+  const auto store = Open();
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsUnavailable(refusal));
+  EXPECT_THAT(std::string(refusal.message()),
+              AllOf(HasSubstr(path_), HasSubstr("another process")));
+}
+
+TEST_F(SqliteJobStoreTest, RefusesAStoreOfANewerRelease) {
+  MakeStore(1);
+  {
+    auto connection = sqlite::Connection::Open(path_);
+    ASSERT_TRUE(connection
+                    ->Execute(absl::StrCat("PRAGMA user_version = ",
+                                           kSchemaVersion + 1))
+                    .ok());
+  }
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refusal));
+  EXPECT_THAT(std::string(refusal.message()),
+              AllOf(HasSubstr(path_), HasSubstr("its version is 2"),
+                    HasSubstr("versions up to 1")));
+}
+
+TEST_F(SqliteJobStoreTest, RefusesWhatIsNoDatabase) {
+  std::ofstream(path_) << "this is a letter, and it is long enough to be read "
+                          "as the header of a file of SQLite, which it is not "
+                          "and never was.";
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsDataLoss(refusal)) << refusal;
+  EXPECT_THAT(
+      std::string(refusal.message()),
+      AllOf(HasSubstr(path_), HasSubstr("damaged"), HasSubstr("backup")));
+}
+
+TEST_F(SqliteJobStoreTest, RefusesAnotherProgramsDatabase) {
+  {
+    auto connection = sqlite::Connection::Open(path_);
+    ASSERT_TRUE(connection->Execute("CREATE TABLE t (a)").ok());
+  }
+  EXPECT_TRUE(absl::IsDataLoss(Refusal()));
+}
+
+TEST_F(SqliteJobStoreTest, NeverStartsEmptyInPlaceOfAStoreThatWas) {
+  MakeStore(3);
+  std::ofstream(path_, std::ios::trunc);
+  EXPECT_TRUE(absl::IsDataLoss(Refusal()));
+  std::filesystem::remove(path_);
+  std::ofstream(path_ + "-wal") << "x";
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsDataLoss(refusal));
+  EXPECT_THAT(std::string(refusal.message()), HasSubstr("-wal is there"));
+}
+
+TEST_F(SqliteJobStoreTest, RefusesADamagedTable) {
+  MakeStore(200);
+  // Not the header: the pages of the tables.
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(4096);
+  for (int i = 0; i < 3 * 4096; ++i) file.put('\x5a');
+  file.close();
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsDataLoss(refusal)) << refusal;
+}
+
+TEST_F(SqliteJobStoreTest, CleansUpACreationThatWasCutOff) {
+  std::ofstream(path_ + ".new") << "half a file";
+  MakeStore(1);
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
+}
+
+TEST_F(SqliteJobStoreTest, SaysWhichFileCannotBeCreated) {
+  const std::string path = dir_.Path("missing/lockstep.db");
+  const absl::Status status = SqliteJobStore::Open(path).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path));
+}
+
+}  // namespace
+}  // namespace lockstep
