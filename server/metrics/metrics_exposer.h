@@ -1,0 +1,44 @@
+#ifndef LOCKSTEP_SERVER_METRICS_METRICS_EXPOSER_H_
+#define LOCKSTEP_SERVER_METRICS_METRICS_EXPOSER_H_
+
+// Serves /metrics over HTTP while it lives. Loopback only: the numbers say what
+// is trained here, and there is no token on this address.
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace prometheus {
+class Exposer;
+class Registry;
+}  // namespace prometheus
+
+namespace lockstep {
+
+class MetricsExposer {
+ public:
+  // `address` is host:port; port 0 takes a free one. UNAVAILABLE, naming the
+  // address, when it is taken; INVALID_ARGUMENT when it is not loopback.
+  static absl::StatusOr<std::unique_ptr<MetricsExposer>> Start(
+      absl::string_view address,
+      std::shared_ptr<prometheus::Registry> registry);
+  ~MetricsExposer();
+
+  // "http://127.0.0.1:9464/metrics", with the real port.
+  const std::string& url() const { return url_; }
+
+ private:
+  MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
+                 std::shared_ptr<prometheus::Registry> registry,
+                 std::string url);
+
+  const std::shared_ptr<prometheus::Registry> registry_;
+  const std::unique_ptr<prometheus::Exposer> exposer_;
+  const std::string url_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_METRICS_METRICS_EXPOSER_H_

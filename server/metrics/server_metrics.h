@@ -1,0 +1,76 @@
+#ifndef LOCKSTEP_SERVER_METRICS_SERVER_METRICS_H_
+#define LOCKSTEP_SERVER_METRICS_SERVER_METRICS_H_
+
+// Every metric of the coordinator, named and labelled in one place; the
+// services and the job feed call it, metrics_exposer.h shows it. Prometheus
+// sees a sample of training: exact curves are in the metric log.
+//
+// Series of a job go away some time after its end, so that their number follows
+// the jobs of today and not those of all time. Thread-safe.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "lockstep/v1/job.pb.h"
+#include "server/clock.h"
+
+namespace prometheus {
+class Registry;
+}  // namespace prometheus
+
+namespace lockstep {
+
+struct ServerMetricsOptions {
+  // How long the series of an ended job stay: several scrapes.
+  absl::Duration keep_ended_jobs = absl::Minutes(15);
+};
+
+class ServerMetrics {
+ public:
+  ServerMetrics(const Clock& clock, ServerMetricsOptions options);
+  ~ServerMetrics();
+
+  // A job as it is now.
+  void JobSeen(const v1::Job& job);
+
+  // A new point of rank 0 of a job that was seen.
+  void PointStored(absl::string_view job_name, const v1::MetricPoint& point);
+
+  // A call was answered. `method` is Service/Method, `code` a gRPC code's name.
+  void RpcHandled(absl::string_view method, absl::string_view code,
+                  absl::Duration duration);
+
+  // Removes the series of jobs that ended long enough ago.
+  void RemoveEnded();
+
+  std::shared_ptr<prometheus::Registry> registry() const;
+
+ private:
+  struct Families;
+  class JobSeries;
+  struct SeenJob {
+    v1::Job::State state = v1::Job::STATE_UNSPECIFIED;
+    absl::Duration ended_at = absl::InfiniteDuration();
+    std::unique_ptr<JobSeries> series;
+  };
+
+  void Count(v1::Job::State state, int by) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const Clock& clock_;
+  const ServerMetricsOptions options_;
+  const std::unique_ptr<Families> families_;
+
+  absl::Mutex mu_;
+  // By job name.
+  std::map<std::string, SeenJob, std::less<>> jobs_ ABSL_GUARDED_BY(mu_);
+  std::map<v1::Job::State, int> jobs_by_state_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_METRICS_SERVER_METRICS_H_

@@ -1,0 +1,197 @@
+#include "server/metrics/server_metrics.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
+#include "server/metrics/metrics_exposer.h"
+#include "tests/testing/fake_clock.h"
+
+namespace lockstep {
+namespace {
+
+using ::lockstep::testing::FakeClock;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::Job JobOf(const std::string& id, v1::Job::State state) {
+  v1::Job job;
+  job.set_name("jobs/" + id);
+  job.set_state(state);
+  return job;
+}
+
+class ServerMetricsTest : public ::testing::Test {
+ protected:
+  std::string Text() {
+    return prometheus::TextSerializer().Serialize(
+        metrics_.registry()->Collect());
+  }
+
+  FakeClock clock_;
+  ServerMetrics metrics_{clock_, {.keep_ended_jobs = absl::Minutes(15)}};
+};
+
+TEST_F(ServerMetricsTest, CountsJobsByState) {
+  metrics_.JobSeen(JobOf("a", v1::Job::QUEUED));
+  metrics_.JobSeen(JobOf("b", v1::Job::QUEUED));
+  metrics_.JobSeen(JobOf("a", v1::Job::QUEUED));
+  metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
+  const std::string text = Text();
+  EXPECT_THAT(text, HasSubstr("lockstep_jobs{state=\"queued\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("lockstep_jobs{state=\"running\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("lockstep_jobs{state=\"failed\"} 0\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("lockstep_job_state{job_id=\"a\",state=\"running\"} 1\n"));
+  EXPECT_THAT(
+      text, HasSubstr("lockstep_job_state{job_id=\"a\",state=\"queued\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("lockstep_build_info{"));
+}
+
+TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
+  metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
+  v1::MetricPoint point;
+  point.set_step(3);
+  auto& values = *point.mutable_values();
+  values["loss"] = 2.5;
+  values["grad_norm"] = 0.5;
+  values["learning_rate"] = 0.25;
+  values["tokens"] = 100;
+  values["tokens_per_second"] = 400;
+  values["step_seconds"] = 0.25;
+  metrics_.PointStored("jobs/a", point);
+  point.set_step(4);
+  values["loss"] = 2.25;
+  metrics_.PointStored("jobs/a", point);
+  v1::MetricPoint evaluation;
+  evaluation.set_step(4);
+  (*evaluation.mutable_values())["eval_loss"] = 3.5;
+  metrics_.PointStored("jobs/a", evaluation);
+  const std::string text = Text();
+  for (const char* line : {
+           "lockstep_train_loss{job_id=\"a\"} 2.25\n",
+           "lockstep_train_grad_norm{job_id=\"a\"} 0.5\n",
+           "lockstep_train_learning_rate{job_id=\"a\"} 0.25\n",
+           "lockstep_train_step{job_id=\"a\"} 4\n",
+           "lockstep_train_tokens_total{job_id=\"a\"} 200\n",
+           "lockstep_train_tokens_per_second{job_id=\"a\"} 400\n",
+           "lockstep_train_step_duration_seconds_count{job_id=\"a\"} 2\n",
+           "lockstep_train_step_duration_seconds_bucket{job_id=\"a\","
+           "le=\"0.25\"} 2\n",
+           "lockstep_eval_loss{job_id=\"a\"} 3.5\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("lockstep_train_epochs{")));
+}
+
+TEST_F(ServerMetricsTest, KnowsNoPointsOfUnseenJobs) {
+  v1::MetricPoint point;
+  (*point.mutable_values())["loss"] = 1;
+  metrics_.PointStored("jobs/unseen", point);
+  EXPECT_THAT(Text(), Not(HasSubstr("unseen")));
+}
+
+TEST_F(ServerMetricsTest, ForgetsEndedJobsAfterAWhile) {
+  metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
+  metrics_.JobSeen(JobOf("b", v1::Job::RUNNING));
+  v1::MetricPoint point;
+  (*point.mutable_values())["loss"] = 1;
+  metrics_.PointStored("jobs/a", point);
+  metrics_.JobSeen(JobOf("a", v1::Job::SUCCEEDED));
+  clock_.Advance(absl::Minutes(14));
+  metrics_.RemoveEnded();
+  EXPECT_THAT(Text(), HasSubstr("job_id=\"a\""));
+  clock_.Advance(absl::Minutes(1));
+  metrics_.RemoveEnded();
+  EXPECT_THAT(Text(), Not(HasSubstr("job_id=\"a\"")));
+  EXPECT_THAT(Text(), HasSubstr("job_id=\"b\""));
+  // The job itself still counts.
+  EXPECT_THAT(Text(), HasSubstr("lockstep_jobs{state=\"succeeded\"} 1\n"));
+}
+
+TEST_F(ServerMetricsTest, OnlyCountsAJobThatHadEndedBefore) {
+  metrics_.JobSeen(JobOf("old", v1::Job::FAILED));
+  metrics_.JobSeen(JobOf("old", v1::Job::FAILED));
+  EXPECT_THAT(Text(), HasSubstr("lockstep_jobs{state=\"failed\"} 1\n"));
+  EXPECT_THAT(Text(), Not(HasSubstr("job_id=\"old\"")));
+}
+
+TEST_F(ServerMetricsTest, CountsCalls) {
+  metrics_.RpcHandled("JobService/GetJob", "OK", absl::Milliseconds(1));
+  metrics_.RpcHandled("JobService/GetJob", "NOT_FOUND", absl::Milliseconds(2));
+  metrics_.RpcHandled("JobService/GetJob", "OK", absl::Milliseconds(3));
+  const std::string text = Text();
+  EXPECT_THAT(text, HasSubstr("lockstep_grpc_server_handled_total{code=\"OK\","
+                              "method=\"JobService/GetJob\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("lockstep_grpc_server_handling_seconds_count{"
+                              "method=\"JobService/GetJob\"} 3\n"));
+}
+
+// What a scraper gets, without a library.
+std::string Scrape(const std::string& url) {
+  const size_t port_at = url.rfind(':') + 1;
+  int port = 0;
+  EXPECT_TRUE(
+      absl::SimpleAtoi(url.substr(port_at, url.rfind('/') - port_at), &port))
+      << url;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  const std::string request = "GET /metrics HTTP/1.0\r\n\r\n";
+  EXPECT_EQ(write(fd, request.data(), request.size()),
+            static_cast<ssize_t>(request.size()));
+  std::string response;
+  char buffer[4096];
+  ssize_t got = 0;
+  while ((got = read(fd, buffer, sizeof(buffer))) > 0) {
+    response.append(buffer, got);
+  }
+  close(fd);
+  return response;
+}
+
+class MetricsExposerTest : public ServerMetricsTest {};
+
+TEST_F(MetricsExposerTest, ServesOnAFreePort) {
+  const auto exposer =
+      MetricsExposer::Start("127.0.0.1:0", metrics_.registry());
+  ASSERT_TRUE(exposer.ok()) << exposer.status();
+  EXPECT_THAT((*exposer)->url(), Not(HasSubstr(":0/")));
+  EXPECT_THAT(Scrape((*exposer)->url()), HasSubstr("lockstep_build_info"));
+}
+
+TEST_F(MetricsExposerTest, NamesAnAddressThatIsTaken) {
+  const auto first = MetricsExposer::Start("127.0.0.1:0", metrics_.registry());
+  ASSERT_TRUE(first.ok()) << first.status();
+  std::string address = (*first)->url().substr(7);
+  address = address.substr(0, address.find('/'));
+  const auto second = MetricsExposer::Start(address, metrics_.registry());
+  EXPECT_TRUE(absl::IsUnavailable(second.status()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));
+}
+
+TEST_F(MetricsExposerTest, RefusesOtherAddresses) {
+  for (const char* address :
+       {"0.0.0.0:9464", "example.com:1", "9464", "127.0.0.1:x",
+        "127.0.0.1:70000", "127.0.0.1:-1"}) {
+    const auto exposer = MetricsExposer::Start(address, metrics_.registry());
+    EXPECT_TRUE(absl::IsInvalidArgument(exposer.status())) << address;
+    EXPECT_THAT(std::string(exposer.status().message()), HasSubstr(address));
+  }
+}
+
+}  // namespace
+}  // namespace lockstep
