@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/contract/status_macros.h"
 #include "server/events/wake_list.h"
 
 namespace lockstep {
@@ -46,29 +47,42 @@ std::unique_ptr<EventLog::Subscription> EventLog::Subscribe(
       shared_->wakes->Add(std::move(wake)));
 }
 
-absl::StatusOr<std::vector<JournalEntry>> EventLog::Read(
+std::optional<EventLog::Batch> EventLog::ReadNewest(
     int64_t after, int limit, absl::string_view job_name) const {
-  {
-    absl::MutexLock lock(&shared_->mu);
-    const std::deque<JournalEntry>& newest = shared_->newest;
-    if (!newest.empty() && newest.front().event.sequence() <= after + 1) {
-      std::vector<JournalEntry> entries;
-      auto next =
-          std::upper_bound(newest.begin(), newest.end(), after,
-                           [](int64_t sequence, const JournalEntry& entry) {
-                             return sequence < entry.event.sequence();
-                           });
-      for (; next != newest.end(); ++next) {
-        if (static_cast<int>(entries.size()) >= limit) break;
-        if (job_name.empty() || next->event.job() == job_name) {
-          entries.push_back(*next);
-        }
-      }
-      return entries;
+  absl::MutexLock lock(&shared_->mu);
+  const std::deque<JournalEntry>& newest = shared_->newest;
+  if (newest.empty() || newest.front().event.sequence() > after + 1) {
+    return std::nullopt;
+  }
+  Batch batch{.entries = {}, .cursor = after};
+  auto next = std::upper_bound(newest.begin(), newest.end(), after,
+                               [](int64_t sequence, const JournalEntry& entry) {
+                                 return sequence < entry.event.sequence();
+                               });
+  for (; next != newest.end(); ++next) {
+    if (static_cast<int>(batch.entries.size()) >= limit) break;
+    batch.cursor = next->event.sequence();
+    if (job_name.empty() || next->event.job() == job_name) {
+      batch.entries.push_back(*next);
     }
   }
-  if (after >= store_.LastSequence()) return std::vector<JournalEntry>();
-  return store_.ReadJournal(after, limit, job_name);
+  return batch;
+}
+
+absl::StatusOr<EventLog::Batch> EventLog::Read(
+    int64_t after, int limit, absl::string_view job_name) const {
+  std::optional<Batch> newest = ReadNewest(after, limit, job_name);
+  if (newest.has_value()) return *std::move(newest);
+  // Before the read: what is committed meanwhile may be missing from it.
+  const int64_t last = store_.LastSequence();
+  Batch batch{.entries = {}, .cursor = std::max(after, last)};
+  if (after >= last) return batch;
+  ASSIGN_OR_RETURN(batch.entries, store_.ReadJournal(after, limit, job_name));
+  if (batch.entries.empty()) return batch;
+  const int64_t newest_read = batch.entries.back().event.sequence();
+  const bool limited = static_cast<int>(batch.entries.size()) >= limit;
+  batch.cursor = limited ? newest_read : std::max(last, newest_read);
+  return batch;
 }
 
 }  // namespace lockstep

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -41,12 +42,24 @@ class EventLog {
   // it must not block and must not call back into this class.
   std::unique_ptr<Subscription> Subscribe(std::function<void()> wake);
 
-  // Entries with sequence > after, oldest first, at most `limit`.
-  absl::StatusOr<std::vector<JournalEntry>> Read(
-      int64_t after, int limit, absl::string_view job_name) const;
+  struct Batch {
+    std::vector<JournalEntry> entries;
+    // Everything up to here was looked at; pass it as the next `after`.
+    int64_t cursor = 0;
+  };
+
+  // Entries with sequence > after, oldest first, at most `limit`; of one job
+  // unless `job_name` is empty.
+  absl::StatusOr<Batch> Read(int64_t after, int limit,
+                             absl::string_view job_name) const;
 
  private:
   struct Shared;
+
+  // Nothing when some of it is no longer held.
+  std::optional<Batch> ReadNewest(int64_t after, int limit,
+                                  absl::string_view job_name) const;
+
   const JobStore& store_;
   const size_t capacity_;
   std::shared_ptr<Shared> shared_;

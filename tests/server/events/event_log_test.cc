@@ -33,9 +33,10 @@ class EventLogTest : public ::testing::Test {
   std::vector<int64_t> Read(int64_t after, int limit = 100,
                             const std::string& job = "") {
     std::vector<int64_t> sequences;
-    const auto entries = log_.Read(after, limit, job);
-    EXPECT_TRUE(entries.ok()) << entries.status();
-    for (const JournalEntry& entry : *entries) {
+    const auto batch = log_.Read(after, limit, job);
+    EXPECT_TRUE(batch.ok()) << batch.status();
+    cursor_ = batch->cursor;
+    for (const JournalEntry& entry : batch->entries) {
       sequences.push_back(entry.event.sequence());
     }
     return sequences;
@@ -43,6 +44,7 @@ class EventLogTest : public ::testing::Test {
 
   MemoryJobStore store_;
   EventLog log_{store_, /*capacity=*/3};
+  int64_t cursor_ = -1;  // Of the newest Read.
 };
 
 TEST_F(EventLogTest, ReadsFromAnyPoint) {
@@ -57,11 +59,26 @@ TEST_F(EventLogTest, ReadsFromAnyPoint) {
   EXPECT_THAT(Read(2, 100, "jobs/b"), ElementsAre(4));
 }
 
+// So a watcher of a quiet job does not read the same entries again and again.
+TEST_F(EventLogTest, TheCursorMovesOverEntriesOfOtherJobs) {
+  for (const char* id : {"a", "b", "a", "b", "a"}) Happen(id);
+  Read(0, 100, "jobs/b");
+  EXPECT_EQ(cursor_, 5);
+  Read(2, 100, "jobs/b");
+  EXPECT_EQ(cursor_, 5);
+  Read(0, 1, "jobs/b");
+  EXPECT_EQ(cursor_, 2);
+  Read(2, 1, "jobs/b");
+  EXPECT_EQ(cursor_, 4);
+  Read(5);
+  EXPECT_EQ(cursor_, 5);
+}
+
 TEST_F(EventLogTest, ReadsFromTheStoreAfterARestart) {
   for (const char* id : {"a", "b"}) Happen(id);
   const EventLog restarted(store_, 3);
-  EXPECT_EQ(restarted.Read(0, 100, "")->size(), 2);
-  EXPECT_EQ(restarted.Read(2, 100, "")->size(), 0);
+  EXPECT_EQ(restarted.Read(0, 100, "")->entries.size(), 2);
+  EXPECT_EQ(restarted.Read(2, 100, "")->entries.size(), 0);
 }
 
 TEST_F(EventLogTest, WakesAtOnceAndAtEachPublish) {

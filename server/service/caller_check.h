@@ -1,0 +1,19 @@
+#ifndef LOCKSTEP_SERVER_SERVICE_CALLER_CHECK_H_
+#define LOCKSTEP_SERVER_SERVICE_CALLER_CHECK_H_
+
+// Whether a worker is who it says.
+
+#include "absl/status/status.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/service/access.h"
+
+namespace lockstep {
+
+// FAILED_PRECONDITION: ATTEMPT_SUPERSEDED unless the token is that of the
+// attempt in `caller`.
+absl::Status CheckCaller(const Principal& principal,
+                         const worker::v1::Caller& caller);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVICE_CALLER_CHECK_H_

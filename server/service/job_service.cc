@@ -1,0 +1,178 @@
+#include "server/service/job_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/resource_name.h"
+#include "proto/contract/status_macros.h"
+#include "server/scheduler/device_pool.h"
+#include "server/scheduler/scheduler.h"
+#include "server/service/call.h"
+#include "server/service/create_request.h"
+#include "server/service/job_watch.h"
+#include "server/service/log_stream.h"
+#include "server/service/metric_stream.h"
+#include "server/store/job_store.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int kDefaultPageSize = 100;
+constexpr int kLargestPageSize = 1000;
+// A client refuses messages above 4 MiB.
+constexpr size_t kLargestPageBytes = 3 << 20;
+
+// What CreateJob would accept, without doing it.
+absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
+                                 const Scheduler::CreateJob& create) {
+  RETURN_IF_ERROR(DevicePool(parts.scheduler.Nodes()).CheckFits(create.spec));
+  v1::Job job;
+  if (!create.spec.name().empty()) {
+    job.set_name(JobName(create.spec.name()));
+    if (parts.store.Get(job.name()).ok()) return errors::JobExists(job.name());
+  }
+  *job.mutable_labels() = create.spec.labels();
+  *job.mutable_spec() = create.spec;
+  job.set_state(v1::Job::QUEUED);
+  job.set_desired(v1::Job::RUN);
+  job.set_owner(create.owner);
+  return job;
+}
+
+absl::StatusOr<v1::Job> Get(const JobStore& store, const std::string& name) {
+  RETURN_IF_ERROR(CheckJobName(name));
+  return store.Get(name);
+}
+
+absl::StatusOr<v1::ListJobsResponse> List(const JobStore& store,
+                                          const v1::ListJobsRequest& request) {
+  ListJobsQuery query{.page_size = kDefaultPageSize,
+                      .page_token = request.page_token(),
+                      .states = {}};
+  if (request.page_size() > 0) {
+    query.page_size = std::min(request.page_size(), kLargestPageSize);
+  }
+  for (const int state : request.states()) {
+    query.states.push_back(static_cast<v1::Job::State>(state));
+  }
+  while (true) {
+    ASSIGN_OR_RETURN(JobPage page, store.List(query));
+    v1::ListJobsResponse response;
+    for (v1::Job& job : page.jobs) *response.add_jobs() = std::move(job);
+    response.set_next_page_token(page.next_page_token);
+    if (query.page_size == 1 || response.ByteSizeLong() <= kLargestPageBytes) {
+      return response;
+    }
+    query.page_size /= 2;
+  }
+}
+
+absl::StatusOr<v1::ListCheckpointsResponse> Checkpoints(
+    const JobStore& store, const std::string& name) {
+  RETURN_IF_ERROR(CheckJobName(name));
+  ASSIGN_OR_RETURN(std::vector<v1::Checkpoint> checkpoints,
+                   store.ListCheckpoints(name));
+  v1::ListCheckpointsResponse response;
+  for (v1::Checkpoint& checkpoint : checkpoints) {
+    *response.add_checkpoints() = std::move(checkpoint);
+  }
+  return response;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(
+    grpc::CallbackServerContext* context, const v1::CreateJobRequest* request,
+    v1::Job* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/CreateJob");
+  const auto accept = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(Principal principal, call->Admit(*context));
+    ASSIGN_OR_RETURN(Scheduler::CreateJob create,
+                     ResolveCreateRequest(*request, std::move(principal.name),
+                                          parts_.scheduler.Nodes()));
+    if (request->validate_only()) {
+      call->Finish(Validate(parts_, create), response);
+      return absl::OkStatus();
+    }
+    parts_.scheduler.Create(std::move(create),
+                            [call, response](absl::StatusOr<v1::Job> job) {
+                              call->Finish(std::move(job), response);
+                            });
+    return absl::OkStatus();
+  };
+  if (absl::Status status = accept(); !status.ok()) call->Finish(status);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::GetJob(
+    grpc::CallbackServerContext* context, const v1::GetJobRequest* request,
+    v1::Job* response) {
+  const auto call = UnaryCall::Start(parts_, "lockstep.v1.JobService/GetJob");
+  const absl::Status admitted = call->Admit(*context).status();
+  call->Finish(admitted.ok() ? Get(parts_.store, request->name()) : admitted,
+               response);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
+    grpc::CallbackServerContext* context, const v1::ListJobsRequest* request,
+    v1::ListJobsResponse* response) {
+  const auto call = UnaryCall::Start(parts_, "lockstep.v1.JobService/ListJobs");
+  const absl::Status admitted = call->Admit(*context).status();
+  call->Finish(admitted.ok() ? List(parts_.store, *request) : admitted,
+               response);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
+    grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
+    v1::Job* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/CancelJob");
+  absl::Status status = call->Admit(*context).status();
+  if (status.ok()) status = CheckJobName(request->name());
+  if (!status.ok()) {
+    call->Finish(status);
+    return call.get();
+  }
+  parts_.scheduler.Cancel(request->name(),
+                          [call, response](absl::StatusOr<v1::Job> job) {
+                            call->Finish(std::move(job), response);
+                          });
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ListCheckpoints(
+    grpc::CallbackServerContext* context,
+    const v1::ListCheckpointsRequest* request,
+    v1::ListCheckpointsResponse* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/ListCheckpoints");
+  const absl::Status admitted = call->Admit(*context).status();
+  call->Finish(
+      admitted.ok() ? Checkpoints(parts_.store, request->name()) : admitted,
+      response);
+  return call.get();
+}
+
+grpc::ServerWriteReactor<v1::WatchJobsResponse>* JobServiceImpl::WatchJobs(
+    grpc::CallbackServerContext* context, const v1::WatchJobsRequest* request) {
+  return JobWatch::Start<JobWatch>(*context, parts_, *request);
+}
+
+grpc::ServerWriteReactor<v1::StreamMetricsResponse>*
+JobServiceImpl::StreamMetrics(grpc::CallbackServerContext* context,
+                              const v1::StreamMetricsRequest* request) {
+  return MetricStream::Start<MetricStream>(*context, parts_, *request);
+}
+
+grpc::ServerWriteReactor<v1::StreamLogsResponse>* JobServiceImpl::StreamLogs(
+    grpc::CallbackServerContext* context,
+    const v1::StreamLogsRequest* request) {
+  return LogStream::Start<LogStream>(*context, parts_, *request);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,49 @@
+#ifndef LOCKSTEP_SERVER_SERVICE_JOB_SERVICE_H_
+#define LOCKSTEP_SERVER_SERVICE_JOB_SERVICE_H_
+
+// lockstep.v1.JobService: turns each RPC into one call of the scheduler (to
+// change something) or of the store (to look). The streams are in job_watch.h,
+// metric_stream.h and log_stream.h. Decides nothing itself.
+
+#include "lockstep/v1/job_service.grpc.pb.h"
+#include "server/service/service_parts.h"
+
+namespace lockstep {
+
+class JobServiceImpl final : public v1::JobService::CallbackService {
+ public:
+  explicit JobServiceImpl(const ServiceParts& parts) : parts_(parts) {}
+
+  grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
+                                      const v1::CreateJobRequest* request,
+                                      v1::Job* response) override;
+  grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
+                                   const v1::GetJobRequest* request,
+                                   v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const v1::ListJobsRequest* request,
+                                     v1::ListJobsResponse* response) override;
+  grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
+                                      const v1::CancelJobRequest* request,
+                                      v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListCheckpoints(
+      grpc::CallbackServerContext* context,
+      const v1::ListCheckpointsRequest* request,
+      v1::ListCheckpointsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchJobsResponse>* WatchJobs(
+      grpc::CallbackServerContext* context,
+      const v1::WatchJobsRequest* request) override;
+  grpc::ServerWriteReactor<v1::StreamMetricsResponse>* StreamMetrics(
+      grpc::CallbackServerContext* context,
+      const v1::StreamMetricsRequest* request) override;
+  grpc::ServerWriteReactor<v1::StreamLogsResponse>* StreamLogs(
+      grpc::CallbackServerContext* context,
+      const v1::StreamLogsRequest* request) override;
+
+ private:
+  const ServiceParts parts_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVICE_JOB_SERVICE_H_

@@ -1,0 +1,48 @@
+#ifndef LOCKSTEP_SERVER_SERVICE_JOB_WATCH_H_
+#define LOCKSTEP_SERVER_SERVICE_JOB_WATCH_H_
+
+// WatchJobs: first the jobs as they are, then every journal entry behind that,
+// and a bookmark when nothing happens. The resume token is the journal
+// sequence, so it outlives the coordinator.
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "lockstep/v1/job_service.pb.h"
+#include "server/events/event_log.h"
+#include "server/service/pull_stream.h"
+#include "server/store/job_store.h"
+
+namespace lockstep {
+
+class JobWatch final : public PullStream<v1::WatchJobsResponse> {
+ public:
+  JobWatch(const ServiceParts& parts, v1::WatchJobsRequest request);
+
+ private:
+  StreamTurn Next(v1::WatchJobsResponse* response) override;
+  absl::Status Begin();
+  absl::Status BeginAtToken();
+  // One more job of the snapshot; kWait when all were given.
+  StreamTurn NextOfSnapshot(v1::WatchJobsResponse* response);
+  StreamTurn NextChange(v1::WatchJobsResponse* response);
+  StreamTurn Bookmark(v1::WatchJobsResponse* response);
+
+  const v1::WatchJobsRequest request_;
+  bool begun_ = false;
+  // Everything up to this sequence was told, or is in the snapshot.
+  int64_t cursor_ = 0;
+
+  bool in_snapshot_ = false;
+  std::deque<v1::Job> snapshot_;
+  ListJobsQuery rest_of_snapshot_;
+
+  std::deque<JournalEntry> changes_;
+  absl::Duration last_sent_;
+  std::unique_ptr<EventLog::Subscription> subscription_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVICE_JOB_WATCH_H_

@@ -1,0 +1,98 @@
+#include "server/service/log_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int64_t kBlock = 64 << 10;
+
+// A log is a plain file of ours; a link or a pipe in its place is not followed.
+absl::StatusOr<int> OpenLog(const std::string& path) {
+  const int fd =
+      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
+  struct stat info {};
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close(fd);
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is not a plain file"));
+  }
+  return fd;
+}
+
+absl::StatusOr<std::string> ReadAt(const std::string& path, int fd,
+                                   int64_t offset, int64_t size) {
+  std::string bytes(size, '\0');
+  int64_t done = 0;
+  while (done < size) {
+    const ssize_t got =
+        pread(fd, bytes.data() + done, size - done, offset + done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
+    if (got == 0) break;
+    done += got;
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+int64_t SizeOf(int fd) {
+  struct stat info {};
+  fstat(fd, &info);
+  return info.st_size;
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> LogFile::Size() const {
+  ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
+  auto closer = absl::MakeCleanup([fd] { close(fd); });
+  return SizeOf(fd);
+}
+
+absl::StatusOr<std::string> LogFile::ReadLines(int64_t offset,
+                                               int64_t max_bytes,
+                                               bool ended) const {
+  ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
+  auto closer = absl::MakeCleanup([fd] { close(fd); });
+  const int64_t wanted = std::clamp<int64_t>(SizeOf(fd) - offset, 0, max_bytes);
+  ASSIGN_OR_RETURN(std::string bytes, ReadAt(path_, fd, offset, wanted));
+  const size_t newline = bytes.rfind('\n');
+  if (newline != std::string::npos) {
+    bytes.resize(newline + 1);
+  } else if (!ended && static_cast<int64_t>(bytes.size()) < max_bytes) {
+    bytes.clear();
+  }
+  return bytes;
+}
+
+absl::StatusOr<int64_t> LogFile::TailOffset(int lines) const {
+  ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
+  auto closer = absl::MakeCleanup([fd] { close(fd); });
+  const int64_t size = SizeOf(fd);
+  // The newline that ends the last line begins no other one.
+  int64_t end = size - 1;
+  int found = 0;
+  while (end > 0) {
+    const int64_t begin = std::max<int64_t>(0, end - kBlock);
+    ASSIGN_OR_RETURN(const std::string block,
+                     ReadAt(path_, fd, begin, end - begin));
+    for (int64_t i = static_cast<int64_t>(block.size()) - 1; i >= 0; --i) {
+      if (block[i] == '\n' && ++found == lines) return begin + i + 1;
+    }
+    end = begin;
+  }
+  return 0;
+}
+
+}  // namespace lockstep

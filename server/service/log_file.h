@@ -1,0 +1,38 @@
+#ifndef LOCKSTEP_SERVER_SERVICE_LOG_FILE_H_
+#define LOCKSTEP_SERVER_SERVICE_LOG_FILE_H_
+
+// A log that a process is writing, read in whole lines. Opened for each read,
+// so that a watcher holds no file.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace lockstep {
+
+class LogFile {
+ public:
+  explicit LogFile(std::string path) : path_(std::move(path)) {}
+
+  // NOT_FOUND when there is no such file (yet).
+  absl::StatusOr<int64_t> Size() const;
+
+  // Whole lines from `offset`, at most `max_bytes`; a longer line comes in
+  // pieces. With `ended`, also a last line without its newline. Empty when
+  // there is nothing (yet).
+  absl::StatusOr<std::string> ReadLines(int64_t offset, int64_t max_bytes,
+                                        bool ended) const;
+
+  // Where the last `lines` lines begin.
+  absl::StatusOr<int64_t> TailOffset(int lines) const;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVICE_LOG_FILE_H_

@@ -1,0 +1,61 @@
+#include "server/service/metric_stream.h"
+
+#include <utility>
+
+#include "proto/contract/job_state.h"
+#include "proto/contract/status_macros.h"
+#include "server/store/job_store.h"
+
+namespace lockstep {
+namespace {
+
+// A message of some 300 kB at most.
+constexpr int kPointsAtATime = 1000;
+
+}  // namespace
+
+MetricStream::MetricStream(const ServiceParts& parts,
+                           v1::StreamMetricsRequest request)
+    : PullStream(parts, "lockstep.v1.JobService/StreamMetrics"),
+      request_(std::move(request)),
+      cursor_(request_.resume_token()) {}
+
+absl::Status MetricStream::Begin() {
+  RETURN_IF_ERROR(CheckJobName(request_.name()));
+  ASSIGN_OR_RETURN(const v1::Job job, parts().store.Get(request_.name()));
+  job_uid_ = job.uid();
+  if (request_.follow()) {
+    points_ = parts().metric_log.Subscribe(job_uid_, Waker());
+    changes_ = parts().events.Subscribe(Waker());
+  }
+  begun_ = true;
+  return absl::OkStatus();
+}
+
+StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
+  if (!begun_) {
+    if (absl::Status status = Begin(); !status.ok()) {
+      return StreamTurn::End(std::move(status));
+    }
+  }
+  // Asked before the points are read: none can follow the end.
+  const absl::StatusOr<v1::Job> job = parts().store.Get(request_.name());
+  if (!job.ok()) return StreamTurn::End(job.status());
+  absl::StatusOr<MetricLog::Batch> batch =
+      parts().metric_log.Read(job_uid_, cursor_, kPointsAtATime);
+  if (!batch.ok()) return StreamTurn::End(batch.status());
+  cursor_ = batch->cursor;
+  if (batch->points.empty()) {
+    if (!request_.follow() || IsTerminal(job->state())) {
+      return StreamTurn::End(absl::OkStatus());
+    }
+    return StreamTurn::Wait();
+  }
+  for (v1::MetricPoint& point : batch->points) {
+    *response->add_points() = std::move(point);
+  }
+  response->set_resume_token(cursor_);
+  return StreamTurn::Write();
+}
+
+}  // namespace lockstep

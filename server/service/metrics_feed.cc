@@ -1,0 +1,55 @@
+#include "server/service/metrics_feed.h"
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int kEntriesAtATime = 256;
+constexpr int kJobsAtATime = 1000;
+constexpr absl::Duration kForgetInterval = absl::Minutes(1);
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<MetricsFeed>> MetricsFeed::Start(
+    const JobStore& store, EventLog& events, ServerMetrics& metrics,
+    StreamPump& pump) {
+  // Before the jobs are read: what happens meanwhile is seen twice.
+  const int64_t cursor = store.LastSequence();
+  ListJobsQuery query{
+      .page_size = kJobsAtATime, .page_token = "", .states = {}};
+  do {
+    ASSIGN_OR_RETURN(JobPage page, store.List(query));
+    for (const v1::Job& job : page.jobs) metrics.JobSeen(job);
+    query.page_token = page.next_page_token;
+  } while (!query.page_token.empty());
+  std::shared_ptr<MetricsFeed> feed(
+      new MetricsFeed(events, metrics, pump, cursor));
+  feed->subscription_ = events.Subscribe(
+      [&pump, stream = feed->weak_from_this()] { pump.Wake(stream); });
+  feed->Forget();
+  return feed;
+}
+
+void MetricsFeed::Pump() {
+  while (true) {
+    const auto batch = events_.Read(cursor_, kEntriesAtATime, "");
+    // A store that cannot be read shows in every call; nothing to add here.
+    if (!batch.ok() || batch->cursor == cursor_) return;
+    for (const JournalEntry& entry : batch->entries) {
+      metrics_.JobSeen(entry.job);
+    }
+    cursor_ = batch->cursor;
+  }
+}
+
+void MetricsFeed::Forget() {
+  metrics_.RemoveEnded();
+  pump_.WakeAfter(kForgetInterval, std::shared_ptr<StreamPump::Stream>(
+                                       shared_from_this(), &timer_));
+}
+
+}  // namespace lockstep

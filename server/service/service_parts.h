@@ -1,0 +1,51 @@
+#ifndef LOCKSTEP_SERVER_SERVICE_SERVICE_PARTS_H_
+#define LOCKSTEP_SERVER_SERVICE_SERVICE_PARTS_H_
+
+// What the services are made of. All parts are borrowed, thread-safe, and
+// outlive the services.
+
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace lockstep {
+
+class Access;
+class Clock;
+class EventLog;
+class JobStore;
+class MetricLog;
+class Rendezvous;
+class Scheduler;
+class ServerMetrics;
+class StreamPump;
+
+struct ServiceOptions {
+  // STATE/jobs: where logs are.
+  std::string jobs_dir;
+  // http address of /metrics; empty when off.
+  std::string metrics_url;
+  // Told to ranks when they join.
+  absl::Duration heartbeat_interval = absl::Seconds(1);
+  // A watch that has nothing to say says so this often.
+  absl::Duration bookmark_interval = absl::Seconds(15);
+  // How often a followed log file is looked at.
+  absl::Duration log_poll_interval = absl::Milliseconds(250);
+};
+
+struct ServiceParts {
+  const ServiceOptions& options;
+  Clock& clock;
+  JobStore& store;
+  EventLog& events;
+  MetricLog& metric_log;
+  Scheduler& scheduler;
+  Rendezvous& rendezvous;
+  const Access& access;
+  ServerMetrics& metrics;
+  StreamPump& pump;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVICE_SERVICE_PARTS_H_
