@@ -57,6 +57,14 @@ class ServerMetrics::JobSeries {
     }
   }
 
+  // Whether this point was never counted: a rank may send it again.
+  bool IsNew(const v1::MetricPoint& point) {
+    const std::pair<int, int64_t> place = {point.attempt(), point.seq()};
+    if (place <= newest_) return false;
+    newest_ = place;
+    return true;
+  }
+
   void Set(Families::Gauges& family, double value) {
     prometheus::Gauge*& gauge = gauges_[&family];
     if (gauge == nullptr) gauge = &Add(family, labels_);
@@ -90,6 +98,7 @@ class ServerMetrics::JobSeries {
   const prometheus::Labels labels_;
   std::map<v1::Job::State, prometheus::Gauge*> state_gauges_;
   std::map<Families::Gauges*, prometheus::Gauge*> gauges_;
+  std::pair<int, int64_t> newest_ = {0, 0};  // (attempt, seq)
   prometheus::Counter* tokens_ = nullptr;
   prometheus::Histogram* steps_ = nullptr;
   std::vector<std::function<void()>> removals_;
@@ -146,6 +155,7 @@ void ServerMetrics::PointStored(absl::string_view job_name,
   const auto found = jobs_.find(job_name);
   if (found == jobs_.end() || found->second.series == nullptr) return;
   JobSeries& series = *found->second.series;
+  if (!series.IsNew(point)) return;
   for (const auto& [name, family] : gauges) {
     const auto value = point.values().find(name);
     if (value != point.values().end()) series.Set(*family, value->second);

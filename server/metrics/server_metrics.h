@@ -38,7 +38,8 @@ class ServerMetrics {
   // A job as it is now.
   void JobSeen(const v1::Job& job);
 
-  // A new point of rank 0 of a job that was seen.
+  // A stored point of rank 0 of a job that was seen. One that comes again, by
+  // its attempt and seq, changes nothing.
   void PointStored(absl::string_view job_name, const v1::MetricPoint& point);
 
   // A call was answered. `method` is Service/Method, `code` a gRPC code's name.

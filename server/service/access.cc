@@ -37,10 +37,7 @@ constexpr Row kTable[] = {
     {"lockstep.worker.v1.WorkerService/WaitKey", AccessRule::kWorker},
 };
 
-// A channel inside this process is as trusted as the socket.
-bool IsLocal(absl::string_view peer) {
-  return absl::StartsWith(peer, "unix:") || absl::StartsWith(peer, "inproc");
-}
+bool IsLocal(absl::string_view peer) { return absl::StartsWith(peer, "unix:"); }
 
 // TOKEN_MISSING without one, TOKEN_INVALID when it is not "Bearer TOKEN".
 absl::StatusOr<absl::string_view> TokenOf(const CallOrigin& origin) {

@@ -59,6 +59,8 @@ TEST_F(ServerMetricsTest, CountsJobsByState) {
 TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
   v1::MetricPoint point;
+  point.set_attempt(1);
+  point.set_seq(1);
   point.set_step(3);
   auto& values = *point.mutable_values();
   values["loss"] = 2.5;
@@ -68,10 +70,14 @@ TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   values["tokens_per_second"] = 400;
   values["step_seconds"] = 0.25;
   metrics_.PointStored("jobs/a", point);
+  metrics_.PointStored("jobs/a", point);  // Sent again.
+  point.set_seq(2);
   point.set_step(4);
   values["loss"] = 2.25;
   metrics_.PointStored("jobs/a", point);
   v1::MetricPoint evaluation;
+  evaluation.set_attempt(1);
+  evaluation.set_seq(3);
   evaluation.set_step(4);
   (*evaluation.mutable_values())["eval_loss"] = 3.5;
   metrics_.PointStored("jobs/a", evaluation);
@@ -104,6 +110,7 @@ TEST_F(ServerMetricsTest, ForgetsEndedJobsAfterAWhile) {
   metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
   metrics_.JobSeen(JobOf("b", v1::Job::RUNNING));
   v1::MetricPoint point;
+  point.set_seq(1);
   (*point.mutable_values())["loss"] = 1;
   metrics_.PointStored("jobs/a", point);
   metrics_.JobSeen(JobOf("a", v1::Job::SUCCEEDED));

@@ -1,0 +1,153 @@
+#include "server/server.h"
+
+#include <utility>
+
+#include "proto/contract/status_macros.h"
+#include "server/events/event_log.h"
+#include "server/events/metric_log.h"
+#include "server/listener.h"
+#include "server/metrics/metrics_exposer.h"
+#include "server/metrics/server_metrics.h"
+#include "server/rendezvous/rendezvous.h"
+#include "server/scheduler/attempt_tokens.h"
+#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/scheduler.h"
+#include "server/service/access.h"
+#include "server/service/cluster_service.h"
+#include "server/service/job_service.h"
+#include "server/service/metrics_feed.h"
+#include "server/service/stream_pump.h"
+#include "server/service/worker_service.h"
+#include "server/state_dir.h"
+#include "server/store/sqlite_job_store.h"
+#include "server/system_clock.h"
+
+namespace lockstep {
+namespace {
+
+ServiceOptions MakeServiceOptions(const ServerOptions& options,
+                                  const StateDir& state,
+                                  const MetricsExposer* exposer) {
+  return {.jobs_dir = state.jobs_dir(),
+          .metrics_url = exposer == nullptr ? "" : exposer->url(),
+          .heartbeat_interval = options.scheduler.heartbeat_interval,
+          .bookmark_interval = options.bookmark_interval,
+          .log_poll_interval = options.log_poll_interval};
+}
+
+absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
+    const ServerOptions& options, const ServerMetrics& metrics) {
+  if (options.metrics_address == "off") return nullptr;
+  return MetricsExposer::Start(options.metrics_address, metrics.registry());
+}
+
+}  // namespace
+
+// In the order of need: each part uses only those above it.
+struct Server::Parts {
+  Parts(const ServerOptions& options, StateDir state_dir,
+        std::unique_ptr<SqliteJobStore> job_store,
+        std::unique_ptr<Launcher> job_launcher, absl::string_view admin_token)
+      : state(std::move(state_dir)),
+        store(std::move(job_store)),
+        events(*store, options.held_journal_entries),
+        metric_log(state.jobs_dir()),
+        metrics(clock, options.metrics),
+        launcher(std::move(job_launcher)),
+        rendezvous(clock),
+        scheduler(options.scheduler, {.clock = clock,
+                                      .store = *store,
+                                      .events = events,
+                                      .launcher = *launcher,
+                                      .rendezvous = rendezvous,
+                                      .tokens = tokens,
+                                      .policy = policy}),
+        access(admin_token, tokens) {}
+
+  SystemClock clock;
+  const StateDir state;
+  const std::unique_ptr<SqliteJobStore> store;
+  EventLog events;
+  MetricLog metric_log;
+  ServerMetrics metrics;
+  AttemptTokens tokens;
+  const FifoPolicy policy;
+  const std::unique_ptr<Launcher> launcher;
+  Rendezvous rendezvous;
+  StreamPump pump;
+  Scheduler scheduler;
+  const Access access;
+  std::unique_ptr<MetricsExposer> exposer;
+  std::shared_ptr<MetricsFeed> feed;
+  ServiceOptions service_options;
+  std::unique_ptr<JobServiceImpl> jobs;
+  std::unique_ptr<ClusterServiceImpl> cluster;
+  std::unique_ptr<WorkerServiceImpl> workers;
+  std::unique_ptr<Listener> listener;
+
+  absl::Status Serve(const ServerOptions& options);
+};
+
+absl::Status Server::Parts::Serve(const ServerOptions& options) {
+  ASSIGN_OR_RETURN(exposer, MakeExposer(options, metrics));
+  // Before anyone may call: an attempt that lives must find its token known, or
+  // its processes would think that they are strangers, and exit.
+  RETURN_IF_ERROR(scheduler.Start());
+  ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
+  service_options = MakeServiceOptions(options, state, exposer.get());
+  const ServiceParts service_parts{.options = service_options,
+                                   .clock = clock,
+                                   .store = *store,
+                                   .events = events,
+                                   .metric_log = metric_log,
+                                   .scheduler = scheduler,
+                                   .rendezvous = rendezvous,
+                                   .access = access,
+                                   .metrics = metrics,
+                                   .pump = pump};
+  jobs = std::make_unique<JobServiceImpl>(service_parts);
+  cluster = std::make_unique<ClusterServiceImpl>(service_parts);
+  workers = std::make_unique<WorkerServiceImpl>(service_parts);
+  ASSIGN_OR_RETURN(
+      listener,
+      Listener::Start(
+          {.addresses = options.listen,
+           .memory_bytes = options.grpc_memory_bytes,
+           .shutdown_grace = options.shutdown_grace},
+          {{v1::JobService::service_full_name(), jobs.get()},
+           {v1::ClusterService::service_full_name(), cluster.get()},
+           {worker::v1::WorkerService::service_full_name(), workers.get()}}));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options, const LauncherFactory& make_launcher) {
+  ASSIGN_OR_RETURN(StateDir state, StateDir::Open(options.state_dir));
+  ASSIGN_OR_RETURN(const std::string admin_token, state.AdminToken());
+  ASSIGN_OR_RETURN(std::unique_ptr<SqliteJobStore> store,
+                   SqliteJobStore::Open(state.store_path()));
+  ASSIGN_OR_RETURN(std::unique_ptr<Launcher> launcher, make_launcher(options));
+  auto parts =
+      std::make_unique<Parts>(options, std::move(state), std::move(store),
+                              std::move(launcher), admin_token);
+  RETURN_IF_ERROR(parts->Serve(options));
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() {
+  // Streams end with a status that makes clients come back; the rest follows
+  // from the order of the parts.
+  parts_->pump.Stop();
+}
+
+const std::vector<std::string>& Server::addresses() const {
+  return parts_->listener->addresses();
+}
+
+const std::string& Server::metrics_url() const {
+  return parts_->service_options.metrics_url;
+}
+
+}  // namespace lockstep

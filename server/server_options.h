@@ -1,0 +1,70 @@
+#ifndef LOCKSTEP_SERVER_SERVER_OPTIONS_H_
+#define LOCKSTEP_SERVER_SERVER_OPTIONS_H_
+
+// Every setting and limit of lockstepd with its default and unit, and the
+// command line that changes them.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/metrics/server_metrics.h"
+#include "server/scheduler/scheduler_options.h"
+
+namespace lockstep {
+
+struct ServerOptions {
+  // Jobs, store, token and logs; made when missing.
+  std::string state_dir;
+  // unix:/path or host:port of loopback; at least one.
+  std::vector<std::string> listen;
+  // Ranks that may train on CPU at a time.
+  int cpu_slots = 1;
+  // The program lockstep-worker.
+  std::string worker_path;
+  // host:port of loopback for /metrics, port 0 for a free one; "off".
+  std::string metrics_address = "127.0.0.1:9464";
+
+  SchedulerOptions scheduler;
+  ServerMetricsOptions metrics;
+
+  // A watch that has nothing to say says so this often.
+  absl::Duration bookmark_interval = absl::Seconds(15);
+  // How often a followed log file is looked at.
+  absl::Duration log_poll_interval = absl::Milliseconds(250);
+  // Newest journal entries held in memory for watchers.
+  int held_journal_entries = 1024;
+  // Of all connections together.
+  size_t grpc_memory_bytes = 256 << 20;
+  // At most this long do calls under way keep a stopping server.
+  absl::Duration shutdown_grace = absl::Seconds(1);
+};
+
+// An environment variable; empty when it is not set.
+using EnvironmentLookup = std::function<std::string(const char* name)>;
+
+// Where `lockstep` looks by default, too: $XDG_STATE_HOME/lockstep (or
+// ~/.local/state/lockstep), and lockstepd.sock below $XDG_RUNTIME_DIR/lockstep
+// (or the state folder).
+std::string DefaultStateDir(const EnvironmentLookup& environment);
+std::string DefaultListen(const EnvironmentLookup& environment,
+                          const std::string& state_dir);
+
+struct ServerCommandLine {
+  ServerOptions options;
+  // What --help or --version prints; then there are no options.
+  std::string text;
+};
+
+// INVALID_ARGUMENT names the flag, its value and what is allowed.
+absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
+    int argc, const char* const* argv, const EnvironmentLookup& environment);
+
+// The address that processes of jobs are told.
+absl::StatusOr<std::string> WorkerAddress(const ServerOptions& options);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVER_OPTIONS_H_
