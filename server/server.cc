@@ -5,6 +5,7 @@
 #include "proto/contract/status_macros.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
+#include "server/journal_logger.h"
 #include "server/listener.h"
 #include "server/metrics/metrics_exposer.h"
 #include "server/metrics/server_metrics.h"
@@ -79,6 +80,7 @@ struct Server::Parts {
   const Access access;
   std::unique_ptr<MetricsExposer> exposer;
   std::shared_ptr<MetricsFeed> feed;
+  std::shared_ptr<JournalLogger> logger;
   ServiceOptions service_options;
   std::unique_ptr<JobServiceImpl> jobs;
   std::unique_ptr<ClusterServiceImpl> cluster;
@@ -90,6 +92,7 @@ struct Server::Parts {
 
 absl::Status Server::Parts::Serve(const ServerOptions& options) {
   ASSIGN_OR_RETURN(exposer, MakeExposer(options, metrics));
+  logger = JournalLogger::Start(events, pump, store->LastSequence());
   // Before anyone may call: an attempt that lives must find its token known, or
   // its processes would think that they are strangers, and exit.
   RETURN_IF_ERROR(scheduler.Start());

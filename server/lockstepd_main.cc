@@ -1,0 +1,61 @@
+// lockstepd: flags -> Server -> wait for SIGTERM. Jobs go on without it.
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "absl/strings/str_join.h"
+#include "proto/contract/status_macros.h"
+#include "server/launcher/local_launcher.h"
+#include "server/server.h"
+#include "server/server_options.h"
+#include "server/stop_signal.h"
+
+namespace lockstep {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Launcher>> MakeLauncher(
+    const ServerOptions& options) {
+  ASSIGN_OR_RETURN(std::string address, WorkerAddress(options));
+  return std::make_unique<LocalLauncher>(
+      LocalLauncherOptions{.state_dir = options.state_dir,
+                           .worker_path = options.worker_path,
+                           .coordinator = address,
+                           .cpu_slots = options.cpu_slots});
+}
+
+int Fail(const absl::Status& status, int exit_code) {
+  fprintf(stderr, "lockstepd: %s\n", std::string(status.message()).c_str());
+  return exit_code;
+}
+
+int Main(int argc, char** argv) {
+  const auto line =
+      ParseServerCommandLine(argc, argv, [](const char* name) -> std::string {
+        const char* value = getenv(name);
+        return value == nullptr ? "" : value;
+      });
+  if (!line.ok()) return Fail(line.status(), 2);
+  if (!line->text.empty()) return fputs(line->text.c_str(), stdout) < 0;
+  CatchStopSignals();
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("lockstepd"));
+  auto server = Server::Start(line->options, MakeLauncher);
+  if (!server.ok()) return Fail(server.status(), 1);
+  fprintf(stderr, "lockstepd: listening on %s metrics %s\n",
+          absl::StrJoin((*server)->addresses(), ", ").c_str(),
+          line->options.metrics_address == "off"
+              ? "off"
+              : (*server)->metrics_url().c_str());
+  WaitForStopSignal();
+  spdlog::info("stopping; processes of jobs go on");
+  server->reset();
+  return 0;
+}
+
+}  // namespace
+}  // namespace lockstep
+
+int main(int argc, char** argv) { return lockstep::Main(argc, argv); }

@@ -1,0 +1,66 @@
+#include "server/journal_logger.h"
+
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
+
+#include "absl/synchronization/notification.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/store/memory_job_store.h"
+#include "tests/testing/store_writes.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(JournalLoggerTest, ALineStaysOneLine) {
+  v1::Event event;
+  event.set_job("jobs/a");
+  event.set_type("RANK_FAILED");
+  event.set_message("bad\nrow \x1b[31m in \"größe.jsonl\"");
+  EXPECT_EQ(LogLine(event),
+            "jobs/a RANK_FAILED: bad\\nrow \\033[31m in \\\"größe.jsonl\\\"");
+}
+
+// Wakes its owner when the pump has come by.
+class Probe final : public StreamPump::Stream {
+ public:
+  void Pump() override { done.Notify(); }
+  absl::Notification done;
+};
+
+TEST(JournalLoggerTest, LogsWhatIsPublishedAndNothingOlder) {
+  std::ostringstream text;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
+  {
+    MemoryJobStore store;
+    EventLog events(store, 16);
+    StreamPump pump;
+    auto entries = testing::CommitAndWait(
+        store, testing::WriteOf(testing::Record("old"), "OLD"));
+    events.Publish(*entries);
+    const auto logger =
+        JournalLogger::Start(events, pump, store.LastSequence());
+    StoreWrite write = testing::WriteOf(testing::Record("a"), "JOB_CREATED");
+    write.events.push_back(testing::EventOf("a", "RANK_FAILED"));
+    write.events.back().set_severity(v1::Event::ERROR);
+    events.Publish(*testing::CommitAndWait(store, write));
+    const auto probe = std::make_shared<Probe>();
+    pump.Wake(probe);
+    probe->done.WaitForNotification();
+  }
+  spdlog::set_default_logger(before);
+  EXPECT_THAT(text.str(), AllOf(HasSubstr("[info] jobs/a JOB_CREATED"),
+                                HasSubstr("[error] jobs/a RANK_FAILED"),
+                                Not(HasSubstr("OLD"))));
+}
+
+}  // namespace
+}  // namespace lockstep
