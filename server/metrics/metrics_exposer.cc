@@ -1,11 +1,20 @@
 #include "server/metrics/metrics_exposer.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <exception>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "prometheus/exposer.h"
 #include "prometheus/registry.h"
 
@@ -15,6 +24,19 @@ namespace {
 // prometheus-cpp's HTTP server wants numbers.
 constexpr char kLoopback[] = "127.0.0.1";
 constexpr size_t kThreads = 2;
+constexpr absl::Duration kKnockInterval = absl::Milliseconds(10);
+
+// A connection that says nothing.
+void Knock(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // Refused once the server is gone, which is as good.
+  (void)connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  close(fd);
+}
 
 absl::StatusOr<int> PortOf(absl::string_view address) {
   const size_t colon = address.rfind(':');
@@ -62,11 +84,25 @@ absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(
 
 MetricsExposer::MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
                                std::shared_ptr<prometheus::Registry> registry,
-                               std::string url)
+                               int port)
     : registry_(std::move(registry)),
       exposer_(std::move(exposer)),
-      url_(std::move(url)) {}
+      port_(port),
+      url_(absl::StrCat("http://", kLoopback, ":", port, "/metrics")) {}
 
-MetricsExposer::~MetricsExposer() = default;
+// Its HTTP server looks every two seconds whether it shall stop, and whenever
+// somebody connects.
+MetricsExposer::~MetricsExposer() {
+  std::atomic<bool> stopped = false;
+  std::thread knocker([&] {
+    while (!stopped) {
+      Knock(port_);
+      absl::SleepFor(kKnockInterval);
+    }
+  });
+  exposer_.reset();
+  stopped = true;
+  knocker.join();
+}
 
 }  // namespace lockstep

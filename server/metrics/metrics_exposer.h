@@ -31,11 +31,11 @@ class MetricsExposer {
 
  private:
   MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
-                 std::shared_ptr<prometheus::Registry> registry,
-                 std::string url);
+                 std::shared_ptr<prometheus::Registry> registry, int port);
 
   const std::shared_ptr<prometheus::Registry> registry_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  const int port_;
   const std::string url_;
 };
 
