@@ -68,11 +68,9 @@ absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(
         absl::StrCat(kLoopback, ":", *port), kThreads);
     exposer->RegisterCollectable(registry);
     const std::vector<int> ports = exposer->GetListeningPorts();
-    std::string url =
-        absl::StrCat("http://", kLoopback, ":",
-                     ports.empty() ? *port : ports.front(), "/metrics");
-    return std::unique_ptr<MetricsExposer>(new MetricsExposer(
-        std::move(exposer), std::move(registry), std::move(url)));
+    const int real_port = ports.empty() ? *port : ports.front();
+    return std::unique_ptr<MetricsExposer>(
+        new MetricsExposer(std::move(exposer), std::move(registry), real_port));
   } catch (const std::exception& error) {
     return absl::UnavailableError(
         absl::StrCat("metrics address \"", address,
