@@ -208,7 +208,7 @@ absl::Status SegmentFolder::Append(absl::string_view payload) {
   auto closer = absl::MakeCleanup([fd] { close(fd); });
   const std::string record = MakeRecord(payload);
   const int64_t offset = end_ - starts_.back();
-  const absl::Status status = WriteAndSync(path, fd, offset, record);
+  absl::Status status = WriteAndSync(path, fd, offset, record);
   if (!status.ok()) {
     // Half a record is overwritten by the next one, or cut at the next start.
     (void)!ftruncate(fd, offset);

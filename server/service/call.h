@@ -56,8 +56,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   template <typename Response>
   void Finish(absl::StatusOr<Response> result, Response* response) {
     if (!Claim()) return;
-    if (result.ok()) *response = *std::move(result);
-    End(result.status());
+    if (!result.ok()) return End(result.status());
+    *response = *std::move(result);
+    End(absl::OkStatus());
   }
 
  private:

@@ -50,7 +50,7 @@ void CommittedRows::Put(const server::JobRecord& record) {
   row->record.mutable_job()->set_etag(absl::StrCat(record.version()));
 }
 
-void CommittedRows::RestoreJob(server::JobRecord record) {
+void CommittedRows::RestoreJob(const server::JobRecord& record) {
   absl::MutexLock lock(&mu_);
   Put(record);
 }

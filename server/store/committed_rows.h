@@ -26,7 +26,7 @@ class CommittedRows {
  public:
   // When the store is opened: rows in the order of their creation, then
   // checkpoints, then the newest sequence.
-  void RestoreJob(server::JobRecord record);
+  void RestoreJob(const server::JobRecord& record);
   void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
   void RestoreSequence(int64_t sequence);
 

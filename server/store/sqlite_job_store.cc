@@ -80,7 +80,7 @@ absl::Status SqliteJobStore::Load() {
     if (!row) break;
     server::JobRecord record;
     if (!record.ParseFromString(jobs.Bytes(0))) return Unreadable("job");
-    rows_.RestoreJob(std::move(record));
+    rows_.RestoreJob(record);
   }
   ASSIGN_OR_RETURN(sqlite::Statement checkpoints,
                    connection.Prepare("SELECT checkpoint FROM checkpoints"));

@@ -299,7 +299,10 @@ TEST_F(ServerTest, AnswersHealthChecks) {
 
 TEST_F(ServerTest, SaysThatTheStoreIsDamaged) {
   ASSERT_TRUE(Start().ok());
-  std::ofstream(options_.state_dir + "/lockstep.db", std::ios::trunc);
+  {
+    const std::ofstream emptied(options_.state_dir + "/lockstep.db",
+                                std::ios::trunc);
+  }
   const auto server = Start();
   EXPECT_TRUE(absl::IsDataLoss(server.status())) << server.status();
   EXPECT_THAT(std::string(server.status().message()), HasSubstr("damaged"));

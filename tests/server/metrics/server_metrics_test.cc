@@ -90,8 +90,8 @@ TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
            "lockstep_train_tokens_total{job_id=\"a\"} 200\n",
            "lockstep_train_tokens_per_second{job_id=\"a\"} 400\n",
            "lockstep_train_step_duration_seconds_count{job_id=\"a\"} 2\n",
-           "lockstep_train_step_duration_seconds_bucket{job_id=\"a\","
-           "le=\"0.25\"} 2\n",
+           ("lockstep_train_step_duration_seconds_bucket{job_id=\"a\","
+            "le=\"0.25\"} 2\n"),
            "lockstep_eval_loss{job_id=\"a\"} 3.5\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));

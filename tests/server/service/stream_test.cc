@@ -76,8 +76,8 @@ TEST_F(WatchJobsTest, TellsEachChangeOnceAlsoAcrossAResume) {
   EndAttempt("a", 0);
   WaitForState("a", v1::Job::SUCCEEDED);
   std::vector<int64_t> all;
-  for (const JournalEntry& entry :
-       store_.ReadJournal(0, 1000, "jobs/a").value()) {
+  const auto entries = store_.ReadJournal(0, 1000, "jobs/a");
+  for (const JournalEntry& entry : *entries) {
     all.push_back(entry.event.sequence());
   }
   ASSERT_GE(all.size(), 5u);

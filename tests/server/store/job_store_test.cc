@@ -43,12 +43,14 @@ class JobStoreTest : public ::testing::TestWithParam<bool> {
 
   std::vector<std::string> Names(const JobPage& page) {
     std::vector<std::string> names;
+    names.reserve(page.jobs.size());
     for (const v1::Job& job : page.jobs) names.push_back(job.name());
     return names;
   }
 
   std::vector<int64_t> Sequences(const std::vector<JournalEntry>& entries) {
     std::vector<int64_t> sequences;
+    sequences.reserve(entries.size());
     for (const JournalEntry& entry : entries) {
       sequences.push_back(entry.event.sequence());
     }

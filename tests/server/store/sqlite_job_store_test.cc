@@ -222,7 +222,7 @@ TEST_F(SqliteJobStoreTest, RefusesAnotherProgramsDatabase) {
 
 TEST_F(SqliteJobStoreTest, NeverStartsEmptyInPlaceOfAStoreThatWas) {
   MakeStore(3);
-  std::ofstream(path_, std::ios::trunc);
+  { const std::ofstream emptied(path_, std::ios::trunc); }
   EXPECT_TRUE(absl::IsDataLoss(Refusal()));
   std::filesystem::remove(path_);
   std::ofstream(path_ + "-wal") << "x";
