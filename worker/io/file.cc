@@ -1,0 +1,185 @@
+#include "worker/io/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status WriteAll(int fd, absl::string_view content,
+                      const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return ErrnoToStatus(errno, "write", path);
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncPath(const std::string& path, int flags) {
+  const int fd = open(path.c_str(), flags | O_CLOEXEC);
+  if (fd < 0) return ErrnoToStatus(errno, "open", path);
+  const int failed = fsync(fd) != 0 ? errno : 0;
+  close(fd);
+  if (failed != 0) return ErrnoToStatus(failed, "fsync", path);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string JoinPath(absl::string_view dir, absl::string_view name) {
+  return absl::StrCat(absl::StripSuffix(dir, "/"), "/", name);
+}
+
+bool FileExists(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0;
+}
+
+absl::Status ErrnoToStatus(int error, absl::string_view action,
+                           const std::string& path) {
+  const std::string message =
+      absl::StrCat(path, ": cannot ", action, ": ", std::strerror(error));
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return absl::ResourceExhaustedError(message);
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
+                                          int64_t max_bytes) {
+  // O_NONBLOCK: a FIFO put in a file's place must not stop us here.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return ErrnoToStatus(errno, "open", path);
+  struct stat info;
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close(fd);
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is not a regular file"));
+  }
+  if (info.st_size > max_bytes) {
+    close(fd);
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is ", static_cast<int64_t>(info.st_size),
+                     " bytes long; at most ", max_bytes, " are read"));
+  }
+  std::string content(static_cast<size_t>(info.st_size), '\0');
+  size_t done = 0;
+  while (done < content.size()) {
+    const ssize_t got = read(fd, content.data() + done, content.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const int error = errno;
+      close(fd);
+      return ErrnoToStatus(error, "read", path);
+    }
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  close(fd);
+  content.resize(done);
+  return content;
+}
+
+absl::Status WriteWholeFile(const std::string& path, absl::string_view content,
+                            bool sync) {
+  const int fd =
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return ErrnoToStatus(errno, "create", path);
+  absl::Status status = WriteAll(fd, content, path);
+  if (status.ok() && sync && fsync(fd) != 0) {
+    status = ErrnoToStatus(errno, "fsync", path);
+  }
+  if (close(fd) != 0 && status.ok()) {
+    status = ErrnoToStatus(errno, "close", path);
+  }
+  return status;
+}
+
+absl::Status CopyWholeFile(const std::string& from, const std::string& to) {
+  ASSIGN_OR_RETURN(const std::string content,
+                   ReadWholeFile(from, int64_t{8} << 30));
+  return WriteWholeFile(to, content, /*sync=*/true);
+}
+
+absl::Status SyncFolder(const std::string& dir) {
+  return SyncPath(dir, O_RDONLY | O_DIRECTORY);
+}
+
+absl::Status SyncFile(const std::string& path) {
+  return SyncPath(path, O_RDONLY);
+}
+
+absl::Status MakeFolder(const std::string& dir) {
+  std::error_code error;
+  fs::create_directories(dir, error);
+  if (error) return ErrnoToStatus(error.value(), "create folder", dir);
+  return absl::OkStatus();
+}
+
+absl::Status RemoveTree(const std::string& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) return ErrnoToStatus(error.value(), "remove", path);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& dir) {
+  std::error_code error;
+  fs::directory_iterator entries(dir, error);
+  if (error) return ErrnoToStatus(error.value(), "list", dir);
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : entries) {
+    if (entry.is_regular_file(error)) {
+      names.push_back(entry.path().filename().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::Status MoveFilesInto(const std::string& from, const std::string& to,
+                           absl::string_view last) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, ListFiles(from));
+  std::stable_partition(names.begin(), names.end(),
+                        [last](const std::string& n) { return n != last; });
+  RETURN_IF_ERROR(MakeFolder(to));
+  for (const std::string& name : names) {
+    RETURN_IF_ERROR(SyncFile(JoinPath(from, name)));
+  }
+  for (const std::string& name : names) {
+    if (rename(JoinPath(from, name).c_str(), JoinPath(to, name).c_str()) != 0) {
+      return ErrnoToStatus(errno, "rename into place", JoinPath(to, name));
+    }
+  }
+  RETURN_IF_ERROR(SyncFolder(to));
+  return RemoveTree(from);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,55 @@
+#ifndef LOCKSTEP_WORKER_IO_TRAINER_STATE_H_
+#define LOCKSTEP_WORKER_IO_TRAINER_STATE_H_
+
+// trainer_state.json of Hugging Face: the history of a run, which notebooks and
+// their users' scripts read. A checkpoint carries it, so that the history goes
+// on after a resume.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lockstep {
+
+inline constexpr char kTrainerStateFile[] = "trainer_state.json";
+
+// A row of log_history.
+struct LogRow {
+  int64_t step = 0;
+  double epoch = 0;
+  // Hugging Face's names: loss, grad_norm, learning_rate, num_tokens,
+  // mean_token_accuracy; eval_loss, eval_runtime; train_loss, train_runtime.
+  std::map<std::string, double> values;
+};
+
+struct TrainerState {
+  int64_t global_step = 0;
+  int64_t max_steps = 0;
+  double epoch = 0;
+  int64_t num_train_epochs = 0;
+  int64_t num_input_tokens_seen = 0;
+  double total_flos = 0;
+  int64_t train_batch_size = 0;
+  int64_t logging_steps = 1;
+  int64_t eval_steps = 0;
+  int64_t save_steps = 0;
+  std::vector<LogRow> log_history;
+};
+
+// Keys sorted, two spaces of indentation, as Hugging Face writes it. Values
+// that are not finite become NaN and Infinity, as Python spells them.
+std::string TrainerStateToJson(const TrainerState& state);
+
+// What TrainerStateToJson writes, or Hugging Face; INVALID_ARGUMENT names
+// `path` and the key.
+absl::StatusOr<TrainerState> ParseTrainerState(absl::string_view json,
+                                               const std::string& path);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_IO_TRAINER_STATE_H_
