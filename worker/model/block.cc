@@ -1,0 +1,71 @@
+#include "worker/model/block.h"
+
+#include "kernels/rms_norm.h"
+#include "proto/contract/status_macros.h"
+#include "worker/model/view.h"
+
+namespace lockstep {
+
+Block::Block(const ModelConfig& config, const BlockShape& shape,
+             const LoraOptions* lora, const RotaryTable& rotary)
+    : hidden_(config.hidden_size),
+      epsilon_(config.rms_norm_eps),
+      attention_(config, shape, lora, rotary),
+      mlp_(config, shape, lora) {}
+
+absl::Status Block::Forward(const BlockWeights& weights,
+                            const TokenBatch& batch, const at::Tensor& base_TD,
+                            BlockActivations& kept, StepBuffers& buffers,
+                            const DropoutMask& mask) const {
+  const bool first = !base_TD.defined();
+  RETURN_IF_ERROR(
+      RmsNormForward({.out_TD = View(kept.x1_TD, hidden_),
+                      .sum_TD = View(kept.residual_TD),
+                      .inv_rms_T = Floats(kept.inv_rms1_T),
+                      .in_TD = View(first ? kept.residual_TD : base_TD),
+                      .delta_TD = first ? TensorView{} : View(buffers.delta_TD),
+                      .weight_D = View(weights.input_norm),
+                      .epsilon = epsilon_}));
+  RETURN_IF_ERROR(attention_.Forward(weights, batch, kept, buffers, mask));
+  RETURN_IF_ERROR(RmsNormForward({.out_TD = View(kept.x2_TD, hidden_),
+                                  .sum_TD = View(kept.middle_TD),
+                                  .inv_rms_T = Floats(kept.inv_rms2_T),
+                                  .in_TD = View(kept.residual_TD),
+                                  .delta_TD = View(buffers.delta_TD),
+                                  .weight_D = View(weights.post_attention_norm),
+                                  .epsilon = epsilon_}));
+  return mlp_.Forward(weights, kept, buffers, mask);
+}
+
+absl::Status Block::Backward(const BlockWeights& weights,
+                             BlockGradients& gradients, const TokenBatch& batch,
+                             bool need_input_gradient, BlockActivations& kept,
+                             StepBuffers& buffers,
+                             const DropoutMask& mask) const {
+  RETURN_IF_ERROR(mlp_.Backward(weights, gradients, kept, buffers, mask));
+  RETURN_IF_ERROR(BackwardNorm(weights.post_attention_norm,
+                               gradients.post_attention_norm, kept.middle_TD,
+                               kept.inv_rms2_T, buffers));
+  RETURN_IF_ERROR(attention_.Backward(
+      weights, gradients, batch, need_input_gradient, kept, buffers, mask));
+  if (!need_input_gradient) return absl::OkStatus();
+  return BackwardNorm(weights.input_norm, gradients.input_norm,
+                      kept.residual_TD, kept.inv_rms1_T, buffers);
+}
+
+absl::Status Block::BackwardNorm(const at::Tensor& weight_D,
+                                 const at::Tensor& dweight_D,
+                                 const at::Tensor& sum_TD,
+                                 const at::Tensor& inv_rms_T,
+                                 StepBuffers& buffers) const {
+  return RmsNormBackward(
+      {.d_in_TD = View(buffers.dresidual_TD, hidden_),
+       .d_weight_D = Floats(dweight_D),
+       .d_out_TD = View(buffers.dx_TD),
+       .sum_TD = View(sum_TD),
+       .inv_rms_T = Floats(inv_rms_T),
+       .weight_D = View(weight_D),
+       .d_residual_TD = View(buffers.dresidual_TD, hidden_)});
+}
+
+}  // namespace lockstep

@@ -1,0 +1,59 @@
+#ifndef LOCKSTEP_WORKER_MODEL_BLOCK_H_
+#define LOCKSTEP_WORKER_MODEL_BLOCK_H_
+
+// One decoder block: attention and MLP, each behind a norm and added to the
+// residual stream. The addition is part of the norm that follows, so a block
+// leaves its MLP's output in `delta_TD` for the next one to add.
+//
+// Immutable; all it works on is handed in. One object serves all layers.
+
+#include "absl/status/status.h"
+#include "kernels/dropout.h"
+#include "worker/model/attention.h"
+#include "worker/model/mlp.h"
+#include "worker/model/model_config.h"
+#include "worker/model/rotary_table.h"
+#include "worker/model/step_buffers.h"
+#include "worker/model/token_batch.h"
+#include "worker/model/weights.h"
+
+namespace lockstep {
+
+class Block {
+ public:
+  // `rotary` outlives the block; `lora` may be null.
+  Block(const ModelConfig& config, const BlockShape& shape,
+        const LoraOptions* lora, const RotaryTable& rotary);
+
+  // `base_TD` is the residual stream before `buffers.delta_TD` is added to it;
+  // undefined for the first block, whose stream already lies in
+  // kept.residual_TD. `mask` is that of the block's first module, the others
+  // follow it; probability 0 drops nothing.
+  absl::Status Forward(const BlockWeights& weights, const TokenBatch& batch,
+                       const at::Tensor& base_TD, BlockActivations& kept,
+                       StepBuffers& buffers, const DropoutMask& mask) const;
+
+  // From the gradient of the residual stream after the block to that before
+  // it, in place in buffers.dresidual_TD; adds to `gradients`. The latter
+  // gradient is left out unless `need_input_gradient`.
+  absl::Status Backward(const BlockWeights& weights, BlockGradients& gradients,
+                        const TokenBatch& batch, bool need_input_gradient,
+                        BlockActivations& kept, StepBuffers& buffers,
+                        const DropoutMask& mask) const;
+
+ private:
+  absl::Status BackwardNorm(const at::Tensor& weight_D,
+                            const at::Tensor& dweight_D,
+                            const at::Tensor& sum_TD,
+                            const at::Tensor& inv_rms_T,
+                            StepBuffers& buffers) const;
+
+  const int64_t hidden_;
+  const double epsilon_;
+  const Attention attention_;
+  const Mlp mlp_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_MODEL_BLOCK_H_

@@ -1,0 +1,170 @@
+#include "worker/model/layout.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace lockstep {
+namespace {
+
+const std::vector<std::string>& AllModules() {
+  static const auto* const modules =
+      new std::vector<std::string>{"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                   "gate_proj", "up_proj", "down_proj"};
+  return *modules;
+}
+
+bool IsTarget(const LoraOptions& lora, const std::string& module) {
+  const std::string suffix = module.substr(module.find('.') + 1);
+  return std::find(lora.target_modules.begin(), lora.target_modules.end(),
+                   suffix) != lora.target_modules.end();
+}
+
+// `number` counts the block's modules.
+LinearShape MakeLinear(int64_t in, bool has_bias,
+                       std::vector<std::pair<std::string, int64_t>> modules,
+                       const LoraOptions* lora, int64_t& number) {
+  LinearShape shape;
+  shape.in = in;
+  shape.has_bias = has_bias;
+  for (auto& [module, rows] : modules) {
+    LinearSegment segment;
+    segment.module = module;
+    segment.row = shape.out;
+    segment.rows = rows;
+    segment.number = number++;
+    shape.out += rows;
+    if (lora != nullptr && IsTarget(*lora, module)) {
+      segment.adapted = true;
+      segment.column = shape.tail;
+      shape.tail += lora->r;
+    }
+    shape.segments.push_back(std::move(segment));
+  }
+  return shape;
+}
+
+void AddWeight(std::string name, std::vector<int64_t> shape, bool decays,
+               std::vector<Parameter>& list) {
+  Parameter parameter;
+  parameter.name = std::move(name);
+  parameter.shape = std::move(shape);
+  parameter.decays = decays;
+  list.push_back(std::move(parameter));
+}
+
+void AddLinear(int64_t layer, const LinearShape& linear,
+               std::vector<Parameter>& list) {
+  for (const LinearSegment& segment : linear.segments) {
+    AddWeight(ModuleName(layer, segment.module) + ".weight",
+              {segment.rows, linear.in}, /*decays=*/true, list);
+  }
+  if (!linear.has_bias) return;
+  for (const LinearSegment& segment : linear.segments) {
+    AddWeight(ModuleName(layer, segment.module) + ".bias", {segment.rows},
+              /*decays=*/false, list);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ResolveTargets(
+    const std::vector<std::string>& target_modules) {
+  if (target_modules == std::vector<std::string>{"all-linear"}) {
+    return AllModules();
+  }
+  for (const std::string& target : target_modules) {
+    const auto& all = AllModules();
+    if (std::find(all.begin(), all.end(), target) == all.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("target_modules: \"", target, "\" is not among ",
+                       absl::StrJoin(all, ", "), " (or all-linear alone)"));
+    }
+  }
+  return target_modules;
+}
+
+BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora) {
+  const int64_t hidden = config.hidden_size;
+  const int64_t query = config.num_heads * config.head_dim;
+  const int64_t key_value = config.num_kv_heads * config.head_dim;
+  const int64_t inner = config.intermediate_size;
+  int64_t number = 0;
+  BlockShape shape;
+  shape.qkv = MakeLinear(hidden, config.qkv_bias,
+                         {{"self_attn.q_proj", query},
+                          {"self_attn.k_proj", key_value},
+                          {"self_attn.v_proj", key_value}},
+                         lora, number);
+  shape.o = MakeLinear(query, /*has_bias=*/false,
+                       {{"self_attn.o_proj", hidden}}, lora, number);
+  shape.gate_up = MakeLinear(hidden, /*has_bias=*/false,
+                             {{"mlp.gate_proj", inner}, {"mlp.up_proj", inner}},
+                             lora, number);
+  shape.down = MakeLinear(inner, /*has_bias=*/false,
+                          {{"mlp.down_proj", hidden}}, lora, number);
+  return shape;
+}
+
+std::string ModuleName(int64_t layer, const std::string& module) {
+  return absl::StrCat("model.layers.", layer, ".", module);
+}
+
+std::string LoraAName(int64_t layer, const std::string& module) {
+  return absl::StrCat("base_model.model.", ModuleName(layer, module),
+                      ".lora_A.weight");
+}
+
+std::string LoraBName(int64_t layer, const std::string& module) {
+  return absl::StrCat("base_model.model.", ModuleName(layer, module),
+                      ".lora_B.weight");
+}
+
+std::vector<Parameter> LoraParameters(const ModelConfig& config,
+                                      const LoraOptions& lora) {
+  std::vector<Parameter> list;
+  const BlockShape block = MakeBlockShape(config, &lora);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    for (const LinearShape* linear :
+         {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+      for (const LinearSegment& segment : linear->segments) {
+        if (!segment.adapted) continue;
+        AddWeight(LoraAName(layer, segment.module), {lora.r, linear->in},
+                  /*decays=*/true, list);
+        AddWeight(LoraBName(layer, segment.module), {segment.rows, lora.r},
+                  /*decays=*/true, list);
+      }
+    }
+  }
+  std::sort(
+      list.begin(), list.end(),
+      [](const Parameter& a, const Parameter& b) { return a.name < b.name; });
+  return list;
+}
+
+std::vector<Parameter> FullParameters(const ModelConfig& config) {
+  std::vector<Parameter> list;
+  const BlockShape block = MakeBlockShape(config, nullptr);
+  const int64_t hidden = config.hidden_size;
+  AddWeight("model.embed_tokens.weight", {config.vocab_size, hidden}, true,
+            list);
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    AddWeight(ModuleName(layer, "input_layernorm.weight"), {hidden}, false,
+              list);
+    AddLinear(layer, block.qkv, list);
+    AddLinear(layer, block.o, list);
+    AddWeight(ModuleName(layer, "post_attention_layernorm.weight"), {hidden},
+              false, list);
+    AddLinear(layer, block.gate_up, list);
+    AddLinear(layer, block.down, list);
+  }
+  AddWeight("model.norm.weight", {hidden}, false, list);
+  if (!config.tie_word_embeddings) {
+    AddWeight("lm_head.weight", {config.vocab_size, hidden}, true, list);
+  }
+  return list;
+}
+
+}  // namespace lockstep

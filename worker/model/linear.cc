@@ -1,0 +1,180 @@
+#include "worker/model/linear.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "kernels/linear_bias.h"
+#include "kernels/lora_pack.h"
+#include "proto/contract/status_macros.h"
+#include "worker/model/product.h"
+#include "worker/model/view.h"
+
+namespace lockstep {
+namespace {
+
+at::Tensor Columns(const at::Tensor& matrix, int64_t begin, int64_t count) {
+  return matrix.narrow(1, begin, count);
+}
+
+DropoutMask OfModule(DropoutMask mask, const LinearSegment& segment) {
+  mask.offset += static_cast<uint64_t>(segment.number);
+  return mask;
+}
+
+}  // namespace
+
+Linear::Linear(LinearShape shape, const LoraOptions* lora)
+    : shape_(std::move(shape)),
+      concatenated_(shape_.tail > 0 && lora->concatenated()),
+      r_(lora == nullptr ? 0 : lora->r),
+      scale_(lora == nullptr ? 0 : lora->scale) {}
+
+absl::Status Linear::Forward(const LinearWeights& weights,
+                             const at::Tensor& x_TK, const at::Tensor& y_TN,
+                             const DropoutMask& mask,
+                             const at::Tensor& scratch) const {
+  const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
+  const at::Tensor x = Columns(x_TK, 0, in);
+  const at::Tensor y = Columns(y_TN, 0, out);
+  if (concatenated_) {
+    const at::Tensor a = weights.matrix.narrow(0, out, tail).narrow(1, 0, in);
+    Product(Columns(x_TK, in, tail), x, a.t());
+    Product(y, Columns(x_TK, 0, in + tail),
+            weights.matrix.narrow(0, 0, out).t());
+  } else {
+    Product(y, x, weights.matrix.t());
+    if (tail > 0) {
+      RETURN_IF_ERROR(ForwardPlainAdapters(weights, x_TK, y, mask, scratch));
+    }
+  }
+  if (!weights.bias.defined()) return absl::OkStatus();
+  return LinearBiasForward(View(y), View(weights.bias));
+}
+
+absl::StatusOr<at::Tensor> Linear::AdapterInput(
+    const at::Tensor& x_TK, const LinearSegment& segment,
+    const DropoutMask& mask, const at::Tensor& scratch) const {
+  at::Tensor input = Columns(x_TK, 0, shape_.in);
+  if (mask.p == 0) return input;
+  at::Tensor dropped = Columns(scratch, 0, shape_.in);
+  RETURN_IF_ERROR(Dropout(View(dropped), View(input), OfModule(mask, segment)));
+  return dropped;
+}
+
+absl::Status Linear::ForwardPlainAdapters(const LinearWeights& weights,
+                                          const at::Tensor& x_TK,
+                                          const at::Tensor& y_TN,
+                                          const DropoutMask& mask,
+                                          const at::Tensor& scratch) const {
+  size_t number = 0;
+  for (const LinearSegment& segment : shape_.segments) {
+    if (!segment.adapted) continue;
+    const Adapter& adapter = weights.adapters[number++];
+    ASSIGN_OR_RETURN(const at::Tensor input,
+                     AdapterInput(x_TK, segment, mask, scratch));
+    const at::Tensor h = Columns(x_TK, shape_.in + segment.column, r_);
+    Product(h, input, adapter.a.t());
+    AddProduct(Columns(y_TN, segment.row, segment.rows), h, adapter.b.t(),
+               scale_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Linear::Backward(const LinearWeights& weights,
+                              LinearGradients& gradients,
+                              const at::Tensor& x_TK, const at::Tensor& dy_TN,
+                              const at::Tensor& dx_TK, const DropoutMask& mask,
+                              const at::Tensor& scratch) const {
+  const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
+  const at::Tensor dy = Columns(dy_TN, 0, out);
+  const at::Tensor dx = dx_TK.defined() ? Columns(dx_TK, 0, in) : at::Tensor();
+  if (gradients.matrix.defined()) {
+    AddProduct(gradients.matrix, dy.t(), Columns(x_TK, 0, in));
+  }
+  if (gradients.bias.defined()) {
+    RETURN_IF_ERROR(LinearBiasBackward(Floats(gradients.bias), View(dy)));
+  }
+  if (concatenated_) {
+    const at::Tensor scaled_b =
+        weights.matrix.narrow(0, 0, out).narrow(1, in, tail);
+    Product(Columns(dy_TN, out, tail), dy, scaled_b);
+    if (dx.defined()) {
+      Product(dx, Columns(dy_TN, 0, out + tail),
+              Columns(weights.matrix, 0, in));
+    }
+    AddAdapterGradients(gradients, x_TK, dy_TN);
+    return absl::OkStatus();
+  }
+  if (dx.defined()) Product(dx, dy, weights.matrix);
+  if (tail == 0) return absl::OkStatus();
+  return BackwardPlainAdapters(weights, gradients, x_TK, dy_TN, dx, mask,
+                               scratch);
+}
+
+void Linear::AddAdapterGradients(LinearGradients& gradients,
+                                 const at::Tensor& x_TK,
+                                 const at::Tensor& dy_TN) const {
+  size_t number = 0;
+  for (const LinearSegment& segment : shape_.segments) {
+    if (!segment.adapted) continue;
+    Adapter& gradient = gradients.adapters[number++];
+    // dh came from the scaled B, so dA needs no scale; dB does.
+    AddProduct(gradient.a, Columns(dy_TN, shape_.out + segment.column, r_).t(),
+               Columns(x_TK, 0, shape_.in));
+    AddProduct(gradient.b, Columns(dy_TN, segment.row, segment.rows).t(),
+               Columns(x_TK, shape_.in + segment.column, r_), scale_);
+  }
+}
+
+absl::Status Linear::BackwardPlainAdapters(
+    const LinearWeights& weights, LinearGradients& gradients,
+    const at::Tensor& x_TK, const at::Tensor& dy_TN, const at::Tensor& dx_TK,
+    const DropoutMask& mask, const at::Tensor& scratch) const {
+  size_t number = 0;
+  for (const LinearSegment& segment : shape_.segments) {
+    if (!segment.adapted) continue;
+    const Adapter& adapter = weights.adapters[number];
+    Adapter& gradient = gradients.adapters[number];
+    ++number;
+    const at::Tensor dy = Columns(dy_TN, segment.row, segment.rows);
+    const at::Tensor h = Columns(x_TK, shape_.in + segment.column, r_);
+    const at::Tensor dh = Columns(dy_TN, shape_.out + segment.column, r_);
+    Product(dh, dy, adapter.b);
+    AddProduct(gradient.b, dy.t(), h, scale_);
+    ASSIGN_OR_RETURN(const at::Tensor input,
+                     AdapterInput(x_TK, segment, mask, scratch));
+    AddProduct(gradient.a, dh.t(), input, scale_);
+    if (!dx_TK.defined()) continue;
+    if (mask.p == 0) {
+      AddProduct(dx_TK, dh, adapter.a, scale_);
+      continue;
+    }
+    // The input is no longer needed: its place takes the input's gradient.
+    Product(input, dh, adapter.a);
+    RETURN_IF_ERROR(Dropout(View(input), View(input), OfModule(mask, segment)));
+    at::Tensor sum = dx_TK;
+    sum.add_(input, scale_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackAdapters(const LinearShape& shape, const LoraOptions& lora,
+                          LinearWeights& weights) {
+  size_t number = 0;
+  for (const LinearSegment& segment : shape.segments) {
+    if (!segment.adapted) continue;
+    const Adapter& adapter = weights.adapters[number++];
+    RETURN_IF_ERROR(LoraPack({.packed = View(weights.matrix),
+                              .out = shape.out,
+                              .in = shape.in,
+                              .row = segment.row,
+                              .column = segment.column,
+                              .a_RK = View(adapter.a),
+                              .b_NR = View(adapter.b),
+                              .scale = lora.scale}));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,129 @@
+#ifndef LOCKSTEP_WORKER_MODEL_MODEL_WEIGHTS_H_
+#define LOCKSTEP_WORKER_MODEL_MODEL_WEIGHTS_H_
+
+// All weights of one rank's model and, if it is trained, its Parameters. Full
+// fine-tuning: every weight is a view of the flat buffer. LoRA: the base is
+// frozen in buffers of its own, the adapters are Parameters, and where they
+// are concatenated the base's matrices hold derived copies of them, which
+// AfterUpdate renews.
+//
+// Float32 on the CPU. Used by the trainer's thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "worker/model/layout.h"
+#include "worker/model/model_config.h"
+#include "worker/model/parameters.h"
+#include "worker/model/weights.h"
+
+namespace lockstep {
+
+// What is done to the model.
+struct Method {
+  enum class Kind {
+    // Nothing: forward passes only.
+    kFrozen,
+    kLora,
+    kFull,
+  };
+  Kind kind = Kind::kFrozen;
+  // For kLora; target_modules spelled out.
+  LoraOptions lora;
+  // Seeds A of new adapters, and dropout.
+  uint64_t seed = 42;
+};
+
+// Reads one tensor of the model's files by name, checked against `shape`, as
+// float32 into `out`.
+using TensorReader = std::function<absl::Status(
+    const std::string& name, const std::vector<int64_t>& shape, float* out)>;
+
+class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
+ public:
+  // Reads the model. New adapters get PEFT's start: A uniform in
+  // +-1/sqrt(in), B zero. An error of `read` is passed on.
+  static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
+      const ModelConfig& config, const Method& method,
+      const TensorReader& read);
+
+  // Replaces the adapters by those that `read` finds under PEFT's names.
+  absl::Status LoadAdapters(const TensorReader& read);
+
+  const ModelConfig& config() const { return config_; }
+  const Method& method() const { return method_; }
+  const BlockShape& block_shape() const { return block_shape_; }
+  // Null unless adapters are trained.
+  const LoraOptions* lora() const;
+  // Null when the model is frozen.
+  Parameters* parameters() { return parameters_.get(); }
+
+  // Renews what is derived from the parameters; to be called after they change
+  // in any way.
+  absl::Status AfterUpdate();
+
+  const at::Tensor& embedding() const { return embedding_; }
+  const at::Tensor& final_norm() const { return final_norm_; }
+  // [vocabulary, hidden]; the embedding itself when they are tied.
+  const at::Tensor& head() const { return head_; }
+  // Undefined unless all weights are trained. Tied: one and the same buffer.
+  at::Tensor& embedding_gradient() { return embedding_gradient_; }
+  at::Tensor& final_norm_gradient() { return final_norm_gradient_; }
+  at::Tensor& head_gradient() { return head_gradient_; }
+
+  // BlockWeightProvider and BlockGradientSink: all is always in memory.
+  const BlockWeights& Weights(int64_t block) override { return blocks_[block]; }
+  void Release(int64_t) override {}
+  BlockGradients& Gradients(int64_t block) override {
+    return gradients_[block];
+  }
+  void Ready(int64_t) override {}
+
+  // Bytes of what is not trained.
+  int64_t frozen_bytes() const { return frozen_bytes_; }
+
+ private:
+  ModelWeights(const ModelConfig& config, const Method& method);
+
+  absl::Status ReadParameters(const TensorReader& read);
+  absl::Status LoadBase(const TensorReader& read);
+  absl::Status LoadFrozenLinear(int64_t layer, const LinearShape& shape,
+                                const TensorReader& read,
+                                LinearWeights& weights);
+  absl::StatusOr<at::Tensor> ReadFrozen(const std::string& name,
+                                        std::vector<int64_t> shape,
+                                        const TensorReader& read);
+  void BindFull();
+  void BindFullLinear(int64_t layer, const LinearShape& shape,
+                      LinearWeights& weights, LinearGradients& gradients);
+  void BindAdapters();
+  void BindLinearAdapters(int64_t layer, const LinearShape& shape,
+                          LinearWeights& weights, LinearGradients& gradients);
+  void InitializeAdapters();
+
+  const ModelConfig config_;
+  const Method method_;
+  const BlockShape block_shape_;
+  std::unique_ptr<Parameters> parameters_;
+  at::Tensor embedding_;
+  at::Tensor final_norm_;
+  at::Tensor head_;
+  at::Tensor embedding_gradient_;
+  at::Tensor final_norm_gradient_;
+  at::Tensor head_gradient_;
+  std::vector<BlockWeights> blocks_;
+  std::vector<BlockGradients> gradients_;
+  int64_t frozen_bytes_ = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_MODEL_MODEL_WEIGHTS_H_

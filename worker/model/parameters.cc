@@ -1,0 +1,51 @@
+#include "worker/model/parameters.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "proto/contract/check.h"
+
+namespace lockstep {
+
+int64_t Parameter::size() const {
+  int64_t elements = 1;
+  for (int64_t length : shape) elements *= length;
+  return elements;
+}
+
+Parameters::Parameters(std::vector<Parameter> parameters, at::Device device)
+    : list_(std::move(parameters)) {
+  for (size_t i = 0; i < list_.size(); ++i) {
+    list_[i].offset = size_;
+    size_ += list_[i].size();
+    LOCKSTEP_CHECK(by_name_.emplace(list_[i].name, i).second);
+  }
+  const auto options = at::TensorOptions(at::kFloat).device(device);
+  values_ = at::zeros({size_}, options);
+  gradients_and_tail_ = at::zeros({size_ + kTailFloats}, options);
+  gradients_ = gradients_and_tail_.narrow(0, 0, size_);
+  tail_ = gradients_and_tail_.narrow(0, size_, kTailFloats);
+}
+
+const Parameter& Parameters::Find(absl::string_view name) const {
+  auto found = by_name_.find(name);
+  LOCKSTEP_CHECK(found != by_name_.end());
+  return list_[found->second];
+}
+
+at::Tensor Parameters::View(const at::Tensor& buffer,
+                            const Parameter& parameter) {
+  return buffer.narrow(0, parameter.offset, parameter.size())
+      .view(parameter.shape);
+}
+
+at::Tensor Parameters::Value(absl::string_view name) const {
+  return View(values_, Find(name));
+}
+
+at::Tensor Parameters::Gradient(absl::string_view name) const {
+  return View(gradients_, Find(name));
+}
+
+}  // namespace lockstep

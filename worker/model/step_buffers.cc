@@ -1,0 +1,111 @@
+#include "worker/model/step_buffers.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace lockstep {
+namespace {
+
+BlockActivations CarveBlock(const ModelConfig& config, const BlockShape& block,
+                            int64_t tokens, Arena& arena) {
+  const int64_t hidden = config.hidden_size;
+  BlockActivations kept;
+  kept.residual_TD = arena.Take({tokens, hidden});
+  kept.middle_TD = arena.Take({tokens, hidden});
+  kept.x1_TD = arena.Take({tokens, hidden + block.qkv.tail});
+  kept.inv_rms1_T = arena.Take({tokens});
+  kept.x2_TD = arena.Take({tokens, hidden + block.gate_up.tail});
+  kept.inv_rms2_T = arena.Take({tokens});
+  kept.qkv_TN = arena.Take({tokens, block.qkv.out});
+  kept.log_sum_HT = arena.Take({config.num_heads, tokens});
+  kept.attended_TQ = arena.Take({tokens, block.o.in + block.o.tail});
+  kept.gate_up_TI =
+      arena.Take({tokens, block.gate_up.out + block.gate_up.tail});
+  kept.inner_TI = arena.Take({tokens, block.down.in + block.down.tail});
+  return kept;
+}
+
+// Scratch of the head and that of the blocks are never in use together; only
+// the gradient of the residual stream goes from the one to the other.
+void CarveScratch(const ModelConfig& config, const BlockShape& block,
+                  const StepShape& shape, Arena& arena, StepBuffers& buffers) {
+  const int64_t tokens = shape.max_tokens;
+  const int64_t hidden = config.hidden_size;
+  if (shape.backward) {
+    buffers.dresidual_TD =
+        arena.Take({tokens, hidden + std::max(block.o.tail, block.down.tail)});
+  }
+  const int64_t head = arena.Mark();
+  buffers.head_x_TD = arena.Take({tokens, hidden});
+  if (shape.backward) buffers.head_dx_TD = arena.Take({tokens, hidden});
+  buffers.logits_CV = arena.Take({shape.logits_rows, config.vocab_size});
+  buffers.loss_C = arena.Take({shape.logits_rows});
+  arena.Release(head);
+  buffers.delta_TD = arena.Take({tokens, hidden});
+  if (shape.dropout) {
+    buffers.dropped_TK =
+        arena.Take({tokens, std::max({hidden, block.o.in, block.down.in})});
+  }
+  if (!shape.backward) return;
+  buffers.dx_TD = arena.Take({tokens, hidden});
+  buffers.dattended_TQ = arena.Take({tokens, block.o.in});
+  buffers.dqkv_TN = arena.Take({tokens, block.qkv.out + block.qkv.tail});
+  buffers.dinner_TI = arena.Take({tokens, block.down.in});
+}
+
+at::Tensor Rows(const at::Tensor& tensor, int64_t rows) {
+  if (!tensor.defined() || tensor.size(0) == rows) return tensor;
+  return tensor.narrow(0, 0, rows);
+}
+
+BlockActivations FirstRowsOf(const BlockActivations& all, int64_t rows) {
+  return BlockActivations{
+      .residual_TD = Rows(all.residual_TD, rows),
+      .middle_TD = Rows(all.middle_TD, rows),
+      .x1_TD = Rows(all.x1_TD, rows),
+      .inv_rms1_T = Rows(all.inv_rms1_T, rows),
+      .x2_TD = Rows(all.x2_TD, rows),
+      .inv_rms2_T = Rows(all.inv_rms2_T, rows),
+      .qkv_TN = Rows(all.qkv_TN, rows),
+      .log_sum_HT = all.log_sum_HT.narrow(1, 0, rows),
+      .attended_TQ = Rows(all.attended_TQ, rows),
+      .gate_up_TI = Rows(all.gate_up_TI, rows),
+      .inner_TI = Rows(all.inner_TI, rows),
+  };
+}
+
+}  // namespace
+
+StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
+                             const StepShape& shape, Arena& arena) {
+  StepBuffers buffers;
+  const int64_t tokens = shape.max_tokens;
+  for (int64_t i = 0; i < config.num_layers; ++i) {
+    buffers.blocks.push_back(i == 0 || shape.backward
+                                 ? CarveBlock(config, block, tokens, arena)
+                                 : buffers.blocks[0]);
+  }
+  buffers.last_residual_TD = arena.Take({tokens, config.hidden_size});
+  buffers.last_inv_rms_T = arena.Take({tokens});
+  buffers.final_TD = arena.Take({tokens, config.hidden_size});
+  CarveScratch(config, block, shape, arena, buffers);
+  return buffers;
+}
+
+StepBuffers StepBuffers::FirstRows(int64_t tokens) const {
+  StepBuffers first = *this;
+  for (BlockActivations& block : first.blocks) {
+    block = FirstRowsOf(block, tokens);
+  }
+  for (at::Tensor* tensor :
+       {&first.last_residual_TD, &first.last_inv_rms_T, &first.final_TD,
+        &first.head_x_TD, &first.head_dx_TD, &first.delta_TD, &first.dropped_TK,
+        &first.dresidual_TD, &first.dx_TD, &first.dattended_TQ, &first.dqkv_TN,
+        &first.dinner_TI}) {
+    *tensor = Rows(*tensor, tokens);
+  }
+  return first;
+}
+
+}  // namespace lockstep

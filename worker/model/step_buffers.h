@@ -1,0 +1,83 @@
+#ifndef LOCKSTEP_WORKER_MODEL_STEP_BUFFERS_H_
+#define LOCKSTEP_WORKER_MODEL_STEP_BUFFERS_H_
+
+// Every buffer of one forward and backward pass, cut once from an arena for the
+// largest micro-batch; a smaller one uses the first rows.
+//
+// Shapes: T tokens, D hidden, Q query columns, N columns of q, k and v, I inner
+// columns of the MLP, H heads, V vocabulary, C rows of one chunk of logits.
+// "+" marks the tail that LinearShape describes.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "worker/memory/arena.h"
+#include "worker/model/layout.h"
+#include "worker/model/model_config.h"
+
+namespace lockstep {
+
+// What the forward pass of a block keeps for its backward pass.
+struct BlockActivations {
+  // The residual stream as it enters the block, and after attention.
+  at::Tensor residual_TD;
+  at::Tensor middle_TD;
+  // Normed inputs of the linears, with 1/rms of each row.
+  at::Tensor x1_TD;  // +
+  at::Tensor inv_rms1_T;
+  at::Tensor x2_TD;  // +
+  at::Tensor inv_rms2_T;
+  // Rotated q and k, and v.
+  at::Tensor qkv_TN;
+  // Log of the sum of exponentials of each row of scores.
+  at::Tensor log_sum_HT;
+  at::Tensor attended_TQ;  // +
+  // Gate and up side by side; the backward pass turns them into gradients.
+  at::Tensor gate_up_TI;  // +
+  at::Tensor inner_TI;    // +
+};
+
+struct StepBuffers {
+  std::vector<BlockActivations> blocks;
+  at::Tensor last_residual_TD;
+  at::Tensor last_inv_rms_T;
+  at::Tensor final_TD;
+  // Output of o and of down, before it is added to the residual.
+  at::Tensor delta_TD;
+
+  // The head sees trained rows only.
+  at::Tensor head_x_TD;
+  at::Tensor head_dx_TD;
+  at::Tensor logits_CV;
+  at::Tensor loss_C;
+
+  // Gradients: of the residual stream, and within a block.
+  at::Tensor dresidual_TD;  // +
+  at::Tensor dx_TD;
+  at::Tensor dattended_TQ;
+  at::Tensor dqkv_TN;  // +
+  at::Tensor dinner_TI;
+  // Dropped inputs of a linear; undefined without dropout.
+  at::Tensor dropped_TK;
+
+  // The first `tokens` rows of everything.
+  StepBuffers FirstRows(int64_t tokens) const;
+};
+
+struct StepShape {
+  int64_t max_tokens = 0;
+  // Without a backward pass all blocks share one set of activations.
+  bool backward = true;
+  bool dropout = false;
+  // Rows of logits that exist at a time.
+  int64_t logits_rows = 0;
+};
+
+StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
+                             const StepShape& shape, Arena& arena);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_MODEL_STEP_BUFFERS_H_

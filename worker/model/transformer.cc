@@ -1,0 +1,201 @@
+#include "worker/model/transformer.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "kernels/embedding.h"
+#include "kernels/rms_norm.h"
+#include "proto/contract/status_macros.h"
+#include "worker/model/view.h"
+
+namespace lockstep {
+namespace {
+
+StepShape ShapeOf(const ModelWeights& weights,
+                  const TransformerOptions& options) {
+  const LoraOptions* lora = weights.lora();
+  return StepShape{
+      .max_tokens = options.max_tokens,
+      .backward = options.backward,
+      .dropout = options.backward && lora != nullptr && lora->dropout > 0,
+      .logits_rows =
+          Head::ChunkRows(weights.config().vocab_size, options.max_tokens),
+  };
+}
+
+// The mask of the first module of the first block.
+DropoutMask MaskOf(const ModelWeights& weights, uint64_t micro_batch) {
+  const LoraOptions* lora = weights.lora();
+  if (lora == nullptr) return {};
+  return {
+      .seed = weights.method().seed,
+      .offset = micro_batch * weights.config().num_layers * kModulesPerBlock,
+      .p = lora->dropout};
+}
+
+DropoutMask OfLayer(DropoutMask mask, int64_t layer) {
+  mask.offset += static_cast<uint64_t>(layer * kModulesPerBlock);
+  return mask;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Create(
+    ModelWeights& weights, const TransformerOptions& options) {
+  ASSIGN_OR_RETURN(RotaryTable rotary,
+                   MakeRotaryTable(weights.config(), options.max_document));
+  return absl::WrapUnique(new Transformer(weights, options, std::move(rotary)));
+}
+
+Transformer::Transformer(ModelWeights& weights,
+                         const TransformerOptions& options, RotaryTable rotary)
+    : weights_(weights),
+      options_(options),
+      rotary_(std::move(rotary)),
+      block_(weights.config(), weights.block_shape(), weights.lora(), rotary_),
+      head_(options.max_tokens) {
+  const StepShape shape = ShapeOf(weights, options);
+  Arena measure;
+  CarveStepBuffers(weights.config(), weights.block_shape(), shape, measure);
+  arena_ = std::make_unique<Arena>(measure.peak_bytes(), at::kCPU);
+  all_buffers_ =
+      CarveStepBuffers(weights.config(), weights.block_shape(), shape, *arena_);
+}
+
+absl::StatusOr<StepOutput> Transformer::ForwardBackward(const TokenBatch& batch,
+                                                        uint64_t micro_batch) {
+  RETURN_IF_ERROR(Check(batch));
+  // Nothing to learn from: the gradients would be zero.
+  if (head_.SelectTrained(batch.labels) == 0) return StepOutput{};
+  // No autograd and no version counters below this line.
+  at::AutoDispatchBelowADInplaceOrView guard;
+  StepBuffers& buffers = BuffersFor(batch.tokens());
+  const DropoutMask mask = MaskOf(weights_, micro_batch);
+  RETURN_IF_ERROR(Forward(batch, buffers, mask));
+  ASSIGN_OR_RETURN(const StepOutput output,
+                   head_.ForwardBackward(weights_.head(),
+                                         weights_.head_gradient(), buffers));
+  RETURN_IF_ERROR(Backward(batch, buffers, mask));
+  return output;
+}
+
+absl::StatusOr<StepOutput> Transformer::Evaluate(const TokenBatch& batch) {
+  RETURN_IF_ERROR(Check(batch));
+  if (head_.SelectTrained(batch.labels) == 0) return StepOutput{};
+  at::AutoDispatchBelowADInplaceOrView guard;
+  StepBuffers& buffers = BuffersFor(batch.tokens());
+  RETURN_IF_ERROR(Forward(batch, buffers, /*mask=*/{}));
+  return head_.Forward(weights_.head(), buffers);
+}
+
+absl::StatusOr<at::Tensor> Transformer::Logits(const TokenBatch& batch) {
+  RETURN_IF_ERROR(Check(batch));
+  at::AutoDispatchBelowADInplaceOrView guard;
+  StepBuffers& buffers = BuffersFor(batch.tokens());
+  RETURN_IF_ERROR(Forward(batch, buffers, /*mask=*/{}));
+  return at::mm(buffers.final_TD, weights_.head().t());
+}
+
+absl::Status Transformer::Check(const TokenBatch& batch) const {
+  const int64_t tokens = batch.tokens();
+  const int64_t longest = batch.longest_document();
+  if (tokens > options_.max_tokens || longest > options_.max_document) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a micro-batch of ", tokens, " tokens with a document of ",
+                     longest, " was planned with at most ", options_.max_tokens,
+                     " and ", options_.max_document));
+  }
+  if (batch.labels.size() != batch.ids.size() ||
+      batch.positions.size() != batch.ids.size() || batch.cu_seqlens.empty() ||
+      batch.cu_seqlens.back() != tokens) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a micro-batch of ", tokens, " tokens has ", batch.labels.size(),
+        " labels, ", batch.positions.size(), " positions and documents up to ",
+        batch.cu_seqlens.empty() ? 0 : batch.cu_seqlens.back()));
+  }
+  const int64_t vocabulary = weights_.config().vocab_size;
+  for (int64_t t = 0; t < tokens; ++t) {
+    if (batch.ids[t] < 0 || batch.ids[t] >= vocabulary ||
+        batch.labels[t] >= vocabulary) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "token ", t, " of a micro-batch is ", batch.ids[t], " with label ",
+          batch.labels[t], "; the vocabulary ends at ", vocabulary - 1));
+    }
+  }
+  return absl::OkStatus();
+}
+
+StepBuffers& Transformer::BuffersFor(int64_t tokens) {
+  if (tokens != buffers_tokens_) {
+    buffers_ = all_buffers_.FirstRows(tokens);
+    buffers_tokens_ = tokens;
+  }
+  return buffers_;
+}
+
+absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
+                                  const DropoutMask& mask) {
+  const int64_t layers = weights_.config().num_layers;
+  RETURN_IF_ERROR(EmbeddingForward(View(buffers.blocks[0].residual_TD),
+                                   View(weights_.embedding()),
+                                   batch.ids.data()));
+  at::Tensor base_TD;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    RETURN_IF_ERROR(block_.Forward(weights_.Weights(layer), batch, base_TD,
+                                   buffers.blocks[layer], buffers,
+                                   OfLayer(mask, layer)));
+    weights_.Release(layer);
+    base_TD = buffers.blocks[layer].middle_TD;
+  }
+  return RmsNormForward({.out_TD = View(buffers.final_TD),
+                         .sum_TD = View(buffers.last_residual_TD),
+                         .inv_rms_T = Floats(buffers.last_inv_rms_T),
+                         .in_TD = View(base_TD),
+                         .delta_TD = View(buffers.delta_TD),
+                         .weight_D = View(weights_.final_norm()),
+                         .epsilon = weights_.config().rms_norm_eps});
+}
+
+absl::Status Transformer::Backward(const TokenBatch& batch,
+                                   StepBuffers& buffers,
+                                   const DropoutMask& mask) {
+  const TensorView dresidual_TD =
+      View(buffers.dresidual_TD, weights_.config().hidden_size);
+  RETURN_IF_ERROR(
+      RmsNormBackward({.d_in_TD = dresidual_TD,
+                       .d_weight_D = Floats(weights_.final_norm_gradient()),
+                       .d_out_TD = dresidual_TD,
+                       .sum_TD = View(buffers.last_residual_TD),
+                       .inv_rms_T = Floats(buffers.last_inv_rms_T),
+                       .weight_D = View(weights_.final_norm())}));
+  const bool trains_embedding = weights_.embedding_gradient().defined();
+  for (int64_t layer = weights_.config().num_layers - 1; layer >= 0; --layer) {
+    RETURN_IF_ERROR(block_.Backward(
+        weights_.Weights(layer), weights_.Gradients(layer), batch,
+        /*need_input_gradient=*/layer > 0 || trains_embedding,
+        buffers.blocks[layer], buffers, OfLayer(mask, layer)));
+    weights_.Release(layer);
+    weights_.Ready(layer);
+  }
+  if (!trains_embedding) return absl::OkStatus();
+  return EmbeddingBackward(View(weights_.embedding_gradient()), dresidual_TD,
+                           batch.ids.data());
+}
+
+MemoryPlan Transformer::memory_plan() const {
+  MemoryPlan plan;
+  plan.push_back({"frozen weights", weights_.frozen_bytes()});
+  if (const Parameters* parameters = weights_.parameters()) {
+    const int64_t bytes = parameters->size() * sizeof(float);
+    plan.push_back({"trained weights", bytes});
+    plan.push_back({"gradients", bytes});
+    plan.push_back({"optimizer", 2 * bytes});
+  }
+  plan.push_back({"activations and scratch", arena_->peak_bytes()});
+  return plan;
+}
+
+}  // namespace lockstep

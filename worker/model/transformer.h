@@ -1,0 +1,86 @@
+#ifndef LOCKSTEP_WORKER_MODEL_TRANSFORMER_H_
+#define LOCKSTEP_WORKER_MODEL_TRANSFORMER_H_
+
+// A Llama-shaped decoder with explicit forward and backward passes: no
+// autograd, and no buffer is made after construction. It computes sums over
+// loss terms, never means: dividing is the trainer's, once, by the count over
+// all ranks and micro-batches.
+//
+// Used by the trainer's thread.
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "worker/memory/arena.h"
+#include "worker/memory/memory_plan.h"
+#include "worker/model/block.h"
+#include "worker/model/head.h"
+#include "worker/model/model_weights.h"
+#include "worker/model/rotary_table.h"
+#include "worker/model/step_buffers.h"
+#include "worker/model/token_batch.h"
+
+namespace lockstep {
+
+struct TransformerOptions {
+  // Tokens of the largest micro-batch, and of the longest document.
+  int64_t max_tokens = 0;
+  int64_t max_document = 0;
+  // Whether ForwardBackward will be called.
+  bool backward = true;
+};
+
+class Transformer {
+ public:
+  // Plans and takes all memory. `weights` outlives the transformer.
+  // INVALID_ARGUMENT: rotary constants that have no table.
+  static absl::StatusOr<std::unique_ptr<Transformer>> Create(
+      ModelWeights& weights, const TransformerOptions& options);
+  // The members refer to each other.
+  Transformer(const Transformer&) = delete;
+  Transformer& operator=(const Transformer&) = delete;
+
+  // Adds the gradients of the summed loss to the parameters' gradients.
+  // `micro_batch` is this batch's number in the run, counted over all ranks; it
+  // seeds dropout. INVALID_ARGUMENT: more tokens or longer documents than
+  // planned, or a token outside the vocabulary.
+  absl::StatusOr<StepOutput> ForwardBackward(const TokenBatch& batch,
+                                             uint64_t micro_batch);
+
+  // The summed loss alone, without dropout.
+  absl::StatusOr<StepOutput> Evaluate(const TokenBatch& batch);
+
+  // Logits of all positions, [T, V], in memory of their own.
+  absl::StatusOr<at::Tensor> Logits(const TokenBatch& batch);
+
+  // What this rank's memory is for.
+  MemoryPlan memory_plan() const;
+
+ private:
+  Transformer(ModelWeights& weights, const TransformerOptions& options,
+              RotaryTable rotary);
+
+  absl::Status Check(const TokenBatch& batch) const;
+  StepBuffers& BuffersFor(int64_t tokens);
+  absl::Status Forward(const TokenBatch& batch, StepBuffers& buffers,
+                       const DropoutMask& mask);
+  absl::Status Backward(const TokenBatch& batch, StepBuffers& buffers,
+                        const DropoutMask& mask);
+
+  ModelWeights& weights_;
+  const TransformerOptions options_;
+  const RotaryTable rotary_;
+  const Block block_;
+  Head head_;
+  std::unique_ptr<Arena> arena_;
+  StepBuffers all_buffers_;
+  // Views for the newest size of batch.
+  StepBuffers buffers_;
+  int64_t buffers_tokens_ = -1;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_MODEL_TRANSFORMER_H_

@@ -1,0 +1,76 @@
+#ifndef LOCKSTEP_WORKER_MODEL_WEIGHTS_H_
+#define LOCKSTEP_WORKER_MODEL_WEIGHTS_H_
+
+// What a block computes with, and where it leaves its gradients: views of
+// buffers that others own. A block asks for them through two small interfaces,
+// so that weights may one day be gathered when needed and gradients reduced
+// when ready; today both only return what lies in memory.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace lockstep {
+
+// A is [r, in], B [rows, r].
+struct Adapter {
+  at::Tensor a;
+  at::Tensor b;
+};
+
+struct LinearWeights {
+  // [out, in]; with concatenated adapters [out + tail, in + tail], that is
+  // [[W, scale * B], [A, 0]].
+  at::Tensor matrix;
+  // [out]; undefined when the linear has none.
+  at::Tensor bias;
+  // The canonical adapters, one for each adapted segment in order.
+  std::vector<Adapter> adapters;
+};
+
+struct BlockWeights {
+  at::Tensor input_norm;
+  LinearWeights qkv;
+  LinearWeights o;
+  at::Tensor post_attention_norm;
+  LinearWeights gate_up;
+  LinearWeights down;
+};
+
+// Undefined where nothing is trained. Gradients are added to what is there.
+struct LinearGradients {
+  at::Tensor matrix;
+  at::Tensor bias;
+  std::vector<Adapter> adapters;
+};
+
+struct BlockGradients {
+  at::Tensor input_norm;
+  LinearGradients qkv;
+  LinearGradients o;
+  at::Tensor post_attention_norm;
+  LinearGradients gate_up;
+  LinearGradients down;
+};
+
+class BlockWeightProvider {
+ public:
+  virtual ~BlockWeightProvider() = default;
+  // The weights stay until Release of the same block.
+  virtual const BlockWeights& Weights(int64_t block) = 0;
+  virtual void Release(int64_t block) = 0;
+};
+
+class BlockGradientSink {
+ public:
+  virtual ~BlockGradientSink() = default;
+  // Where the gradients of a block are to be added.
+  virtual BlockGradients& Gradients(int64_t block) = 0;
+  // The block has added all it has in this backward pass.
+  virtual void Ready(int64_t block) = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_MODEL_WEIGHTS_H_
