@@ -11,10 +11,10 @@ absl::Status CheckShape(absl::string_view name, const TensorView& view,
       (view.defined() || rows == 0 || cols == 0)) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      name, ": [", view.rows, ", ", view.cols, "] with stride ", view.stride,
-      view.defined() ? "" : " and no data", " where [", rows, ", ", cols,
-      "] is needed"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": [", view.rows, ", ", view.cols, "] with stride ",
+                   view.stride, view.defined() ? "" : " and no data",
+                   " where [", rows, ", ", cols, "] is needed"));
 }
 
 absl::Status CheckOptionalShape(absl::string_view name, const TensorView& view,

@@ -1,0 +1,68 @@
+#include "kernels/rotary_embedding.h"
+
+#include "absl/strings/str_cat.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_width.h"
+#include "kernels/status.h"
+
+namespace lockstep {
+namespace {
+
+struct Rotation {
+  const RotaryEmbeddingArgs& args;
+  float direction;  // 1 rotates forward, -1 back.
+};
+
+template <int N>
+LOCKSTEP_INLINE void Rotate(const Rotation& rotation) {
+  const RotaryEmbeddingArgs& args = rotation.args;
+  const int64_t half = args.layout.head_dim / 2;
+  const int64_t heads = args.layout.query_heads + args.layout.kv_heads;
+  for (int64_t t = 0; t < args.qkv_TN.rows; ++t) {
+    const float* cos = args.cos_PD + args.positions_T[t] * half;
+    const float* sin = args.sin_PD + args.positions_T[t] * half;
+    for (int64_t h = 0; h < heads; ++h) {
+      float* first = args.qkv_TN.FloatRow(t) + h * 2 * half;
+      float* second = first + half;
+      for (int64_t i = 0; i < half; ++i) {
+        const float x1 = first[i], x2 = second[i];
+        const float s = sin[i] * rotation.direction;
+        first[i] = x1 * cos[i] - x2 * s;
+        second[i] = x2 * cos[i] + x1 * s;
+      }
+    }
+  }
+}
+LOCKSTEP_DISPATCH_VECTOR_WIDTH(Rotate, Rotation)
+
+absl::Status CheckPositions(const RotaryEmbeddingArgs& args) {
+  for (int64_t t = 0; t < args.qkv_TN.rows; ++t) {
+    const int32_t position = args.positions_T[t];
+    if (position < 0 || position >= args.table_positions) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "rotary_embedding: position ", position, " of token ", t,
+          " where the table has ", args.table_positions, " positions"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAndRotate(const RotaryEmbeddingArgs& args, float direction) {
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
+      CheckCpuFloat("rotary_embedding", args.qkv_TN));
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(CheckPositions(args));
+  Rotate({.args = args, .direction = direction});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RotaryEmbeddingForwardCpu(const RotaryEmbeddingArgs& args) {
+  return CheckAndRotate(args, 1.0f);
+}
+
+absl::Status RotaryEmbeddingBackwardCpu(const RotaryEmbeddingArgs& args) {
+  return CheckAndRotate(args, -1.0f);
+}
+
+}  // namespace lockstep
