@@ -1,0 +1,105 @@
+#include "worker/prepare/cache_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "proto/contract/status_macros.h"
+#include "worker/io/file.h"
+
+namespace lockstep {
+namespace {
+
+constexpr mode_t kFolderMode = 0750;
+
+std::string TemporaryPath(const std::string& final_path) {
+  return final_path + ".tmp";
+}
+
+// The folder `path`, locked by us; -1 when it is no longer the folder of that
+// name, because its last owner has published or removed it.
+absl::StatusOr<int> LockFolder(const std::string& path) {
+  if (mkdir(path.c_str(), kFolderMode) != 0 && errno != EEXIST) {
+    return ErrnoToStatus(errno, "make the folder", path);
+  }
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return -1;
+  if (fd < 0) return ErrnoToStatus(errno, "open", path);
+  absl::Cleanup close_fd = [fd] { close(fd); };
+  int locked;
+  do {
+    locked = flock(fd, LOCK_EX);
+  } while (locked != 0 && errno == EINTR);
+  if (locked != 0) return ErrnoToStatus(errno, "lock", path);
+  struct stat ours, named;
+  if (fstat(fd, &ours) != 0) return ErrnoToStatus(errno, "stat", path);
+  if (stat(path.c_str(), &named) != 0 || ours.st_ino != named.st_ino) return -1;
+  std::move(close_fd).Cancel();
+  return fd;
+}
+
+absl::Status RemoveContent(const std::string& dir) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    RETURN_IF_ERROR(RemoveTree(entry.path().string()));
+  }
+  return error ? ErrnoToStatus(error.value(), "list", dir) : absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CacheFolder> CacheFolder::Open(
+    const std::string& cache_dir, const std::string& digest,
+    const std::function<bool(const std::string& path)>& whole) {
+  RETURN_IF_ERROR(MakeFolder(cache_dir));
+  const std::string final_path = JoinPath(cache_dir, digest);
+  const auto exists = [&] { return FileExists(final_path); };
+  while (true) {
+    if (exists() && whole(final_path)) return CacheFolder(final_path, -1);
+    ASSIGN_OR_RETURN(const int fd, LockFolder(TemporaryPath(final_path)));
+    if (fd < 0) continue;
+    CacheFolder folder(final_path, fd);
+    // It may have been published between our look and our lock.
+    if (exists() && whole(final_path)) continue;
+    RETURN_IF_ERROR(RemoveTree(final_path));
+    RETURN_IF_ERROR(RemoveContent(folder.write_path()));
+    return folder;
+  }
+}
+
+CacheFolder::CacheFolder(std::string final_path, int lock_fd)
+    : final_path_(std::move(final_path)),
+      temporary_path_(TemporaryPath(final_path_)),
+      lock_fd_(lock_fd) {}
+
+CacheFolder::CacheFolder(CacheFolder&& other) noexcept
+    : final_path_(std::move(other.final_path_)),
+      temporary_path_(std::move(other.temporary_path_)),
+      lock_fd_(std::exchange(other.lock_fd_, -1)) {}
+
+CacheFolder::~CacheFolder() {
+  if (lock_fd_ < 0) return;
+  // Nobody is told of a failure: the next owner of the lock empties it.
+  RemoveTree(temporary_path_).IgnoreError();
+  Unlock();
+}
+
+absl::Status CacheFolder::Publish() {
+  RETURN_IF_ERROR(SyncFolder(temporary_path_));
+  if (rename(temporary_path_.c_str(), final_path_.c_str()) != 0) {
+    return ErrnoToStatus(errno, "rename to its final name", temporary_path_);
+  }
+  Unlock();
+  return SyncFolder(std::filesystem::path(final_path_).parent_path().string());
+}
+
+void CacheFolder::Unlock() { close(std::exchange(lock_fd_, -1)); }
+
+}  // namespace lockstep

@@ -1,0 +1,95 @@
+#include "worker/prepare/prepare.h"
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/exit_code.h"
+#include "proto/contract/job_spec.h"
+#include "proto/contract/status_macros.h"
+#include "worker/data/token_cache.h"
+#include "worker/prepare/cache_folder.h"
+#include "worker/prepare/cache_key.h"
+#include "worker/prepare/job_error.h"
+#include "worker/prepare/model_input.h"
+#include "worker/prepare/output_folder.h"
+#include "worker/prepare/step_plan.h"
+#include "worker/prepare/text_input.h"
+#include "worker/prepare/token_cache_files.h"
+#include "worker/prepare/tokenize_data.h"
+
+namespace lockstep {
+namespace {
+
+absl::Status FillCache(const v1::JobSpec& spec, const ModelConfig& config,
+                       const TextInput& text, const std::string& key,
+                       CacheFolder& folder) {
+  ASSIGN_OR_RETURN(const TokenizedData data,
+                   TokenizeData(spec, text, config.vocab_size));
+  // A file that was written to while we read it would be cached under the name
+  // of its old content.
+  ASSIGN_OR_RETURN(const std::string key_now, CacheKey(spec, config, text));
+  if (key_now != key) {
+    return errors::Error(absl::StatusCode::kAborted, "INPUT_CHANGED",
+                         "a data or tokenizer file changed while it was read; "
+                         "submit the job again once it is complete");
+  }
+  RETURN_IF_ERROR(WriteTokenCacheFiles(data, key, folder.write_path()));
+  return folder.Publish();
+}
+
+// Finds or makes the token cache; the plan says what is in it.
+absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,
+                                    const ModelConfig& config) {
+  const v1::JobSpec& spec = options.spec;
+  ASSIGN_OR_RETURN(const TextInput text,
+                   LoadTextInput(spec, config, options.now));
+  ASSIGN_OR_RETURN(const std::string key, CacheKey(spec, config, text));
+  const auto whole = [&key](const std::string& path) {
+    return ReadTokenCacheCounts(path, key).ok();
+  };
+  ASSIGN_OR_RETURN(CacheFolder folder,
+                   CacheFolder::Open(options.cache_dir, key, whole));
+  if (!folder.found()) {
+    RETURN_IF_ERROR(FillCache(spec, config, text, key, folder));
+  }
+  ASSIGN_OR_RETURN(v1::Plan plan, ReadTokenCacheCounts(folder.path(), key));
+  plan.set_token_cache(folder.path());
+  return plan;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options) {
+  const v1::JobSpec& spec = options.spec;
+  RETURN_IF_ERROR(ViolationsToStatus(ValidateJobSpec(spec)));
+  ASSIGN_OR_RETURN(const ModelInput model, CheckModel(spec));
+  for (const std::string& warning : model.warnings) options.warn(warning);
+  ASSIGN_OR_RETURN(OutputFolder output, OutputFolder::Make(spec.output_dir()));
+  ASSIGN_OR_RETURN(v1::Plan plan, PlanTokens(options, model.config));
+  ASSIGN_OR_RETURN(const TokenCache train,
+                   TokenCache::Open(plan.token_cache(), "train"));
+  RETURN_IF_ERROR(PlanSteps(spec, train, &plan));
+  plan.set_parameters(model.parameters);
+  plan.set_trainable_parameters(model.trainable_parameters);
+  output.Keep();
+  return plan;
+}
+
+int Prepare(const PrepareOptions& options, Coordinator& coordinator) {
+  const absl::StatusOr<v1::Plan> plan = MakePlan(options);
+  if (!plan.ok()) {
+    std::cerr << "lockstep-worker prepare: " << plan.status().message() << "\n";
+  }
+  const absl::Status told =
+      plan.ok() ? coordinator.ReportPrepared(*plan)
+                : coordinator.ReportPrepareFailed(ToJobError(plan.status()));
+  if (!told.ok()) {
+    std::cerr << "lockstep-worker prepare: cannot report: " << told.message()
+              << "\n";
+    return ExitCodeOfReport(told);
+  }
+  return plan.ok() ? kOk : ExitCodeOfInput(plan.status());
+}
+
+}  // namespace lockstep

@@ -1,0 +1,42 @@
+#ifndef LOCKSTEP_WORKER_PREPARE_PREPARE_H_
+#define LOCKSTEP_WORKER_PREPARE_PREPARE_H_
+
+// What happens to a job before it gets devices: its model, tokenizer, template,
+// data and output folder are checked, its rows become tokens, its steps are
+// counted. Everything a user can get wrong about files is found here, in a
+// process that nothing else depends on.
+//
+// Runs once, on the thread that calls it; the scheduler starts the process.
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lockstep/v1/job.pb.h"
+#include "worker/coordinator/coordinator.h"
+
+namespace lockstep {
+
+struct PrepareOptions {
+  // As resolved by the coordinator.
+  v1::JobSpec spec;
+  // Folder of the token caches; made when absent.
+  std::string cache_dir;
+  // When it is.
+  absl::Time now;
+  // Gets what the user should look at though the job goes on.
+  std::function<void(const std::string& warning)> warn;
+};
+
+// The plan, with its token cache and the output folder on disk; or why there is
+// none, and then no file is left of it. An error names the field, the file (and
+// line), the value and what is allowed.
+absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options);
+
+// The same, told to the coordinator. Returns the exit code of the process.
+int Prepare(const PrepareOptions& options, Coordinator& coordinator);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_PREPARE_PREPARE_H_
