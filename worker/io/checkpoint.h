@@ -82,8 +82,8 @@ struct CheckpointWriteOptions {
 
 // Writes OUTPUT_DIR/checkpoint-STEP. INVALID_ARGUMENT: a number that is not
 // finite (no such state is ever saved); RESOURCE_EXHAUSTED: disk full; else an
-// error of the disk or of the callbacks. After an error before commit nothing
-// is left under either name, and the run may go on.
+// error of the disk or of the callbacks. After an error before commit no .tmp
+// folder is left and nothing new is listed; the run may go on.
 absl::StatusOr<CheckpointInfo> WriteCheckpoint(
     const CheckpointWriteOptions& options, const CheckpointContents& contents);
 

@@ -14,6 +14,8 @@
 
 namespace lockstep {
 
+inline constexpr char kCheckpointStateFile[] = "lockstep_state.json";
+
 // What must be the same for the run to go on bitwise as if it had never
 // stopped. A field that does not apply is left as it is on both sides.
 struct RunIdentity {

@@ -20,17 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status WriteAll(int fd, absl::string_view content,
-                      const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t written = write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoToStatus(errno, "write", path);
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SyncPath(const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags | O_CLOEXEC);
   if (fd < 0) return ErrnoToStatus(errno, "open", path);
@@ -38,6 +27,25 @@ absl::Status SyncPath(const std::string& path, int flags) {
   close(fd);
   if (failed != 0) return ErrnoToStatus(failed, "fsync", path);
   return absl::OkStatus();
+}
+
+// Absolute and without a slash at the end, so that it has a parent and a
+// neighbour.
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  const std::string bare(absl::StripSuffix(path, "/"));
+  return fs::absolute(bare, error).lexically_normal().string();
+}
+
+absl::Status CheckOutputFolder(const std::string& output) {
+  std::error_code error;
+  if (!fs::exists(output, error) || fs::is_empty(output, error)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(output,
+                   ": exists and is not an empty folder; give the name "
+                   "of a new one"));
 }
 
 }  // namespace
@@ -107,12 +115,23 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
   return content;
 }
 
+absl::Status WriteBytes(int fd, absl::string_view bytes,
+                        const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return ErrnoToStatus(errno, "write", path);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteWholeFile(const std::string& path, absl::string_view content,
                             bool sync) {
   const int fd =
       open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return ErrnoToStatus(errno, "create", path);
-  absl::Status status = WriteAll(fd, content, path);
+  absl::Status status = WriteBytes(fd, content, path);
   if (status.ok() && sync && fsync(fd) != 0) {
     status = ErrnoToStatus(errno, "fsync", path);
   }
@@ -123,8 +142,7 @@ absl::Status WriteWholeFile(const std::string& path, absl::string_view content,
 }
 
 absl::Status CopyWholeFile(const std::string& from, const std::string& to) {
-  ASSIGN_OR_RETURN(const std::string content,
-                   ReadWholeFile(from, int64_t{8} << 30));
+  ASSIGN_OR_RETURN(const std::string content, ReadWholeFile(from));
   return WriteWholeFile(to, content, /*sync=*/true);
 }
 
@@ -180,6 +198,38 @@ absl::Status MoveFilesInto(const std::string& from, const std::string& to,
   }
   RETURN_IF_ERROR(SyncFolder(to));
   return RemoveTree(from);
+}
+
+absl::Status WriteFilesInto(
+    const std::string& output, absl::string_view last,
+    const std::function<absl::Status(const std::string& dir)>& fill) {
+  const std::string unfinished = JoinPath(output, ".unfinished");
+  RETURN_IF_ERROR(RemoveTree(unfinished));
+  RETURN_IF_ERROR(MakeFolder(unfinished));
+  absl::Status status = fill(unfinished);
+  if (status.ok()) status = MoveFilesInto(unfinished, output, last);
+  if (!status.ok()) RemoveTree(unfinished).IgnoreError();
+  return status;
+}
+
+absl::Status WriteFolder(
+    const std::string& output,
+    const std::function<absl::Status(const std::string& dir)>& fill) {
+  RETURN_IF_ERROR(CheckOutputFolder(output));
+  const std::string path = AbsolutePath(output);
+  const std::string unfinished = path + ".unfinished";
+  RETURN_IF_ERROR(RemoveTree(unfinished));
+  RETURN_IF_ERROR(MakeFolder(unfinished));
+  absl::Status status = fill(unfinished);
+  if (status.ok()) status = SyncFolder(unfinished);
+  if (status.ok() && rename(unfinished.c_str(), path.c_str()) != 0) {
+    status = ErrnoToStatus(errno, "rename into place", path);
+  }
+  if (!status.ok()) {
+    RemoveTree(unfinished).IgnoreError();
+    return status;
+  }
+  return SyncFolder(fs::path(path).parent_path().string());
 }
 
 }  // namespace lockstep

@@ -30,6 +30,10 @@ absl::Status ErrnoToStatus(int error, absl::string_view action,
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
                                           int64_t max_bytes = 256 << 20);
 
+// All of `bytes` to an open file; `path` is for messages.
+absl::Status WriteBytes(int fd, absl::string_view bytes,
+                        const std::string& path);
+
 // Creates or replaces; with `sync`, returns once the bytes are on disk.
 absl::Status WriteWholeFile(const std::string& path, absl::string_view content,
                             bool sync = false);

@@ -32,19 +32,6 @@ int64_t WrittenBytes(const std::string& dtype) {
   return *bytes;
 }
 
-absl::Status WriteAll(int fd, const std::string& path, const void* data,
-                      int64_t bytes) {
-  const char* next = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = write(fd, next, static_cast<size_t>(bytes));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoToStatus(errno, "write", path);
-    next += written;
-    bytes -= written;
-  }
-  return absl::OkStatus();
-}
-
 // Padded with spaces to a multiple of 8, so that data are aligned.
 std::string HeaderText(const std::vector<TensorSpec>& tensors,
                        const std::map<std::string, std::string>& metadata,
@@ -241,7 +228,9 @@ SafetensorsWriter::~SafetensorsWriter() {
 
 absl::Status SafetensorsWriter::Append(const void* data, int64_t bytes) {
   LOCKSTEP_CHECK(bytes <= left_);
-  RETURN_IF_ERROR(WriteAll(fd_, path_, data, bytes));
+  const absl::string_view content(static_cast<const char*>(data),
+                                  static_cast<size_t>(bytes));
+  RETURN_IF_ERROR(WriteBytes(fd_, content, path_));
   sha256_.Update(data, static_cast<size_t>(bytes));
   left_ -= bytes;
   written_ += bytes;

@@ -41,12 +41,12 @@ struct TrainerState {
   std::vector<LogRow> log_history;
 };
 
-// Keys sorted, two spaces of indentation, as Hugging Face writes it. Values
-// that are not finite become NaN and Infinity, as Python spells them.
+// Keys sorted, two spaces of indentation, as Hugging Face writes it. Values of
+// a row that are not finite are left out: JSON has no such numbers.
 std::string TrainerStateToJson(const TrainerState& state);
 
-// What TrainerStateToJson writes, or Hugging Face; INVALID_ARGUMENT names
-// `path` and the key.
+// What TrainerStateToJson or Hugging Face writes. INVALID_ARGUMENT names `path`
+// and the key.
 absl::StatusOr<TrainerState> ParseTrainerState(absl::string_view json,
                                                const std::string& path);
 
