@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/attention.h"
+#include "kernels/cpu/attention_tile.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_width.h"
+#include "kernels/status.h"
+
+namespace lockstep {
+namespace {
+
+using attention::kMaxHeadDim;
+using attention::kTile;
+using simd::Float;
+
+constexpr int kKeys = 4 * kTile;  // Between two corrections of the softmax.
+
+// N queries of one head, one a lane, with the state of their running softmax.
+template <int N>
+struct QueryBlock {
+  int64_t first;                                  // Its place in the document.
+  Float<N> most;                                  // Of the scores so far.
+  Float<N> sum;                                   // sum_j(exp(s_j - most))
+  alignas(64) float queries_DN[kMaxHeadDim * N];  // Over sqrt(head_dim).
+  alignas(64) float out_DN[kMaxHeadDim * N];      // sum_j(exp(s_j - most) v_j)
+};
+
+struct Document {
+  int64_t begin;
+  int64_t end;
+};
+
+// scores[j] of `kKeys` keys from number `key` of the document on, -infinity
+// where the key is behind the query.
+template <int N>
+LOCKSTEP_INLINE void Score(Float<N> (&scores)[kKeys],
+                           const QueryBlock<N>& block,
+                           const AttentionForwardArgs& args, Document document,
+                           int64_t key, int64_t key_end, int64_t column) {
+  const int64_t head_dim = args.layout.head_dim;
+  for (int64_t j = key; j < key_end; j += kTile) {
+    Float<N> sums[kTile] = {};
+    attention::AddDots<N>(sums, block.queries_DN, N,
+                          attention::MakeTile(args.qkv_TN, document.begin + j,
+                                              document.end, column),
+                          head_dim);
+    std::copy_n(sums, kTile, scores + (j - key));
+  }
+  if (key_end <= block.first + 1) return;
+  const simd::Int<N> lanes = attention::LaneNumbers<N>();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (int64_t j = key; j < key_end; ++j) {
+    const auto behind = static_cast<int32_t>(j - block.first);
+    scores[j - key] =
+        lanes < behind ? simd::Broadcast<N>(-kInfinity) : scores[j - key];
+  }
+}
+
+// Raises `most` to the largest of the scores, which become exp(s_j - most).
+template <int N>
+LOCKSTEP_INLINE void Exponentiate(QueryBlock<N>& block,
+                                  Float<N> (&scores)[kKeys], int64_t count,
+                                  int64_t head_dim) {
+  Float<N> most = block.most;
+  for (int64_t j = 0; j < count; ++j) {
+    most = scores[j] > most ? scores[j] : most;
+  }
+  const Float<N> correction = simd::Exp<N>(block.most - most);
+  block.most = most;
+  block.sum *= correction;
+  for (int64_t d = 0; d < head_dim; ++d) {
+    float* out = block.out_DN + d * N;
+    simd::Store<N>(out, simd::Load<N>(out) * correction);
+  }
+  for (int64_t j = 0; j < count; ++j) {
+    scores[j] = simd::Exp<N>(scores[j] - most);
+    block.sum += scores[j];
+  }
+}
+
+template <int N>
+LOCKSTEP_INLINE void Attend(QueryBlock<N>& block,
+                            const AttentionForwardArgs& args, Document document,
+                            int64_t kv_head) {
+  const int64_t head_dim = args.layout.head_dim;
+  const int64_t key_column = args.layout.key_begin() + kv_head * head_dim;
+  const int64_t value_column = args.layout.value_begin() + kv_head * head_dim;
+  const int64_t end = std::min(block.first + N, document.end - document.begin);
+  for (int64_t key = 0; key < end; key += kKeys) {
+    // Whole tiles: the keys they have too many score -infinity.
+    const int64_t count =
+        std::min<int64_t>(kKeys, (end - key + kTile - 1) / kTile * kTile);
+    Float<N> scores[kKeys];
+    Score<N>(scores, block, args, document, key, key + count, key_column);
+    Exponentiate<N>(block, scores, count, head_dim);
+    for (int64_t j = 0; j < count; j += kTile) {
+      attention::AddWeighted<N>(
+          block.out_DN, scores + j,
+          attention::MakeTile(args.qkv_TN, document.begin + key + j,
+                              document.end, value_column),
+          head_dim);
+    }
+  }
+}
+
+template <int N>
+LOCKSTEP_INLINE void ForwardBlock(const AttentionForwardArgs& args,
+                                  Document document, int64_t first,
+                                  int64_t head) {
+  const int64_t head_dim = args.layout.head_dim;
+  const int64_t column = head * head_dim;
+  const int64_t begin = document.begin + first;
+  const int64_t count = std::min<int64_t>(N, document.end - begin);
+  QueryBlock<N> block;
+  block.first = first;
+  block.most = simd::Broadcast<N>(-std::numeric_limits<float>::infinity());
+  block.sum = Float<N>{};
+  std::fill_n(block.out_DN, head_dim * N, 0.0f);
+  attention::LoadTransposed<N>(block.queries_DN, args.qkv_TN, begin, count,
+                               column, head_dim,
+                               1 / std::sqrt(static_cast<float>(head_dim)));
+  Attend<N>(block, args, document,
+            head / (args.layout.query_heads / args.layout.kv_heads));
+
+  for (int64_t d = 0; d < head_dim; ++d) {
+    float* out = block.out_DN + d * N;
+    simd::Store<N>(out, simd::Load<N>(out) / block.sum);
+  }
+  attention::StoreTransposed<N>(args.out_TQ, begin, count, column, block.out_DN,
+                                head_dim);
+  float* log_sum = args.log_sum_HT.FloatRow(head) + begin;
+  for (int64_t lane = 0; lane < count; ++lane) {
+    log_sum[lane] = block.most[lane] + std::log(block.sum[lane]);
+  }
+}
+
+template <int N>
+LOCKSTEP_INLINE void Forward(const AttentionForwardArgs& args) {
+  const PackedDocuments& documents = args.documents;
+  for (int64_t n = 0; n < documents.count; ++n) {
+    const Document document = {documents.cu_seqlens[n],
+                               documents.cu_seqlens[n + 1]};
+    for (int64_t head = 0; head < args.layout.query_heads; ++head) {
+      for (int64_t q = 0; document.begin + q < document.end; q += N) {
+        ForwardBlock<N>(args, document, q, head);
+      }
+    }
+  }
+  for (int64_t t = documents.cu_seqlens[documents.count]; t < args.out_TQ.rows;
+       ++t) {
+    std::fill_n(args.out_TQ.FloatRow(t), args.out_TQ.cols, 0.0f);
+    for (int64_t head = 0; head < args.layout.query_heads; ++head) {
+      args.log_sum_HT.FloatRow(head)[t] = 0;
+    }
+  }
+}
+LOCKSTEP_DISPATCH_VECTOR_WIDTH(Forward, AttentionForwardArgs)
+
+}  // namespace
+
+absl::Status AttentionForwardCpu(const AttentionForwardArgs& args) {
+  for (const TensorView& view : {args.out_TQ, args.log_sum_HT, args.qkv_TN}) {
+    LOCKSTEP_KERNEL_RETURN_IF_ERROR(CheckCpuFloat("attention", view));
+  }
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
+      attention::CheckDocuments(args.documents, args.qkv_TN.rows));
+  Forward(args);
+  return absl::OkStatus();
+}
+
+}  // namespace lockstep
