@@ -51,9 +51,6 @@ class Tokenizer {
   // INVALID_ARGUMENT: `text` is not UTF-8, or longer than kMaxTextBytes.
   absl::StatusOr<Encoding> Encode(absl::string_view text,
                                   SpecialTokens special) const;
-  // The same on all processors, for many texts; the first error of any.
-  absl::StatusOr<std::vector<Encoding>> EncodeBatch(
-      absl::Span<const absl::string_view> texts, SpecialTokens special) const;
 
   absl::StatusOr<std::string> Decode(absl::Span<const int32_t> ids,
                                      bool skip_special_tokens) const;

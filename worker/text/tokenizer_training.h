@@ -27,7 +27,7 @@ absl::StatusOr<std::string> TrainByteLevelBpe(
 
 struct TokenizerTrainingOptions {
   // *.jsonl: rows with a string "text" (other rows are an error naming file
-  // and line); anything else: plain text, a document a paragraph.
+  // and line); anything else: plain text.
   std::vector<std::string> files;
   int64_t vocab_size = 0;
   // Made when missing. Gets tokenizer.json and tokenizer_config.json, the
