@@ -59,6 +59,10 @@ class Rendezvous {
   // Called a few times a second: fires deadlines.
   void Tick();
 
+  // Answers all who wait, now and later, with UNAVAILABLE, SHUTTING_DOWN: the
+  // next coordinator is asked again.
+  void Stop();
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
