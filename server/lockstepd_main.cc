@@ -20,11 +20,10 @@ namespace {
 absl::StatusOr<std::unique_ptr<Launcher>> MakeLauncher(
     const ServerOptions& options) {
   ASSIGN_OR_RETURN(std::string address, WorkerAddress(options));
-  return std::make_unique<LocalLauncher>(
-      LocalLauncherOptions{.state_dir = options.state_dir,
-                           .worker_path = options.worker_path,
-                           .coordinator = address,
-                           .cpu_slots = options.cpu_slots});
+  return LocalLauncher::Start({.state_dir = options.state_dir,
+                               .worker_path = options.worker_path,
+                               .coordinator = address,
+                               .cpu_slots = options.cpu_slots});
 }
 
 int Fail(const absl::Status& status, int exit_code) {

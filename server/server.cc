@@ -140,9 +140,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Server::~Server() {
-  // Streams end with a status that makes clients come back; the rest follows
-  // from the order of the parts.
+  // Streams and waiting ranks are answered with a status that makes them come
+  // back; the rest follows from the order of the parts.
   parts_->pump.Stop();
+  parts_->rendezvous.Stop();
 }
 
 const std::vector<std::string>& Server::addresses() const {

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lockstep/v1/cluster_service.pb.h"
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/scheduler/attempt_tokens.h"

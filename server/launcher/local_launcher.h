@@ -1,0 +1,76 @@
+#ifndef LOCKSTEP_SERVER_LAUNCHER_LOCAL_LAUNCHER_H_
+#define LOCKSTEP_SERVER_LAUNCHER_LOCAL_LAUNCHER_H_
+
+// Runs the processes of jobs on this host. They outlive the coordinator; the
+// next one finds them by what the store knows of them, or, when it knows no
+// process id yet, by their command line. When a supervisor ends, for whatever
+// reason, ranks that it left behind are killed before its end is told.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/launcher/launcher.h"
+#include "server/launcher/process_watch.h"
+#include "server/launcher/worker_command.h"
+
+namespace lockstep {
+
+struct LocalLauncherOptions {
+  std::string state_dir;
+  // The program lockstep-worker.
+  std::string worker_path;
+  // unix:/path or host:port that its processes dial.
+  std::string coordinator;
+  // Ranks that may train on CPU at a time.
+  int cpu_slots = 1;
+};
+
+class LocalLauncher : public Launcher {
+ public:
+  static absl::StatusOr<std::unique_ptr<LocalLauncher>> Start(
+      const LocalLauncherOptions& options);
+
+  void SetListener(Listener listener) override;
+  absl::StatusOr<server::ProcessRecord> Launch(
+      const LaunchRequest& request) override;
+  absl::Status Adopt(const AttemptRef& attempt, const std::string& job_uid,
+                     const server::ProcessRecord& record,
+                     ProcessEnd* end) override;
+  absl::Status Signal(const AttemptRef& attempt, bool kill) override;
+  std::vector<v1::Node> Nodes() const override { return nodes_; }
+
+ private:
+  // A process that lives, or has just ended.
+  struct Process {
+    AttemptRef attempt;
+    std::string folder;
+  };
+
+  LocalLauncher(WorkerContext context, std::vector<v1::Node> nodes);
+
+  void Watch(Process process, int pidfd) ABSL_LOCKS_EXCLUDED(mu_);
+  // On the watch's thread.
+  void Ended(int64_t id, ProcessWatch::End how) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const WorkerContext context_;
+  const std::vector<v1::Node> nodes_;
+
+  absl::Mutex mu_;
+  Listener listener_ ABSL_GUARDED_BY(mu_);
+  std::map<int64_t, Process> processes_ ABSL_GUARDED_BY(mu_);
+  int64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
+
+  // Last: its thread uses the rest.
+  std::unique_ptr<ProcessWatch> watch_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_LAUNCHER_LOCAL_LAUNCHER_H_

@@ -1,0 +1,96 @@
+#include "server/launcher/process_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/json_util.h"
+#include "proto/contract/status_macros.h"
+#include "server/launcher/worker_command.h"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status IoError(absl::string_view what, const std::string& path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
+}
+
+absl::Status WriteFile(const std::string& path, absl::string_view text,
+                       mode_t mode) {
+  // A new file each time: nobody who has the old one open reads the new token.
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return IoError("replace", path);
+  }
+  const int fd =
+      open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) return IoError("create", path);
+  auto closer = absl::MakeCleanup([fd] { close(fd); });
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return IoError("write", path);
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> SpecText(const v1::JobSpec& spec) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  const auto status =
+      google::protobuf::util::MessageToJsonString(spec, &text, options);
+  if (!status.ok()) return absl::InternalError(status.ToString());
+  return text;
+}
+
+}  // namespace
+
+absl::Status WriteProcessFolder(const std::string& folder,
+                                const LaunchRequest& request) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    return absl::ErrnoToStatus(error.value(), absl::StrCat("create ", folder));
+  }
+  RETURN_IF_ERROR(WriteFile(absl::StrCat(folder, "/", kTokenFile),
+                            absl::StrCat(request.token, "\n"), 0600));
+  if (request.attempt.attempt != 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string spec, SpecText(request.spec));
+  return WriteFile(absl::StrCat(folder, "/", kSpecFile), spec, 0640);
+}
+
+absl::StatusOr<std::vector<worker::v1::RankProcess>> ReadExitFile(
+    const std::string& folder) {
+  const std::string path = absl::StrCat(folder, "/", kExitFile);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat("there is no ", path));
+  std::ostringstream text;
+  text << file.rdbuf();
+  // The fields are those of the message that tells the same.
+  worker::v1::AttachRequest report;
+  const auto status =
+      google::protobuf::util::JsonStringToMessage(text.str(), &report);
+  if (!status.ok() || !report.ended()) {
+    return absl::DataLossError(absl::StrCat(
+        path, " is not an exit file: ",
+        status.ok() ? "it does not say \"ended\"" : status.ToString()));
+  }
+  std::vector<worker::v1::RankProcess> ranks(report.ranks().begin(),
+                                             report.ranks().end());
+  for (worker::v1::RankProcess& rank : ranks) rank.set_exited(true);
+  return ranks;
+}
+
+}  // namespace lockstep

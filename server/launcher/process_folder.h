@@ -1,0 +1,29 @@
+#ifndef LOCKSTEP_SERVER_LAUNCHER_PROCESS_FOLDER_H_
+#define LOCKSTEP_SERVER_LAUNCHER_PROCESS_FOLDER_H_
+
+// The files between the launcher and a process: the token and the spec that it
+// reads, and the exit file that a supervisor leaves.
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/launcher/launcher.h"
+
+namespace lockstep {
+
+// Makes the folder with the token (0600) and, for prepare, the spec. Files of
+// an earlier prepare of the job are replaced.
+absl::Status WriteProcessFolder(const std::string& folder,
+                                const LaunchRequest& request);
+
+// How each rank ended. NOT_FOUND when there is no exit file, DATA_LOSS when it
+// is none that a supervisor writes.
+absl::StatusOr<std::vector<worker::v1::RankProcess>> ReadExitFile(
+    const std::string& folder);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_LAUNCHER_PROCESS_FOLDER_H_

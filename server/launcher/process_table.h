@@ -1,0 +1,44 @@
+#ifndef LOCKSTEP_SERVER_LAUNCHER_PROCESS_TABLE_H_
+#define LOCKSTEP_SERVER_LAUNCHER_PROCESS_TABLE_H_
+
+// What /proc tells about processes that may be nobody's children any more. A
+// process id alone names nothing for long; a pidfd, or the id with its start
+// time and the boot, does. Thread-safe.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace lockstep {
+
+// A handle of a process, close-on-exec; -1 when there is no such process.
+int OpenPidfd(pid_t pid);
+
+// OK to call for a process that is gone.
+void SignalPidfd(int pidfd, int signal);
+
+// In clock ticks since boot; nothing when there is no such process.
+std::optional<int64_t> StartTicks(pid_t pid);
+
+// Differs after each boot; the same in all containers of a host.
+std::string BootId();
+
+struct ProcessEntry {
+  pid_t pid = 0;
+  std::vector<std::string> argv;
+};
+
+// The processes that have `argument` on their command line.
+std::vector<ProcessEntry> FindByArgument(absl::string_view argument);
+
+// SIGKILL to each of them.
+void KillByArgument(absl::string_view argument);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_LAUNCHER_PROCESS_TABLE_H_
