@@ -1,0 +1,144 @@
+#include "server/scheduler/attempt_end.h"
+
+#include <string.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/exit_code.h"
+
+namespace lockstep {
+namespace {
+
+using worker::v1::RankFailure;
+using worker::v1::RankProcess;
+
+bool Succeeded(const RankProcess& rank) {
+  return rank.exited() && rank.exit_code() == kOk && rank.signal() == 0;
+}
+
+// Its exit only follows from something else.
+bool Follows(const RankProcess& rank) {
+  return rank.signal() == 0 &&
+         (rank.exit_code() == kPeerLost || rank.exit_code() == kStopped);
+}
+
+std::string InWords(const RankProcess& rank) {
+  if (rank.signal() != 0) {
+    return absl::StrCat("rank ", rank.rank(), " was ended by signal ",
+                        rank.signal(), " (", strsignal(rank.signal()), ")");
+  }
+  return absl::StrCat(
+      "rank ", rank.rank(), " ended with exit code ", rank.exit_code(),
+      rank.exit_code() == kPeerLost ? ": it lost the connection to another rank"
+                                    : "");
+}
+
+// Only what nobody asked for may come out of an exit that nobody asked for.
+v1::Attempt::EndCause UnaskedCause(v1::Attempt::EndCause cause) {
+  switch (cause) {
+    case v1::Attempt::SUCCESS:
+    case v1::Attempt::CANCELLED:
+    case v1::Attempt::PAUSED:
+    case v1::Attempt::PREEMPTED:
+    case v1::Attempt::END_CAUSE_UNSPECIFIED:
+      return v1::Attempt::ENGINE_ERROR;
+    default:
+      return cause;
+  }
+}
+
+AttemptEnd OfFailure(int rank, const RankFailure& failure) {
+  return {UnaskedCause(failure.cause()),
+          absl::StrCat("rank ", rank, ": ", failure.message())};
+}
+
+AttemptEnd OfRank(const RankProcess& rank, const LiveAttempt& live) {
+  const auto told = live.failures.find(rank.rank());
+  if (told != live.failures.end()) return OfFailure(told->first, told->second);
+  const v1::Attempt::EndCause cause =
+      CauseOfExit(rank.exit_code(), rank.signal());
+  if (rank.signal() == 0 && rank.exit_code() == kStopped) {
+    return {v1::Attempt::ENGINE_ERROR,
+            absl::StrCat("rank ", rank.rank(),
+                         " stopped, though nobody asked the coordinator")};
+  }
+  return {UnaskedCause(cause), InWords(rank)};
+}
+
+// The first rank for which `is` holds, or null.
+template <typename Predicate>
+const RankProcess* FirstOf(const std::vector<RankProcess>& ranks,
+                           Predicate is) {
+  const auto found = std::find_if(ranks.begin(), ranks.end(), is);
+  return found == ranks.end() ? nullptr : &*found;
+}
+
+AttemptEnd OfRanks(const LiveAttempt& live, const ProcessEnd& end) {
+  const auto failed_itself = [](const RankProcess& rank) {
+    return !Succeeded(rank) && !rank.asked_to_stop();
+  };
+  // Best: failed by itself, and not because of another.
+  if (const RankProcess* rank =
+          FirstOf(end.ranks, [&](const RankProcess& candidate) {
+            return failed_itself(candidate) && !Follows(candidate);
+          })) {
+    return OfRank(*rank, live);
+  }
+  // A failure that was told, by a rank that was asked to stop before it could
+  // exit.
+  for (const auto& [rank, failure] : live.failures) {
+    const RankProcess* process =
+        FirstOf(end.ranks, [rank = rank](const RankProcess& candidate) {
+          return candidate.rank() == rank;
+        });
+    if (process == nullptr || !Follows(*process)) {
+      return OfFailure(rank, failure);
+    }
+  }
+  if (const RankProcess* rank = FirstOf(end.ranks, failed_itself)) {
+    return OfRank(*rank, live);
+  }
+  return {v1::Attempt::ENGINE_ERROR,
+          "the ranks were stopped from outside, not by the coordinator"};
+}
+
+// The supervisor is gone and left no exit file.
+AttemptEnd OfLostSupervisor(const LiveAttempt& live, const ProcessEnd& end) {
+  if (!live.failures.empty()) {
+    return OfFailure(live.failures.begin()->first,
+                     live.failures.begin()->second);
+  }
+  if (end.signal != 0) {
+    return {v1::Attempt::WORKER_CRASH,
+            absl::StrCat("the supervisor of the ranks was ended by signal ",
+                         end.signal, " (", strsignal(end.signal), ")")};
+  }
+  if (end.exit_code != 0) {
+    return {v1::Attempt::WORKER_CRASH,
+            absl::StrCat("the supervisor of the ranks ended with exit code ",
+                         end.exit_code, "; its log says more")};
+  }
+  return {v1::Attempt::LOST, "the processes are gone and left no exit file"};
+}
+
+}  // namespace
+
+AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
+                    const ProcessEnd& end) {
+  const bool success =
+      !end.ranks.empty() &&
+      std::all_of(end.ranks.begin(), end.ranks.end(), Succeeded);
+  // A finish that wins the race against a request to stop is a finish.
+  if (success) return {v1::Attempt::SUCCESS, "all ranks trained to the end"};
+  if (job.desired() == v1::Job::CANCEL) {
+    return {v1::Attempt::CANCELLED, "cancelled by a user"};
+  }
+  if (live.verdict.has_value()) {
+    return {live.verdict->cause(), live.verdict->message()};
+  }
+  if (end.ranks.empty()) return OfLostSupervisor(live, end);
+  return OfRanks(live, end);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,87 @@
+#include "server/scheduler/decision.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "proto/contract/check.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/job_state.h"
+#include "server/scheduler/proto_time.h"
+
+namespace lockstep {
+
+absl::StatusOr<JobEntry*> Decision::Find(const std::string& name) {
+  const auto found = state_.jobs.find(name);
+  if (found == state_.jobs.end()) return errors::JobNotFound(name);
+  return &found->second;
+}
+
+void Decision::SetState(JobEntry& entry, v1::Job::State to,
+                        v1::Event::Severity severity,
+                        const std::string& message) {
+  v1::Job& job = *entry.record.mutable_job();
+  const v1::Job::State from = job.state();
+  LOCKSTEP_CHECK(CanTransition(from, to));
+  job.set_state(to);
+  if (from == v1::Job::PREPARING) --state_.preparing;
+  if (to == v1::Job::PREPARING) ++state_.preparing;
+  if (from == v1::Job::QUEUED) {
+    state_.unprepared.erase(entry.order);
+    state_.prepared.erase(entry.order);
+    job.clear_pending_reason();
+    job.clear_pending_message();
+    entry.record.clear_not_before();
+  }
+  if (to == v1::Job::QUEUED) {
+    Enqueue(state_, entry);
+    if (!job.has_plan()) {
+      job.set_pending_reason(v1::Job::PREPARATION);
+      job.set_pending_message("its input is not prepared yet");
+    }
+  }
+  if (IsTerminal(to)) *job.mutable_end_time() = ToProto(time_.wall);
+  state_.schedule = true;
+  Record(entry, severity, "STATE_CHANGED",
+         absl::StrCat(StateName(from), " -> ", StateName(to), ": ", message),
+         job.attempt());
+}
+
+void Decision::Record(JobEntry& entry, v1::Event::Severity severity,
+                      absl::string_view type, const std::string& message,
+                      int attempt) {
+  v1::Event& event = result_.write.events.emplace_back();
+  event.set_job(entry.job().name());
+  *event.mutable_time() = ToProto(time_.wall);
+  event.set_severity(severity);
+  event.set_type(std::string(type));
+  event.set_message(message);
+  event.set_attempt(attempt);
+  Touch(entry);
+}
+
+std::string Decision::Unpredictable(absl::string_view purpose) const {
+  return absl::BytesToHexString(
+      TokenDigest(absl::StrCat(entropy_, "\n", purpose)));
+}
+
+StepResult Decision::Finish() && {
+  for (const std::string& name : touched_) {
+    JobEntry& entry = state_.jobs.at(name);
+    entry.record.set_version(entry.record.version() + 1);
+    v1::Job& job = *entry.record.mutable_job();
+    *job.mutable_update_time() = ToProto(time_.wall);
+    job.set_etag(absl::StrCat(entry.record.version()));
+    result_.write.jobs.push_back(entry.record);
+  }
+  // Callers are answered before processes are started for them.
+  std::vector<Effect> effects;
+  for (auto& [ticket, name] : replies_) {
+    effects.push_back(ReplyEffect{ticket, state_.jobs.at(name).job()});
+  }
+  for (Effect& effect : result_.effects) effects.push_back(std::move(effect));
+  result_.effects = std::move(effects);
+  return std::move(result_);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,71 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_DECISION_H_
+#define LOCKSTEP_SERVER_SCHEDULER_DECISION_H_
+
+// One Step under construction: the state it works on and the result it builds.
+// SetState is the one place where a job changes its state. Lives on the stack
+// of Step.
+
+#include <set>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "lockstep/v1/job.pb.h"
+#include "server/scheduler/step.h"
+
+namespace lockstep {
+
+class Decision {
+ public:
+  Decision(SchedulerState& state, const Event& event, StepTime time)
+      : state_(state), entropy_(event.entropy), time_(time) {}
+
+  SchedulerState& state() { return state_; }
+  const SchedulerOptions& options() const { return state_.options; }
+  absl::Duration now() const { return time_.now; }
+  absl::Time wall() const { return time_.wall; }
+
+  // JOB_NOT_FOUND when there is none.
+  absl::StatusOr<JobEntry*> Find(const std::string& name);
+
+  // A legal transition (else the process ends: it is our own fault), with its
+  // journal entry. Keeps the queue and the counters in step with it.
+  void SetState(JobEntry& entry, v1::Job::State to,
+                v1::Event::Severity severity, const std::string& message);
+  // A journal entry.
+  void Record(JobEntry& entry, v1::Event::Severity severity,
+              absl::string_view type, const std::string& message,
+              int attempt = 0);
+  // The row changed and is written with this decision.
+  void Touch(JobEntry& entry) { touched_.insert(entry.job().name()); }
+
+  void List(const v1::Checkpoint& checkpoint) {
+    result_.write.checkpoints.push_back(checkpoint);
+  }
+  void Do(Effect effect) { result_.effects.push_back(std::move(effect)); }
+  void Ack(Ticket ticket, absl::Status status) {
+    Do(AckEffect{ticket, std::move(status)});
+  }
+  // The job as it is when the decision is complete.
+  void ReplyWithJob(Ticket ticket, const std::string& name) {
+    replies_.push_back({ticket, name});
+  }
+
+  // 64 hexadecimal digits, different for each `purpose`.
+  std::string Unpredictable(absl::string_view purpose) const;
+
+  // Versions and stamps the touched rows.
+  StepResult Finish() &&;
+
+ private:
+  SchedulerState& state_;
+  const std::string& entropy_;
+  const StepTime time_;
+  StepResult result_;
+  std::set<std::string> touched_;
+  std::vector<std::pair<Ticket, std::string>> replies_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_DECISION_H_

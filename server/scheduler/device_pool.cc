@@ -1,0 +1,99 @@
+#include "server/scheduler/device_pool.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/contract/errors.h"
+
+namespace lockstep {
+namespace {
+
+std::string HostName(const v1::Node& node) {
+  return std::string(absl::StripPrefix(node.name(), "nodes/"));
+}
+
+}  // namespace
+
+absl::string_view DeviceKindName(v1::Device::Kind kind) {
+  return kind == v1::Device::CUDA ? "cuda" : "cpu";
+}
+
+DevicePool::DevicePool(std::vector<v1::Node> nodes)
+    : nodes_(std::move(nodes)) {}
+
+DeviceDemand DevicePool::DemandOf(const v1::JobSpec& spec) const {
+  const v1::ResourceSpec& resources = spec.resources();
+  DeviceDemand demand;
+  demand.count = resources.has_ranks() ? resources.ranks() : 1;
+  if (resources.has_gpus()) demand.count = resources.gpus();
+  const bool wants_cuda = resources.has_gpus() ||
+                          resources.device() == v1::ResourceSpec::DEVICE_CUDA ||
+                          (resources.device() != v1::ResourceSpec::DEVICE_CPU &&
+                           Total(v1::Device::CUDA) > 0);
+  if (wants_cuda) demand.kind = v1::Device::CUDA;
+  return demand;
+}
+
+int DevicePool::Total(v1::Device::Kind kind) const {
+  int total = 0;
+  for (const v1::Node& node : nodes_) {
+    for (const v1::Device& device : node.devices()) {
+      total += device.kind() == kind ? 1 : 0;
+    }
+  }
+  return total;
+}
+
+std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind) const {
+  std::vector<DevicePlace> free;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      if (device.kind() == kind && !holder_.contains({host, device.id()})) {
+        free.push_back({host, device.id()});
+      }
+    }
+  }
+  return free;
+}
+
+absl::Status DevicePool::CheckFits(const v1::JobSpec& spec) const {
+  const DeviceDemand demand = DemandOf(spec);
+  const int total = Total(demand.kind);
+  if (demand.count <= total) return absl::OkStatus();
+  return errors::Error(
+      absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_DEVICES",
+      absl::StrCat("resources.ranks: ", demand.count, " ",
+                   DeviceKindName(demand.kind),
+                   " devices are wanted, this cluster has ", total),
+      {{"wanted", absl::StrCat(demand.count)},
+       {"available", absl::StrCat(total)},
+       {"device", std::string(DeviceKindName(demand.kind))}});
+}
+
+void DevicePool::Reserve(const std::string& job,
+                         const std::vector<DevicePlace>& places) {
+  for (const DevicePlace& place : places) {
+    holder_[{place.node, place.device}] = job;
+  }
+}
+
+void DevicePool::Release(const std::string& job) {
+  std::erase_if(holder_,
+                [&](const auto& entry) { return entry.second == job; });
+}
+
+std::vector<v1::Node> DevicePool::Nodes() const {
+  std::vector<v1::Node> nodes = nodes_;
+  for (v1::Node& node : nodes) {
+    const std::string host = HostName(node);
+    for (v1::Device& device : *node.mutable_devices()) {
+      const auto held = holder_.find({host, device.id()});
+      device.set_job(held == holder_.end() ? "" : held->second);
+    }
+  }
+  return nodes;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,67 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_DEVICE_POOL_H_
+#define LOCKSTEP_SERVER_SCHEDULER_DEVICE_POOL_H_
+
+// Which devices there are, and which job holds which. A value inside the
+// scheduler's state: thread-compatible, no clock, no I/O.
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "lockstep/v1/cluster_service.pb.h"
+#include "lockstep/v1/job.pb.h"
+
+namespace lockstep {
+
+struct DevicePlace {
+  std::string node;  // Host name, without nodes/.
+  std::string device;
+
+  friend bool operator==(const DevicePlace&, const DevicePlace&) = default;
+};
+
+// What a job asks of the pool.
+struct DeviceDemand {
+  v1::Device::Kind kind = v1::Device::CPU;
+  int count = 1;
+};
+
+// "cpu", "cuda".
+absl::string_view DeviceKindName(v1::Device::Kind kind);
+
+class DevicePool {
+ public:
+  DevicePool() = default;
+  explicit DevicePool(std::vector<v1::Node> nodes);
+
+  // `auto` is cuda where there are GPUs, else cpu.
+  DeviceDemand DemandOf(const v1::JobSpec& spec) const;
+
+  int Total(v1::Device::Kind kind) const;
+  // Free devices, by node and index.
+  std::vector<DevicePlace> Free(v1::Device::Kind kind) const;
+
+  // FAILED_PRECONDITION: NOT_ENOUGH_DEVICES, the pool is too small even when
+  // all of it is free.
+  absl::Status CheckFits(const v1::JobSpec& spec) const;
+
+  // From now on `job` holds these. A place that no node has any more (the host
+  // changed while an attempt ran) is remembered all the same.
+  void Reserve(const std::string& job, const std::vector<DevicePlace>& places);
+  // Gives back all that `job` holds.
+  void Release(const std::string& job);
+
+  // All nodes, with the holder of each device.
+  std::vector<v1::Node> Nodes() const;
+
+ private:
+  std::vector<v1::Node> nodes_;
+  std::map<std::pair<std::string, std::string>, std::string> holder_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_DEVICE_POOL_H_

@@ -1,0 +1,108 @@
+#include "server/scheduler/effect_runner.h"
+
+#include <utility>
+
+#include "proto/contract/check.h"
+
+namespace lockstep {
+
+Ticket WaitingCallers::Add(Scheduler::Reply<v1::Job> reply) {
+  absl::MutexLock lock(&mu_);
+  callers_.emplace(next_, std::move(reply));
+  return next_++;
+}
+
+Ticket WaitingCallers::Add(Scheduler::Ack ack) {
+  absl::MutexLock lock(&mu_);
+  callers_.emplace(next_, std::move(ack));
+  return next_++;
+}
+
+WaitingCallers::Caller WaitingCallers::Take(Ticket ticket) {
+  absl::MutexLock lock(&mu_);
+  auto found = callers_.find(ticket);
+  // Step answers each caller once.
+  LOCKSTEP_CHECK(found != callers_.end());
+  Caller caller = std::move(found->second);
+  callers_.erase(found);
+  return caller;
+}
+
+void WaitingCallers::Answer(Ticket ticket, absl::StatusOr<v1::Job> job) {
+  std::get<Scheduler::Reply<v1::Job>>(Take(ticket))(std::move(job));
+}
+
+void WaitingCallers::Answer(Ticket ticket, absl::Status status) {
+  std::get<Scheduler::Ack>(Take(ticket))(std::move(status));
+}
+
+void WaitingCallers::FailAll(const absl::Status& status) {
+  std::map<Ticket, Caller> callers;
+  {
+    absl::MutexLock lock(&mu_);
+    callers.swap(callers_);
+  }
+  for (auto& [ticket, caller] : callers) {
+    std::visit([&](auto& answer) { answer(status); }, caller);
+  }
+}
+
+EffectRunner::EffectRunner(const SchedulerOptions& options,
+                           const Scheduler::Parts& parts, CommandBoard& board,
+                           WaitingCallers& callers,
+                           std::function<void(LaunchedEvent)> on_launched)
+    : options_(options),
+      parts_(parts),
+      board_(board),
+      callers_(callers),
+      on_launched_(std::move(on_launched)) {}
+
+void EffectRunner::Run(std::vector<Effect> effects) {
+  for (Effect& effect : effects) {
+    std::visit([this](auto& what) { Do(std::move(what)); }, effect);
+  }
+}
+
+void EffectRunner::Do(ReplyEffect effect) {
+  callers_.Answer(effect.ticket, std::move(effect.job));
+}
+
+void EffectRunner::Do(AckEffect effect) {
+  callers_.Answer(effect.ticket, std::move(effect.status));
+}
+
+void EffectRunner::Do(PutTokenEffect effect) {
+  parts_.tokens.Put(effect.digest, std::move(effect.attempt));
+}
+
+void EffectRunner::Do(OpenRendezvousEffect effect) {
+  parts_.rendezvous.Open(effect.attempt, effect.world_size,
+                         options_.rendezvous_timeout, effect.joined_before);
+}
+
+void EffectRunner::Do(LaunchEffect effect) {
+  on_launched_(
+      {effect.request.attempt, parts_.launcher.Launch(effect.request)});
+}
+
+void EffectRunner::Do(SignalEffect effect) {
+  // A signal that cannot be sent is followed by the next: kill_at, or the end
+  // of the process.
+  parts_.launcher.Signal(effect.attempt, effect.kill).IgnoreError();
+}
+
+void EffectRunner::Do(StopCommandEffect effect) {
+  board_.Stop(effect.attempt, options_.stop_grace);
+}
+
+void EffectRunner::Do(CloseEffect effect) {
+  parts_.tokens.Remove(effect.attempt);
+  if (effect.attempt.attempt != 0) parts_.rendezvous.Close(effect.attempt);
+  board_.Remove(effect.attempt);
+}
+
+void EffectRunner::Do(ProgressEffect effect) {
+  parts_.store.UpdateProgress(effect.name, effect.progress);
+}
+
+}  // namespace lockstep

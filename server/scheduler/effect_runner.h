@@ -1,0 +1,68 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_EFFECT_RUNNER_H_
+#define LOCKSTEP_SERVER_SCHEDULER_EFFECT_RUNNER_H_
+
+// Does what Step decided, once it is on disk: answers, starts processes, opens
+// and closes attempts. Runs on the scheduler's thread, without locks held.
+
+#include <functional>
+#include <map>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/scheduler/command_board.h"
+#include "server/scheduler/scheduler_options.h"
+#include "server/scheduler/step.h"
+
+namespace lockstep {
+
+// The callers who wait for an answer. Thread-safe.
+class WaitingCallers {
+ public:
+  Ticket Add(Scheduler::Reply<v1::Job> reply);
+  Ticket Add(Scheduler::Ack ack);
+  void Answer(Ticket ticket, absl::StatusOr<v1::Job> job);
+  void Answer(Ticket ticket, absl::Status status);
+  // Everyone who still waits.
+  void FailAll(const absl::Status& status);
+
+ private:
+  using Caller = std::variant<Scheduler::Reply<v1::Job>, Scheduler::Ack>;
+
+  Caller Take(Ticket ticket);
+
+  absl::Mutex mu_;
+  Ticket next_ ABSL_GUARDED_BY(mu_) = 1;
+  std::map<Ticket, Caller> callers_ ABSL_GUARDED_BY(mu_);
+};
+
+class EffectRunner {
+ public:
+  EffectRunner(const SchedulerOptions& options, const Scheduler::Parts& parts,
+               CommandBoard& board, WaitingCallers& callers,
+               std::function<void(LaunchedEvent)> on_launched);
+
+  void Run(std::vector<Effect> effects);
+
+ private:
+  void Do(ReplyEffect effect);
+  void Do(AckEffect effect);
+  void Do(PutTokenEffect effect);
+  void Do(OpenRendezvousEffect effect);
+  void Do(LaunchEffect effect);
+  void Do(SignalEffect effect);
+  void Do(StopCommandEffect effect);
+  void Do(CloseEffect effect);
+  void Do(ProgressEffect effect);
+
+  const SchedulerOptions options_;
+  const Scheduler::Parts parts_;
+  CommandBoard& board_;
+  WaitingCallers& callers_;
+  const std::function<void(LaunchedEvent)> on_launched_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_EFFECT_RUNNER_H_

@@ -1,0 +1,60 @@
+#include "server/scheduler/retry_policy.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/end_cause.h"
+
+namespace lockstep {
+namespace {
+
+struct Failures {
+  int in_a_row = 0;          // Without progress, of any cause.
+  int counted = 0;           // Against max_restarts, since the last progress.
+  int without_progress = 0;  // Of the counted ones.
+};
+
+Failures CountFailures(const v1::Job& job, int64_t newest_step) {
+  Failures failures;
+  const bool resumes =
+      job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
+  int64_t step_after = newest_step;
+  for (int i = job.attempts_size() - 1; i >= 0; --i) {
+    const v1::Attempt& attempt = job.attempts(i);
+    const bool progressed = resumes && step_after > attempt.resume_step();
+    const bool counts = CountsAgainstMaxRestarts(attempt.end_cause());
+    failures.counted += counts ? 1 : 0;
+    if (progressed) break;
+    ++failures.in_a_row;
+    failures.without_progress += counts ? 1 : 0;
+    step_after = attempt.resume_step();
+  }
+  return failures;
+}
+
+}  // namespace
+
+RetryDecision DecideRetry(const v1::Job& job, int64_t newest_step,
+                          const SchedulerOptions& options) {
+  const Failures failures = CountFailures(job, newest_step);
+  RetryDecision decision;
+  if (failures.counted > job.spec().max_restarts()) {
+    decision.refusal = absl::StrCat("max_restarts: ", job.spec().max_restarts(),
+                                    " allows no other attempt");
+    return decision;
+  }
+  if (failures.without_progress >= options.attempts_without_progress) {
+    decision.refusal = absl::StrCat(failures.without_progress,
+                                    " attempts in a row failed without a new "
+                                    "checkpoint");
+    return decision;
+  }
+  decision.retry = true;
+  decision.backoff = options.first_backoff;
+  for (int i = 1; i < failures.in_a_row; ++i) {
+    decision.backoff = std::min(decision.backoff * 2, options.longest_backoff);
+  }
+  return decision;
+}
+
+}  // namespace lockstep

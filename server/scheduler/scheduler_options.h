@@ -1,0 +1,36 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_OPTIONS_H_
+#define LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_OPTIONS_H_
+
+// Every limit and delay of the scheduler, with its default.
+
+#include "absl/time/time.h"
+
+namespace lockstep {
+
+struct SchedulerOptions {
+  // How long the ranks of an attempt may take to load and join.
+  absl::Duration rendezvous_timeout = absl::Seconds(120);
+  // How often ranks are told to say that they live.
+  absl::Duration heartbeat_interval = absl::Seconds(1);
+  // From the request to stop to SIGKILL.
+  absl::Duration stop_grace = absl::Seconds(30);
+  // How much longer than the grace time a supervisor may take to end its ranks
+  // before it is killed with them.
+  absl::Duration kill_after_grace = absl::Seconds(5);
+  // Pause before the next attempt; doubles with each failure in a row.
+  absl::Duration first_backoff = absl::Seconds(1);
+  absl::Duration longest_backoff = absl::Seconds(60);
+  // So many failed attempts in a row that left no new checkpoint end a job,
+  // whatever its max_restarts allows.
+  int attempts_without_progress = 3;
+  // Prepare processes at a time.
+  int concurrent_prepares = 2;
+  // Starts of prepare whose end is unknown (the coordinator was away).
+  int prepare_tries = 3;
+  // How often deadlines are looked at.
+  absl::Duration tick = absl::Milliseconds(250);
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_OPTIONS_H_

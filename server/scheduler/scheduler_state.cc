@@ -1,0 +1,86 @@
+#include "server/scheduler/scheduler_state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/contract/job_state.h"
+#include "server/scheduler/proto_time.h"
+
+namespace lockstep {
+namespace {
+
+void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
+  const v1::Attempt* attempt = LiveAttemptOf(entry.job());
+  if (attempt == nullptr) return;
+  std::vector<DevicePlace> places;
+  for (const v1::RankPlacement& rank : attempt->ranks()) {
+    places.push_back({rank.node(), rank.device()});
+  }
+  pool.Reserve(entry.job().name(), places);
+}
+
+}  // namespace
+
+SchedulerState RestoreState(const SchedulerOptions& options,
+                            const SchedulingPolicy& policy, DevicePool pool,
+                            std::vector<server::JobRecord> records,
+                            const std::map<std::string, v1::Checkpoint>& newest,
+                            absl::Duration now, absl::Time wall) {
+  SchedulerState state;
+  state.options = options;
+  state.policy = &policy;
+  state.pool = std::move(pool);
+  for (server::JobRecord& record : records) {
+    JobEntry entry;
+    entry.order = state.next_order++;
+    entry.record = std::move(record);
+    const v1::Job& job = entry.job();
+    if (entry.record.has_not_before()) {
+      // The wall may have been set meanwhile: never wait longer than a pause
+      // can be.
+      const absl::Duration left = FromProto(entry.record.not_before()) - wall;
+      entry.not_before =
+          now + std::clamp(left, absl::ZeroDuration(), options.longest_backoff);
+    }
+    if (const auto found = newest.find(job.name()); found != newest.end()) {
+      entry.newest_checkpoint = found->second;
+    }
+    if (!entry.record.request_id().empty()) {
+      state.requests[{job.owner(), entry.record.request_id()}] = job.name();
+    }
+    if (job.state() == v1::Job::QUEUED) Enqueue(state, entry);
+    if (LiveAttemptOf(job) != nullptr) state.live.insert(job.name());
+    if (job.state() == v1::Job::PREPARING) ++state.preparing;
+    RestoreReservation(entry, state.pool);
+    const std::string name = job.name();
+    state.jobs.emplace(name, std::move(entry));
+  }
+  return state;
+}
+
+void Enqueue(SchedulerState& state, const JobEntry& entry) {
+  const v1::Job& job = entry.job();
+  (job.has_plan() ? state.prepared : state.unprepared)[entry.order] =
+      job.name();
+}
+
+const v1::Attempt* LiveAttemptOf(const v1::Job& job) {
+  if (IsTerminal(job.state()) || job.attempts().empty()) return nullptr;
+  const v1::Attempt& newest = *job.attempts().rbegin();
+  return newest.state() == v1::Attempt::ENDED ? nullptr : &newest;
+}
+
+v1::Attempt* MutableLiveAttempt(JobEntry& entry) {
+  if (LiveAttemptOf(entry.job()) == nullptr) return nullptr;
+  v1::Job& job = *entry.record.mutable_job();
+  return job.mutable_attempts(job.attempts_size() - 1);
+}
+
+server::ProcessRecord* FindProcess(JobEntry& entry, int attempt) {
+  for (server::ProcessRecord& process : *entry.record.mutable_processes()) {
+    if (process.attempt() == attempt) return &process;
+  }
+  return nullptr;
+}
+
+}  // namespace lockstep

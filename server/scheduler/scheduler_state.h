@@ -1,0 +1,94 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_STATE_H_
+#define LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_STATE_H_
+
+// All that the scheduler knows: its copy of the rows on disk, and what it
+// learned since and can learn again (failures told before an exit, deadlines).
+// A plain value that only Step changes.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lockstep/v1/job.pb.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/scheduler/device_pool.h"
+#include "server/scheduler/scheduler_options.h"
+#include "server/store/record.pb.h"
+
+namespace lockstep {
+
+class SchedulingPolicy;
+
+// What is known of the newest attempt beyond its row.
+struct LiveAttempt {
+  // Told by ranks before they ended; the first of each rank.
+  std::map<int, worker::v1::RankFailure> failures;
+  // Set when the scheduler itself ends the attempt.
+  std::optional<worker::v1::RankFailure> verdict;
+  // Ranks that are gone, as their supervisors told.
+  std::map<int, worker::v1::RankProcess> ended;
+  // When the whole gang is killed, by Clock::Now.
+  absl::Duration kill_at = absl::InfiniteDuration();
+};
+
+struct JobEntry {
+  // As it will be on disk when the writes under way are.
+  server::JobRecord record;
+  // Order of creation.
+  int64_t order = 0;
+  // A QUEUED job does not start before this, by Clock::Now.
+  absl::Duration not_before = absl::ZeroDuration();
+  // The checkpoint that a new attempt finds; step 0 when there is none.
+  v1::Checkpoint newest_checkpoint;
+  // Prepare processes whose end was never known.
+  int lost_prepares = 0;
+  LiveAttempt live;
+
+  const v1::Job& job() const { return record.job(); }
+};
+
+struct SchedulerState {
+  SchedulerOptions options;
+  const SchedulingPolicy* policy = nullptr;
+  DevicePool pool;
+  std::map<std::string, JobEntry> jobs;  // By name.
+  // (owner, request id) -> job.
+  std::map<std::pair<std::string, std::string>, std::string> requests;
+  // QUEUED jobs by order of creation: those to be prepared, and those that
+  // are and wait for devices.
+  std::map<int64_t, std::string> unprepared;
+  std::map<int64_t, std::string> prepared;
+  // Jobs with an attempt that has not ended.
+  std::set<std::string> live;
+  int64_t next_order = 0;
+  int preparing = 0;
+  // Waiting jobs or the pool changed since the policy was asked.
+  bool schedule = true;
+};
+
+// The state after a restart: rows as loaded (oldest first), and the newest
+// checkpoint of each job that has not ended.
+SchedulerState RestoreState(const SchedulerOptions& options,
+                            const SchedulingPolicy& policy, DevicePool pool,
+                            std::vector<server::JobRecord> records,
+                            const std::map<std::string, v1::Checkpoint>& newest,
+                            absl::Duration now, absl::Time wall);
+
+// Puts a QUEUED job into the queue that it belongs to.
+void Enqueue(SchedulerState& state, const JobEntry& entry);
+
+// The newest attempt if it has not ended, else null.
+const v1::Attempt* LiveAttemptOf(const v1::Job& job);
+v1::Attempt* MutableLiveAttempt(JobEntry& entry);
+
+// The record of the process of an attempt (0: prepare), or null.
+server::ProcessRecord* FindProcess(JobEntry& entry, int attempt);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_SCHEDULER_STATE_H_

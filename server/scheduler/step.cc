@@ -1,0 +1,64 @@
+#include "server/scheduler/step.h"
+
+#include <utility>
+
+#include "server/scheduler/decision.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+void OnTick(Decision& decision) {
+  SchedulerState& state = decision.state();
+  for (const std::string& name : state.live) {
+    JobEntry& entry = state.jobs.at(name);
+    if (decision.now() < entry.live.kill_at) continue;
+    entry.live.kill_at = absl::InfiniteDuration();
+    decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
+  }
+  // A pause after a failure may be over.
+  for (const auto& [order, name] : state.prepared) {
+    const JobEntry& entry = state.jobs.at(name);
+    if (entry.job().pending_reason() == v1::Job::BACKOFF &&
+        entry.not_before <= decision.now()) {
+      state.schedule = true;
+    }
+  }
+}
+
+struct Dispatch {
+  Decision& decision;
+
+  void operator()(const CreateEvent& event) { OnCreate(decision, event); }
+  void operator()(const CancelEvent& event) { OnCancel(decision, event); }
+  void operator()(const PreparedEvent& event) { OnPrepared(decision, event); }
+  void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
+  void operator()(const ReportedEvent& event) { OnReported(decision, event); }
+  void operator()(const CheckpointEvent& event) {
+    OnCheckpoint(decision, event);
+  }
+  void operator()(const RendezvousEvent& event) {
+    OnRendezvous(decision, event);
+  }
+  void operator()(const LaunchedEvent& event) { OnLaunched(decision, event); }
+  void operator()(const ProcessEndEvent& event) {
+    OnProcessEnd(decision, event);
+  }
+  void operator()(const RestoreEvent&) { OnRestore(decision); }
+  void operator()(const TickEvent&) { OnTick(decision); }
+};
+
+}  // namespace
+
+StepResult Step(SchedulerState& state, const Event& event, StepTime time) {
+  Decision decision(state, event, time);
+  std::visit(Dispatch{decision}, event.what);
+  // What a restart finds is opened before anything new is decided.
+  if (!std::holds_alternative<RestoreEvent>(event.what)) {
+    StartPrepares(decision);
+    if (state.schedule) StartAttempts(decision);
+  }
+  return std::move(decision).Finish();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,144 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_STEP_H_
+#define LOCKSTEP_SERVER_SCHEDULER_STEP_H_
+
+// Every decision of the coordinator, as one function without threads, clock,
+// randomness or I/O: Step(state, event, now) changes the state and says what is
+// to be made durable and what is to be done once it is. scheduler.h runs it;
+// the simulation test runs the same one.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lockstep/v1/job.pb.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/launcher/launcher.h"
+#include "server/rendezvous/rendezvous.h"
+#include "server/scheduler/attempt_tokens.h"
+#include "server/scheduler/scheduler.h"
+#include "server/scheduler/scheduler_state.h"
+#include "server/store/job_store.h"
+
+namespace lockstep {
+
+// --- What happens ---
+
+// Names the caller who waits for an answer.
+using Ticket = int64_t;
+
+struct CreateEvent {
+  Ticket ticket = 0;
+  Scheduler::CreateJob request;
+};
+struct CancelEvent {
+  Ticket ticket = 0;
+  std::string name;
+};
+struct PreparedEvent {
+  Ticket ticket = 0;
+  worker::v1::ReportPreparedRequest report;
+};
+struct AttachedEvent {
+  Ticket ticket = 0;
+  worker::v1::AttachRequest report;
+};
+struct ReportedEvent {
+  worker::v1::Caller caller;
+  std::optional<v1::Progress> progress;
+  std::optional<worker::v1::RankFailure> failure;
+  std::vector<v1::Event> events;
+};
+struct CheckpointEvent {
+  Ticket ticket = 0;
+  worker::v1::Caller caller;
+  v1::Checkpoint checkpoint;
+  bool commit = false;  // Else: grant.
+};
+struct RendezvousEvent {
+  Rendezvous::Outcome outcome;
+};
+// The launcher's answer to an effect.
+struct LaunchedEvent {
+  AttemptRef attempt;
+  absl::StatusOr<server::ProcessRecord> process;
+};
+struct ProcessEndEvent {
+  ProcessEnd end;
+};
+// Once after a restart: opens again what lives.
+struct RestoreEvent {};
+// A few times a second.
+struct TickEvent {};
+
+struct Event {
+  std::variant<CreateEvent, CancelEvent, PreparedEvent, AttachedEvent,
+               ReportedEvent, CheckpointEvent, RendezvousEvent, LaunchedEvent,
+               ProcessEndEvent, RestoreEvent, TickEvent>
+      what;
+  // 32 unpredictable bytes, of which uids, ids and tokens are made.
+  std::string entropy;
+};
+
+struct StepTime {
+  absl::Duration now;  // Clock::Now
+  absl::Time wall;
+};
+
+// --- What follows, in this order, once the write is on disk ---
+
+struct ReplyEffect {
+  Ticket ticket = 0;
+  absl::StatusOr<v1::Job> job;
+};
+struct AckEffect {
+  Ticket ticket = 0;
+  absl::Status status;
+};
+// The attempt may call from now on.
+struct PutTokenEffect {
+  std::string digest;
+  AttemptRef attempt;
+};
+struct OpenRendezvousEffect {
+  AttemptRef attempt;
+  int world_size = 0;
+  bool joined_before = false;
+};
+struct LaunchEffect {
+  LaunchRequest request;
+};
+struct SignalEffect {
+  AttemptRef attempt;
+  bool kill = false;
+};
+// What ranks and supervisors of the attempt are told from now on.
+struct StopCommandEffect {
+  AttemptRef attempt;
+};
+// Its token and its rendezvous are gone; its processes are strangers.
+struct CloseEffect {
+  AttemptRef attempt;
+};
+struct ProgressEffect {
+  std::string name;
+  v1::Progress progress;
+};
+
+using Effect = std::variant<ReplyEffect, AckEffect, PutTokenEffect,
+                            OpenRendezvousEffect, LaunchEffect, SignalEffect,
+                            StopCommandEffect, CloseEffect, ProgressEffect>;
+
+struct StepResult {
+  StoreWrite write;  // May be empty.
+  std::vector<Effect> effects;
+};
+
+StepResult Step(SchedulerState& state, const Event& event, StepTime time);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_STEP_H_

@@ -1,0 +1,233 @@
+// An attempt from its start until something ends it.
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/exit_code.h"
+#include "proto/contract/resource_name.h"
+#include "server/scheduler/proto_time.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+void AddAttempt(Decision& decision, JobEntry& entry,
+                const std::vector<DevicePlace>& places) {
+  v1::Job& job = *entry.record.mutable_job();
+  job.set_attempt(job.attempt() + 1);
+  if (!job.has_start_time()) {
+    *job.mutable_start_time() = ToProto(decision.wall());
+  }
+  v1::Attempt& attempt = *job.add_attempts();
+  attempt.set_name(AttemptName(*JobIdFromName(job.name()), job.attempt()));
+  attempt.set_state(v1::Attempt::SUBMITTED);
+  *attempt.mutable_start_time() = ToProto(decision.wall());
+  if (job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER) {
+    attempt.set_resume_step(entry.newest_checkpoint.step());
+  }
+  for (size_t rank = 0; rank < places.size(); ++rank) {
+    v1::RankPlacement& placement = *attempt.add_ranks();
+    placement.set_rank(static_cast<int>(rank));
+    placement.set_node(places[rank].node);
+    placement.set_device(places[rank].device);
+  }
+}
+
+std::string InWords(const v1::Attempt& attempt) {
+  const auto device = [](std::string* out, const v1::RankPlacement& rank) {
+    absl::StrAppend(out, rank.device(), " on ", rank.node());
+  };
+  return absl::StrCat(
+      attempt.name(), " with ", attempt.ranks_size(),
+      attempt.ranks_size() == 1 ? " rank: " : " ranks: ",
+      absl::StrJoin(attempt.ranks(), ", ", device),
+      attempt.resume_step() == 0
+          ? ""
+          : absl::StrCat(", from step ", attempt.resume_step()));
+}
+
+bool LearnPids(const worker::v1::AttachRequest& report, v1::Attempt& attempt) {
+  bool news = false;
+  for (const worker::v1::RankProcess& process : report.ranks()) {
+    if (process.rank() < 0 || process.rank() >= attempt.ranks_size()) continue;
+    v1::RankPlacement& placement = *attempt.mutable_ranks(process.rank());
+    if (process.pid() == 0 || placement.pid() == process.pid()) continue;
+    placement.set_pid(process.pid());
+    news = true;
+  }
+  return news;
+}
+
+void RecordMissing(Decision& decision, JobEntry& entry,
+                   const Rendezvous::Outcome& outcome) {
+  worker::v1::RankFailure verdict;
+  verdict.set_cause(v1::Attempt::RENDEZVOUS_TIMEOUT);
+  verdict.set_message(absl::StrCat(
+      outcome.missing.size() == 1 ? "rank " : "ranks ",
+      absl::StrJoin(outcome.missing, ", "), " did not join within ",
+      absl::FormatDuration(decision.options().rendezvous_timeout)));
+  decision.Record(entry, v1::Event::ERROR, "RENDEZVOUS_TIMEOUT",
+                  verdict.message(), entry.job().attempt());
+  entry.live.verdict = verdict;
+  StopAttempt(decision, entry);
+}
+
+}  // namespace
+
+absl::StatusOr<JobEntry*> FindLive(Decision& decision, const std::string& job,
+                                   int attempt) {
+  absl::StatusOr<JobEntry*> found = decision.Find(job);
+  if (!found.ok()) return found;
+  const v1::Attempt* live = LiveAttemptOf((*found)->job());
+  if (live == nullptr || (*found)->job().attempt() != attempt) {
+    return errors::AttemptSuperseded(job, attempt);
+  }
+  return found;
+}
+
+void StartAttempt(Decision& decision, JobEntry& entry,
+                  const std::vector<DevicePlace>& places) {
+  AddAttempt(decision, entry, places);
+  const v1::Job& job = entry.job();
+  const v1::Attempt& attempt = *job.attempts().rbegin();
+  const AttemptRef ref{job.name(), job.attempt()};
+  const std::string token = decision.Unpredictable(
+      absl::StrCat("token of ", ref.job, " attempt ", ref.attempt));
+  // The intent is on disk before the process exists; its id follows.
+  server::ProcessRecord& process = *entry.record.add_processes();
+  process.set_attempt(ref.attempt);
+  process.set_token_sha256(TokenDigest(token));
+  entry.live = LiveAttempt();
+  decision.state().live.insert(ref.job);
+  decision.state().pool.Reserve(ref.job, places);
+  decision.SetState(entry, v1::Job::STARTING, v1::Event::INFO,
+                    InWords(attempt));
+  decision.Do(PutTokenEffect{process.token_sha256(), ref});
+  decision.Do(OpenRendezvousEffect{ref, attempt.ranks_size(), false});
+  decision.Do(LaunchEffect{
+      {.attempt = ref,
+       .job_uid = job.uid(),
+       .spec = job.spec(),
+       .token = token,
+       .ranks = {attempt.ranks().begin(), attempt.ranks().end()}}});
+}
+
+void OnLaunched(Decision& decision, const LaunchedEvent& event) {
+  absl::StatusOr<JobEntry*> found = decision.Find(event.attempt.job);
+  if (!found.ok()) return;
+  JobEntry& entry = **found;
+  server::ProcessRecord* process = FindProcess(entry, event.attempt.attempt);
+  // It may have ended before its start was told.
+  if (process == nullptr || process->ended()) return;
+  if (event.process.ok()) {
+    process->set_process_id(event.process->process_id());
+    process->set_start_ticks(event.process->start_ticks());
+    process->set_boot_id(event.process->boot_id());
+    decision.Touch(entry);
+    return;
+  }
+  worker::v1::RankFailure verdict;
+  verdict.set_cause(v1::Attempt::ENGINE_ERROR);
+  verdict.set_message(absl::StrCat("the process cannot be started: ",
+                                   event.process.status().message()));
+  const ProcessEnd never_lived{
+      .attempt = event.attempt, .ranks = {}, .exit_code = kFailure};
+  if (event.attempt.attempt == 0) {
+    decision.Record(entry, v1::Event::ERROR, "LAUNCH_FAILED",
+                    verdict.message());
+    OnPrepareEnd(decision, entry, never_lived);
+    return;
+  }
+  if (!entry.live.verdict.has_value()) entry.live.verdict = verdict;
+  EndAttempt(decision, entry, never_lived);
+}
+
+void OnAttached(Decision& decision, const AttachedEvent& event) {
+  const worker::v1::AttachRequest& report = event.report;
+  absl::StatusOr<JobEntry*> found =
+      FindLive(decision, report.caller().job(), report.caller().attempt());
+  decision.Ack(event.ticket, found.status());
+  if (!found.ok()) return;
+  JobEntry& entry = **found;
+  v1::Attempt& attempt = *MutableLiveAttempt(entry);
+  if (LearnPids(report, attempt)) decision.Touch(entry);
+  if (attempt.state() == v1::Attempt::SUBMITTED) {
+    attempt.set_state(v1::Attempt::RENDEZVOUS);
+    decision.Touch(entry);
+  }
+  if (!report.ended()) return;
+  ProcessEnd end{.attempt = {report.caller().job(), report.caller().attempt()},
+                 .ranks = {}};
+  for (const worker::v1::RankProcess& rank : report.ranks()) {
+    if (rank.rank() < 0 || rank.rank() >= attempt.ranks_size()) continue;
+    entry.live.ended[rank.rank()] = rank;
+  }
+  // Other hosts of the attempt may still have ranks.
+  if (static_cast<int>(entry.live.ended.size()) < attempt.ranks_size()) return;
+  for (const auto& [rank, process] : entry.live.ended) {
+    end.ranks.push_back(process);
+  }
+  EndAttempt(decision, entry, end);
+}
+
+void OnReported(Decision& decision, const ReportedEvent& event) {
+  absl::StatusOr<JobEntry*> found =
+      FindLive(decision, event.caller.job(), event.caller.attempt());
+  if (!found.ok()) return;
+  JobEntry& entry = **found;
+  for (const v1::Event& told : event.events) {
+    decision.Record(entry, told.severity(), told.type(), told.message(),
+                    event.caller.attempt());
+  }
+  if (event.failure.has_value()) {
+    const auto [position, first] =
+        entry.live.failures.try_emplace(event.caller.rank(), *event.failure);
+    if (first) {
+      decision.Record(entry, v1::Event::ERROR, "RANK_FAILED",
+                      absl::StrCat("rank ", event.caller.rank(), ": ",
+                                   event.failure->message()),
+                      event.caller.attempt());
+    }
+  }
+  if (!event.progress.has_value()) return;
+  // On disk with the next change of the row; until then the store shows it.
+  *entry.record.mutable_job()->mutable_progress() = *event.progress;
+  decision.Do(ProgressEffect{entry.job().name(), *event.progress});
+  v1::Attempt& attempt = *MutableLiveAttempt(entry);
+  if (event.progress->step() <= 0 || entry.job().state() != v1::Job::STARTING ||
+      attempt.state() == v1::Attempt::DRAINING) {
+    return;
+  }
+  attempt.set_state(v1::Attempt::RUNNING);
+  decision.SetState(entry, v1::Job::RUNNING, v1::Event::INFO,
+                    absl::StrCat("step ", event.progress->step(), " is done"));
+}
+
+void OnRendezvous(Decision& decision, const RendezvousEvent& event) {
+  const Rendezvous::Outcome& outcome = event.outcome;
+  absl::StatusOr<JobEntry*> found =
+      FindLive(decision, outcome.attempt.job, outcome.attempt.attempt);
+  if (!found.ok()) return;
+  JobEntry& entry = **found;
+  v1::Attempt& attempt = *MutableLiveAttempt(entry);
+  if (!outcome.missing.empty()) {
+    // One that is being stopped waits for nobody.
+    if (attempt.state() != v1::Attempt::DRAINING) {
+      RecordMissing(decision, entry, outcome);
+    }
+    return;
+  }
+  // So that a restart of the coordinator does not wait for them again.
+  FindProcess(entry, outcome.attempt.attempt)->set_joined(true);
+  for (const worker::v1::JoinRequest& join : outcome.joined) {
+    if (join.caller().rank() >= attempt.ranks_size()) continue;
+    attempt.mutable_ranks(join.caller().rank())->set_pid(join.pid());
+  }
+  decision.Record(
+      entry, v1::Event::INFO, "RANKS_JOINED",
+      absl::StrCat("all ", attempt.ranks_size(),
+                   attempt.ranks_size() == 1 ? " rank" : " ranks", " joined"),
+      outcome.attempt.attempt);
+}
+
+}  // namespace lockstep

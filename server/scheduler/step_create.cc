@@ -1,0 +1,93 @@
+// Acceptance of a job.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/resource_name.h"
+#include "server/scheduler/proto_time.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+// An id of its own for a job that was given none.
+std::string GenerateId(Decision& decision) {
+  for (int i = 0;; ++i) {
+    std::string id = absl::StrCat(
+        "job-", decision.Unpredictable(absl::StrCat("id", i)).substr(0, 8));
+    if (!decision.state().jobs.contains(JobName(id))) return id;
+  }
+}
+
+std::string IdOf(Decision& decision, const Scheduler::CreateJob& request) {
+  if (!request.job_id.empty()) return request.job_id;
+  if (!request.spec.name().empty()) return request.spec.name();
+  return GenerateId(decision);
+}
+
+// A retry is answered like the first call, whatever happened to the job since.
+bool AnswerRetry(Decision& decision, const CreateEvent& event) {
+  const Scheduler::CreateJob& request = event.request;
+  if (request.request_id.empty()) return false;
+  const auto& requests = decision.state().requests;
+  const auto found = requests.find({request.owner, request.request_id});
+  if (found == requests.end()) return false;
+  const JobEntry& first = decision.state().jobs.at(found->second);
+  if (first.record.request_digest() == request.request_digest) {
+    decision.ReplyWithJob(event.ticket, found->second);
+  } else {
+    decision.Do(
+        ReplyEffect{event.ticket, errors::RequestIdReused(request.request_id)});
+  }
+  return true;
+}
+
+server::JobRecord NewRecord(Decision& decision,
+                            const Scheduler::CreateJob& request,
+                            const std::string& name) {
+  server::JobRecord record;
+  record.set_request_id(request.request_id);
+  record.set_request_digest(request.request_digest);
+  v1::Job& job = *record.mutable_job();
+  job.set_name(name);
+  job.set_uid(decision.Unpredictable("uid").substr(0, 32));
+  *job.mutable_labels() = request.spec.labels();
+  *job.mutable_spec() = request.spec;
+  job.set_state(v1::Job::QUEUED);
+  job.set_desired(v1::Job::RUN);
+  job.set_pending_reason(v1::Job::PREPARATION);
+  job.set_pending_message("its input is not prepared yet");
+  job.set_owner(request.owner);
+  *job.mutable_create_time() = ToProto(decision.wall());
+  return record;
+}
+
+}  // namespace
+
+void OnCreate(Decision& decision, const CreateEvent& event) {
+  if (AnswerRetry(decision, event)) return;
+  const Scheduler::CreateJob& request = event.request;
+  SchedulerState& state = decision.state();
+  const std::string name = JobName(IdOf(decision, request));
+  if (state.jobs.contains(name)) {
+    decision.Do(ReplyEffect{event.ticket, errors::JobExists(name)});
+    return;
+  }
+  if (absl::Status fits = state.pool.CheckFits(request.spec); !fits.ok()) {
+    decision.Do(ReplyEffect{event.ticket, std::move(fits)});
+    return;
+  }
+  JobEntry& entry = state.jobs[name];
+  entry.record = NewRecord(decision, request, name);
+  entry.order = state.next_order++;
+  Enqueue(state, entry);
+  if (!request.request_id.empty()) {
+    state.requests[{request.owner, request.request_id}] = name;
+  }
+  decision.Record(entry, v1::Event::INFO, "JOB_CREATED",
+                  absl::StrCat("accepted for ", request.owner));
+  decision.ReplyWithJob(event.ticket, name);
+}
+
+}  // namespace lockstep

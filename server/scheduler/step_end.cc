@@ -1,0 +1,117 @@
+// The end of an attempt: its one cause, and what the job does next.
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/end_cause.h"
+#include "server/scheduler/attempt_end.h"
+#include "server/scheduler/proto_time.h"
+#include "server/scheduler/retry_policy.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+void MarkProcessEnded(Decision& decision, JobEntry& entry, int attempt) {
+  server::ProcessRecord* process = FindProcess(entry, attempt);
+  if (process == nullptr || process->ended()) return;
+  process->set_ended(true);
+  decision.Touch(entry);
+}
+
+void Retry(Decision& decision, JobEntry& entry, const AttemptEnd& why,
+           absl::Duration backoff) {
+  v1::Job& job = *entry.record.mutable_job();
+  entry.not_before = decision.now() + backoff;
+  decision.SetState(entry, v1::Job::QUEUED, v1::Event::WARNING,
+                    absl::StrCat(why.message, "; next attempt in ",
+                                 absl::FormatDuration(backoff)));
+  const absl::Time at = decision.wall() + backoff;
+  *entry.record.mutable_not_before() = ToProto(at);
+  job.set_pending_reason(v1::Job::BACKOFF);
+  job.set_pending_message(absl::StrCat(
+      "attempt ", job.attempt(), " failed: ", why.message, "; the next starts ",
+      absl::FormatTime("%H:%M:%E1S UTC", at, absl::UTCTimeZone())));
+}
+
+void Fail(Decision& decision, JobEntry& entry, const AttemptEnd& why,
+          const std::string& refusal) {
+  v1::JobError& error = *entry.record.mutable_job()->mutable_error();
+  error.set_reason(std::string(EndCauseName(why.cause)));
+  error.set_message(refusal.empty()
+                        ? why.message
+                        : absl::StrCat(why.message, " (", refusal, ")"));
+  decision.SetState(entry, v1::Job::FAILED, v1::Event::ERROR,
+                    absl::StrCat(error.reason(), ": ", error.message()));
+}
+
+void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
+  v1::Job& job = *entry.record.mutable_job();
+  if (CountsAgainstMaxRestarts(why.cause)) job.set_restarts(job.restarts() + 1);
+  const RetryDecision retry =
+      DecideRetry(job, entry.newest_checkpoint.step(), decision.options());
+  if (retry.retry) {
+    Retry(decision, entry, why, retry.backoff);
+  } else {
+    Fail(decision, entry, why, retry.refusal);
+  }
+}
+
+void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
+  switch (NextJobState(why.cause)) {
+    case v1::Job::SUCCEEDED:
+      decision.SetState(entry, v1::Job::SUCCEEDED, v1::Event::INFO,
+                        why.message);
+      break;
+    case v1::Job::CANCELLED:
+      decision.SetState(entry, v1::Job::CANCELLED, v1::Event::INFO,
+                        why.message);
+      break;
+    case v1::Job::FAILED:
+      Fail(decision, entry, why, /*refusal=*/"");
+      break;
+    default:
+      RetryOrFail(decision, entry, why);
+  }
+}
+
+}  // namespace
+
+void OnProcessEnd(Decision& decision, const ProcessEndEvent& event) {
+  const AttemptRef& ref = event.end.attempt;
+  absl::StatusOr<JobEntry*> found = decision.Find(ref.job);
+  if (!found.ok()) return;
+  JobEntry& entry = **found;
+  if (ref.attempt == 0) {
+    OnPrepareEnd(decision, entry, event.end);
+  } else if (LiveAttemptOf(entry.job()) != nullptr &&
+             entry.job().attempt() == ref.attempt) {
+    EndAttempt(decision, entry, event.end);
+  } else {
+    MarkProcessEnded(decision, entry, ref.attempt);
+  }
+}
+
+void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
+  v1::Attempt& attempt = *MutableLiveAttempt(entry);
+  const AttemptEnd why = WhyEnded(entry.job(), entry.live, end);
+  attempt.set_state(v1::Attempt::ENDED);
+  attempt.set_end_cause(why.cause);
+  attempt.set_end_message(why.message);
+  *attempt.mutable_end_time() = ToProto(decision.wall());
+  entry.live = LiveAttempt();
+  MarkProcessEnded(decision, entry, end.attempt.attempt);
+  decision.state().live.erase(entry.job().name());
+  decision.state().pool.Release(entry.job().name());
+  decision.Record(
+      entry,
+      why.cause == v1::Attempt::SUCCESS || why.cause == v1::Attempt::CANCELLED
+          ? v1::Event::INFO
+          : v1::Event::ERROR,
+      "ATTEMPT_ENDED",
+      absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
+                   why.message),
+      end.attempt.attempt);
+  decision.Do(CloseEffect{end.attempt});
+  Conclude(decision, entry, why);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,54 @@
+#ifndef LOCKSTEP_SERVER_SCHEDULER_STEP_PARTS_H_
+#define LOCKSTEP_SERVER_SCHEDULER_STEP_PARTS_H_
+
+// The pieces of Step, one file a topic. Only step.cc and these files use it.
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/scheduler/decision.h"
+
+namespace lockstep {
+
+// step_create.cc
+void OnCreate(Decision& decision, const CreateEvent& event);
+
+// step_cancel.cc
+void OnCancel(Decision& decision, const CancelEvent& event);
+// Asks the ranks of a live attempt to stop and sets the deadline of the kill.
+void StopAttempt(Decision& decision, JobEntry& entry);
+
+// step_prepare.cc
+void StartPrepare(Decision& decision, JobEntry& entry);
+void OnPrepared(Decision& decision, const PreparedEvent& event);
+void OnPrepareEnd(Decision& decision, JobEntry& entry, const ProcessEnd& end);
+
+// step_attempt.cc: a live attempt.
+void StartAttempt(Decision& decision, JobEntry& entry,
+                  const std::vector<DevicePlace>& places);
+void OnLaunched(Decision& decision, const LaunchedEvent& event);
+void OnAttached(Decision& decision, const AttachedEvent& event);
+void OnReported(Decision& decision, const ReportedEvent& event);
+void OnRendezvous(Decision& decision, const RendezvousEvent& event);
+// The entry when this attempt is its job's live one, else ATTEMPT_SUPERSEDED.
+absl::StatusOr<JobEntry*> FindLive(Decision& decision, const std::string& job,
+                                   int attempt);
+
+// step_end.cc: how an attempt ends, and what follows.
+void OnProcessEnd(Decision& decision, const ProcessEndEvent& event);
+void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
+
+// step_checkpoint.cc
+void OnCheckpoint(Decision& decision, const CheckpointEvent& event);
+
+// step_schedule.cc: who goes next.
+void StartPrepares(Decision& decision);
+void StartAttempts(Decision& decision);
+
+// step_restore.cc
+void OnRestore(Decision& decision);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SCHEDULER_STEP_PARTS_H_

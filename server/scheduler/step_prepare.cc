@@ -1,0 +1,113 @@
+// `lockstep-worker prepare`: from QUEUED over PREPARING back to QUEUED, with a
+// plan, or to FAILED with the reason.
+
+#include <string.h>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/end_cause.h"
+#include "proto/contract/exit_code.h"
+#include "proto/contract/job_state.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+void Fail(Decision& decision, JobEntry& entry, const v1::JobError& error) {
+  *entry.record.mutable_job()->mutable_error() = error;
+  decision.SetState(entry, v1::Job::FAILED, v1::Event::ERROR,
+                    absl::StrCat(error.reason(), ": ", error.message()));
+}
+
+std::string HowItEnded(const ProcessEnd& end) {
+  if (end.signal != 0) {
+    return absl::StrCat("by signal ", end.signal, " (", strsignal(end.signal),
+                        ")");
+  }
+  return absl::StrCat("with exit code ", end.exit_code);
+}
+
+std::string InWords(const v1::Plan& plan) {
+  return absl::StrCat("prepared: ", plan.rows(), " rows, ", plan.tokens(),
+                      " tokens (", plan.trained_tokens(), " trained), ",
+                      plan.steps(), " steps");
+}
+
+// Its end is not known, or had nothing to do with the input.
+bool MayPass(const ProcessEnd& end) {
+  return end.signal == 0 &&
+         (end.exit_code == kOk || end.exit_code == kCoordinatorLost ||
+          end.exit_code == kSuperseded);
+}
+
+}  // namespace
+
+void StartPrepare(Decision& decision, JobEntry& entry) {
+  const AttemptRef ref{entry.job().name(), 0};
+  const std::string token =
+      decision.Unpredictable(absl::StrCat("token of ", ref.job, " prepare"));
+  server::ProcessRecord* process = FindProcess(entry, 0);
+  if (process == nullptr) process = entry.record.add_processes();
+  process->Clear();
+  process->set_token_sha256(TokenDigest(token));
+  decision.SetState(entry, v1::Job::PREPARING, v1::Event::INFO,
+                    "reading model, tokenizer and data");
+  decision.Do(PutTokenEffect{process->token_sha256(), ref});
+  decision.Do(LaunchEffect{{.attempt = ref,
+                            .job_uid = entry.job().uid(),
+                            .spec = entry.job().spec(),
+                            .token = token,
+                            .ranks = {}}});
+}
+
+void OnPrepared(Decision& decision, const PreparedEvent& event) {
+  absl::StatusOr<JobEntry*> found = decision.Find(event.report.caller().job());
+  absl::Status status = found.status();
+  if (status.ok() && !event.report.has_plan() && !event.report.has_error()) {
+    status = absl::InvalidArgumentError(
+        "plan, error: neither is set; exactly one of them is");
+  }
+  decision.Ack(event.ticket, status);
+  if (!status.ok()) return;
+  JobEntry& entry = **found;
+  // Cancelled meanwhile, or a repeated call: nothing is left to be done.
+  if (entry.job().state() != v1::Job::PREPARING) return;
+  if (event.report.has_error()) {
+    Fail(decision, entry, event.report.error());
+    return;
+  }
+  *entry.record.mutable_job()->mutable_plan() = event.report.plan();
+  decision.SetState(entry, v1::Job::QUEUED, v1::Event::INFO,
+                    InWords(event.report.plan()));
+}
+
+void OnPrepareEnd(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
+  const AttemptRef ref{entry.job().name(), 0};
+  if (server::ProcessRecord* process = FindProcess(entry, 0);
+      process != nullptr && !process->ended()) {
+    process->set_ended(true);
+    decision.Touch(entry);
+  }
+  decision.Do(CloseEffect{ref});
+  if (entry.job().state() == v1::Job::CANCELLING &&
+      LiveAttemptOf(entry.job()) == nullptr) {
+    decision.SetState(entry, v1::Job::CANCELLED, v1::Event::INFO,
+                      "prepare was stopped");
+    return;
+  }
+  if (entry.job().state() != v1::Job::PREPARING) return;
+  if (MayPass(end) &&
+      ++entry.lost_prepares < decision.options().prepare_tries) {
+    decision.SetState(entry, v1::Job::QUEUED, v1::Event::WARNING,
+                      "prepare ended without a report; it is done again");
+    return;
+  }
+  v1::JobError error;
+  v1::Attempt::EndCause cause = CauseOfExit(end.exit_code, end.signal);
+  if (cause == v1::Attempt::SUCCESS) cause = v1::Attempt::LOST;
+  error.set_reason(std::string(EndCauseName(cause)));
+  error.set_message(absl::StrCat("prepare ended ", HowItEnded(end),
+                                 " without a report; its log says more"));
+  Fail(decision, entry, error);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,67 @@
+// Who goes next: prepare for the oldest unprepared jobs, and what the policy
+// says for the prepared ones.
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/scheduler/scheduling_policy.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+std::vector<WaitingJob> WaitingJobs(const Decision& decision,
+                                    const SchedulerState& state) {
+  std::vector<WaitingJob> waiting;
+  for (const auto& [order, name] : state.prepared) {
+    const JobEntry& entry = state.jobs.at(name);
+    waiting.push_back({name, state.pool.DemandOf(entry.job().spec()),
+                       entry.not_before - decision.now()});
+  }
+  return waiting;
+}
+
+void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
+          const std::string& message) {
+  v1::Job& job = *entry.record.mutable_job();
+  // What it waits for after a failure was said when it failed.
+  const bool known =
+      job.pending_reason() == reason &&
+      (job.pending_message() == message || reason == v1::Job::BACKOFF);
+  if (known) return;
+  job.set_pending_reason(reason);
+  job.set_pending_message(message);
+  decision.Record(
+      entry, v1::Event::INFO, "PENDING",
+      absl::StrCat(v1::Job::PendingReason_Name(reason), ": ", message));
+}
+
+}  // namespace
+
+void StartPrepares(Decision& decision) {
+  SchedulerState& state = decision.state();
+  while (!state.unprepared.empty() &&
+         state.preparing < decision.options().concurrent_prepares) {
+    const std::string name = state.unprepared.begin()->second;
+    StartPrepare(decision, state.jobs.at(name));
+  }
+}
+
+void StartAttempts(Decision& decision) {
+  SchedulerState& state = decision.state();
+  const std::vector<SchedulingDecision> decisions =
+      state.policy->Decide(WaitingJobs(decision, state), state.pool);
+  for (const SchedulingDecision& next : decisions) {
+    JobEntry& entry = state.jobs.at(next.name);
+    if (next.places.empty()) {
+      Wait(decision, entry, next.reason, next.message);
+    } else {
+      StartAttempt(decision, entry, next.places);
+    }
+  }
+  // Its own transitions ask for nothing new.
+  state.schedule = false;
+}
+
+}  // namespace lockstep
