@@ -14,9 +14,10 @@ v1::Attempt::EndCause CauseOf(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
       return v1::Attempt::STORAGE_FULL;
     case absl::StatusCode::kFailedPrecondition:
-      // Only the output folder is said to be in the wrong state; what is read
-      // is said to be invalid.
+      // The files are good; the spec asks for what does not go with them.
       return v1::Attempt::USER_ERROR;
+    case absl::StatusCode::kAborted:
+      return v1::Attempt::INPUT_CHANGED;
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:
       return v1::Attempt::WORKER_CRASH;
@@ -44,6 +45,8 @@ int ExitCodeOfInput(const absl::Status& status) {
       return kUserError;
     case v1::Attempt::INVALID_INPUT:
       return kInvalidInput;
+    case v1::Attempt::INPUT_CHANGED:
+      return kInputChanged;
     default:
       return kFailure;
   }

@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
-#include "proto/contract/errors.h"
 #include "proto/contract/exit_code.h"
 #include "proto/contract/job_spec.h"
 #include "proto/contract/status_macros.h"
@@ -30,9 +29,9 @@ absl::Status FillCache(const v1::JobSpec& spec, const ModelConfig& config,
   // of its old content.
   ASSIGN_OR_RETURN(const std::string key_now, CacheKey(spec, config, text));
   if (key_now != key) {
-    return errors::Error(absl::StatusCode::kAborted, "INPUT_CHANGED",
-                         "a data or tokenizer file changed while it was read; "
-                         "submit the job again once it is complete");
+    return absl::AbortedError(
+        "a data or tokenizer file changed while it was read; submit the job "
+        "again once it is complete");
   }
   RETURN_IF_ERROR(WriteTokenCacheFiles(data, key, folder.write_path()));
   return folder.Publish();

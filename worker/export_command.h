@@ -1,0 +1,19 @@
+#ifndef LOCKSTEP_WORKER_EXPORT_COMMAND_H_
+#define LOCKSTEP_WORKER_EXPORT_COMMAND_H_
+
+// The command line of `lockstep-worker export`, which `lockstep checkpoints
+// export` runs.
+
+#include <functional>
+
+#include "CLI/CLI.hpp"
+
+namespace lockstep {
+
+// Adds the subcommand; when it is chosen, parsing sets `run` to what returns
+// the exit code.
+void AddExportCommand(CLI::App& app, std::function<int()>* run);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_EXPORT_COMMAND_H_
