@@ -1,0 +1,84 @@
+// One optimizer step of one rank and one thread, on the shape of stories260K:
+// rows of 256 tokens, 4 rows a micro-batch, random weights and tokens. Prints
+// tokens a second.
+
+#include <ATen/Parallel.h>
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <vector>
+
+#include "tests/worker/model/random_model.h"
+#include "worker/model/transformer.h"
+#include "worker/optim/adamw.h"
+#include "worker/optim/clip.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int64_t kRow = 256;
+constexpr int64_t kRows = 4;
+
+ModelConfig Stories260K() {
+  ModelConfig config;
+  config.vocab_size = 512;
+  config.hidden_size = 64;
+  config.intermediate_size = 172;
+  config.num_layers = 5;
+  config.num_heads = 8;
+  config.num_kv_heads = 4;
+  config.head_dim = 8;
+  config.tie_word_embeddings = true;
+  return config;
+}
+
+Method Full() {
+  Method method;
+  method.kind = Method::Kind::kFull;
+  return method;
+}
+
+// Documents of `length` tokens; all but their first are trained.
+Batch MakeBatch(int64_t length) {
+  std::vector<Document> documents =
+      RandomDocuments(std::vector<int64_t>(kRows * kRow / length, length),
+                      Stories260K().vocab_size);
+  for (Document& document : documents) {
+    document.trained.assign(document.ids.size(), 1);
+  }
+  return Batch(documents);
+}
+
+void TrainStep(benchmark::State& state, const Method& method,
+               int64_t document) {
+  at::set_num_threads(1);
+  auto weights = RandomModel(Stories260K(), method);
+  auto transformer = MakeTransformer(*weights, kRow * kRows);
+  Parameters& parameters = *weights->parameters();
+  AdamW adamw(parameters.values(), parameters.gradients(),
+              {{0, parameters.size(), true}}, AdamWOptions{});
+  const Batch batch = MakeBatch(document);
+  uint64_t step = 0;
+  for (auto _ : state) {
+    parameters.gradients_and_tail().zero_();
+    const auto output = transformer->ForwardBackward(batch.view(), step++);
+    const double scale = 1.0 / static_cast<double>(output->trained_tokens);
+    const double norm = GlobalNorm(parameters.gradients()) * scale;
+    adamw.Step(/*learning_rate=*/1e-4, scale * ClipFactor(norm, 1.0));
+    if (!weights->AfterUpdate().ok()) state.SkipWithError("AfterUpdate");
+  }
+  state.counters["tokens/s"] = benchmark::Counter(
+      static_cast<double>(batch.view().tokens() * state.iterations()),
+      benchmark::Counter::kIsRate);
+}
+
+BENCHMARK_CAPTURE(TrainStep, lora_r16, LoraMethod(16), kRow)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(TrainStep, lora_r16_short_documents, LoraMethod(16), 64)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(TrainStep, lora_r16_dropout, LoraMethod(16, 0.05), kRow)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(TrainStep, full, Full(), kRow)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace lockstep
