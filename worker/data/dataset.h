@@ -2,23 +2,25 @@
 #define LOCKSTEP_WORKER_DATA_DATASET_H_
 
 // Reads the rows of a dataset file: JSON Lines, or one JSON array of objects.
-// Which of the two is told from the first byte. A file is read front to back
-// in blocks, so that its size does not matter; every error names file and
+// Which of the two is told from the first byte. Every error names file and
 // line. Blank lines are skipped.
 
 #include <cstdint>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "lockstep/v1/job.pb.h"
 #include "nlohmann/json.hpp"
+#include "worker/data/row_scanner.h"
 
 namespace lockstep {
+
+// Our key -> the file's: {prompt: question}.
+using ColumnMap = std::map<std::string, std::string>;
 
 // One row: an object, keys in the order of the file.
 struct Row {
@@ -27,10 +29,6 @@ struct Row {
   int64_t line = 0;
 };
 
-// "FILE:LINE: message", INVALID_ARGUMENT.
-absl::Status RowError(absl::string_view path, int64_t line,
-                      absl::string_view message);
-
 // Not thread-safe.
 class DatasetReader {
  public:
@@ -38,10 +36,9 @@ class DatasetReader {
   static constexpr int64_t kMaxRowBytes = 8 << 20;
   static constexpr int kMaxDepth = 64;
 
-  // `columns` maps our keys to the file's: {prompt: question}. NOT_FOUND: no
-  // such file; INVALID_ARGUMENT: not a regular file.
-  static absl::StatusOr<DatasetReader> Open(
-      const std::string& path, std::map<std::string, std::string> columns = {});
+  // NOT_FOUND: no such file; INVALID_ARGUMENT: not a regular file.
+  static absl::StatusOr<DatasetReader> Open(const std::string& path,
+                                            ColumnMap columns = {});
 
   // The next row, columns renamed; nullopt at the end. INVALID_ARGUMENT: not
   // JSON (or not UTF-8), not an object, over a bound, a mapped column missing.
@@ -50,40 +47,20 @@ class DatasetReader {
   const std::string& path() const { return path_; }
 
  private:
-  enum class Layout { kUnknown, kLines, kArray, kEnded };
-
-  DatasetReader(std::string path, std::ifstream file,
-                std::map<std::string, std::string> columns);
-  // The next byte, or -1 at the end.
-  int Peek();
-  int Take();
-  void SkipSpace();
-  void DetectLayout();
-  // The text of the next row and where it begins.
-  absl::StatusOr<std::optional<std::string>> NextText(int64_t* line);
-  absl::StatusOr<std::string> TakeLine();
-  absl::StatusOr<std::string> TakeElement();
-  absl::Status Separator();
-  absl::Status Rename(int64_t line, nlohmann::ordered_json& values) const;
-  absl::Status TooLong(int64_t line) const;
+  DatasetReader(std::string path, RowScanner scanner, ColumnMap columns)
+      : path_(std::move(path)),
+        scanner_(std::move(scanner)),
+        columns_(std::move(columns)) {}
+  absl::StatusOr<Row> Parse(const RowText& text) const;
+  absl::Status RenameColumns(Row& row) const;
 
   std::string path_;
-  std::ifstream file_;
-  std::map<std::string, std::string> columns_;
-  Layout layout_ = Layout::kUnknown;
-  int64_t line_ = 1;
-  bool first_element_ = true;
+  RowScanner scanner_;
+  ColumnMap columns_;
 };
 
-// What rows with these keys hold. INVALID_ARGUMENT: no known shape, more than
-// one, or one that is known and not built; names the row's keys.
-absl::StatusOr<v1::DataSource::Format> FormatOfRow(
-    const nlohmann::ordered_json& row);
-
-// Reads the keys of the first 100 rows. INVALID_ARGUMENT: rows of different
-// shapes (shows two), or no row at all.
-absl::StatusOr<v1::DataSource::Format> DetectFormat(
-    const std::string& path, const std::map<std::string, std::string>& columns);
+// "messages, tools": the keys of an object, for messages.
+std::string KeysOf(const nlohmann::ordered_json& object);
 
 }  // namespace lockstep
 

@@ -24,6 +24,8 @@
 #include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
 #include "nlohmann/json.hpp"
+#include "worker/data/chat.h"
+#include "worker/data/chat_messages.h"
 #include "worker/data/token_cache.h"
 #include "worker/text/chat_template.h"
 #include "worker/text/tokenizer.h"
@@ -64,20 +66,18 @@ class RowTokenizer {
 
  private:
   v1::DataSpec::TrainOn TrainOn(v1::DataSource::Format format) const;
-  absl::StatusOr<Document> TokenizeText(
-      const nlohmann::ordered_json& row) const;
   absl::StatusOr<Document> TokenizePromptCompletion(
       const nlohmann::ordered_json& row) const;
-  absl::StatusOr<Document> TokenizeMessages(
-      const nlohmann::ordered_json& row) const;
+  // `prompt_messages` of a row of format messages is 0.
   absl::StatusOr<Document> TokenizeConversation(
-      const nlohmann::ordered_json& row, nlohmann::ordered_json messages,
+      const nlohmann::ordered_json& row, Conversation conversation,
       size_t prompt_messages) const;
   // Of `text`, learned from byte `learned_from` on, with EOS.
   absl::StatusOr<Document> TokenizePlain(absl::string_view text,
                                          int64_t learned_from) const;
 
   RowTokenizerOptions options_;
+  ChatRenderer renderer_;
 };
 
 }  // namespace lockstep
