@@ -1,0 +1,174 @@
+#include "worker/train/checkpointer.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/status_macros.h"
+#include "worker/io/file.h"
+#include "worker/io/trainer_state.h"
+#include "worker/train/named_tensors.h"
+#include "worker/train/rank_end.h"
+
+namespace lockstep {
+namespace {
+
+using CommitRequest = worker::v1::CommitCheckpointRequest;
+
+// The fields in which builds and machines differ; a run that crosses them goes
+// on, only not bit for bit.
+RunIdentity WithNumericsOf(RunIdentity identity, const RunIdentity& other) {
+  identity.threads = other.threads;
+  identity.device = other.device;
+  identity.build_id = other.build_id;
+  identity.libtorch_version = other.libtorch_version;
+  return identity;
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> Checkpointer::Restore(
+    const std::vector<v1::Checkpoint>& listed, TrainingLog* log) {
+  DataParallel& ranks = parts_.data_parallel;
+  std::string state, history;
+  if (ranks.rank() == 0) {
+    ASSIGN_OR_RETURN(
+        const std::vector<std::string> removed,
+        RemoveUnfinishedCheckpoints(options_.output_dir, options_.attempt));
+    const std::optional<Checkpoint> newest = FindNewest(listed);
+    if (newest.has_value()) {
+      RETURN_IF_ERROR(CheckIdentity(newest->state()));
+      RETURN_IF_ERROR(
+          WithCause(v1::Attempt::INPUT_CHANGED, ReadTensors(*newest)));
+      state = CheckpointStateToJson(newest->state());
+      ASSIGN_OR_RETURN(history,
+                       ReadWholeFile(newest->FilePath(kTrainerStateFile)));
+    }
+  }
+  RETURN_IF_ERROR(ranks.Broadcast(&state));
+  if (state.empty()) return 0;
+  RETURN_IF_ERROR(ranks.Broadcast(&history));
+  std::vector<at::Tensor> buffers = {parts_.weights.parameters()->values()};
+  for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
+    buffers.push_back(buffer.buffer);
+  }
+  RETURN_IF_ERROR(ranks.Broadcast(std::move(buffers)));
+  RETURN_IF_ERROR(parts_.weights.AfterUpdate());
+
+  ASSIGN_OR_RETURN(const CheckpointState restored,
+                   ParseCheckpointState(state, "state of rank 0"));
+  ASSIGN_OR_RETURN(const TrainerState rows,
+                   ParseTrainerState(history, "history of rank 0"));
+  parts_.optimizer.set_steps(restored.position.optimizer_steps);
+  log->Restore(restored.position, rows);
+  return restored.position.step;
+}
+
+std::optional<Checkpoint> Checkpointer::FindNewest(
+    const std::vector<v1::Checkpoint>& listed) {
+  for (const v1::Checkpoint& entry : listed) {
+    absl::StatusOr<Checkpoint> checkpoint =
+        Checkpoint::Open(entry.path(), entry.manifest_sha256());
+    if (checkpoint.ok()) {
+      newest_ = entry;
+      return *std::move(checkpoint);
+    }
+    parts_.progress.AddEvent(
+        v1::Event::WARNING, "CHECKPOINT_SKIPPED",
+        absl::StrCat("checkpoint of step ", entry.step(),
+                     " is not used: ", checkpoint.status().message()));
+  }
+  return std::nullopt;
+}
+
+absl::Status Checkpointer::CheckIdentity(const CheckpointState& state) {
+  const RunIdentity comparable =
+      WithNumericsOf(options_.identity, /*other=*/state.run);
+  RETURN_IF_ERROR(WithCause(v1::Attempt::INPUT_CHANGED,
+                            CheckSameRun(state.run, comparable)));
+  const absl::Status numerics = CheckSameRun(state.run, options_.identity);
+  if (!numerics.ok()) {
+    parts_.progress.AddEvent(
+        v1::Event::WARNING, "RESUMED_INEXACTLY",
+        absl::StrCat("the run goes on, but not bit for bit: ",
+                     numerics.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::ReadTensors(const Checkpoint& checkpoint) {
+  const Parameters& parameters = *parts_.weights.parameters();
+  for (const Parameter& parameter : parameters.list()) {
+    const auto part = [&parameter](const at::Tensor& flat) {
+      return flat.data_ptr<float>() + parameter.offset;
+    };
+    RETURN_IF_ERROR(checkpoint.ReadWeight(parameter.name, parameter.shape,
+                                          part(parameters.values())));
+    for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
+      RETURN_IF_ERROR(checkpoint.ReadOptimizer(
+          buffer.name, parameter.name, parameter.shape, part(buffer.buffer)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::Save(int64_t step, const TrainingLog& log) {
+  if (parts_.data_parallel.rank() != 0) return absl::OkStatus();
+  RETURN_IF_ERROR(parts_.progress.standing());
+  CheckpointWriteOptions options;
+  options.output_dir = options_.output_dir;
+  options.attempt = options_.attempt;
+  options.grant = [&](const CheckpointInfo& info) {
+    return Call(CommitRequest::PHASE_GRANT, info, log);
+  };
+  options.commit = [&](const CheckpointInfo& info) {
+    return Call(CommitRequest::PHASE_COMMIT, info, log);
+  };
+  return WithCause(v1::Attempt::STORAGE_FULL,
+                   WriteCheckpoint(options, Contents(step, log)).status());
+}
+
+CheckpointContents Checkpointer::Contents(int64_t step,
+                                          const TrainingLog& log) {
+  const Parameters& parameters = *parts_.weights.parameters();
+  CheckpointContents contents;
+  contents.state.run = options_.identity;
+  TrainerPosition& position = contents.state.position;
+  position.step = step;
+  position.optimizer_steps = parts_.optimizer.steps();
+  position.epoch = step / options_.steps_per_epoch;
+  position.step_in_epoch = step % options_.steps_per_epoch;
+  position.metric_seq = parts_.progress.newest_seq();
+  log.Save(&position);
+  contents.weights_stem = options_.weights_stem;
+  contents.weights = NamedTensors(parameters, parameters.values());
+  for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
+    contents.optimizer.push_back(
+        {buffer.name, NamedTensors(parameters, buffer.buffer)});
+  }
+  contents.files = options_.files;
+  contents.files[kTrainerStateFile] =
+      TrainerStateToJson(log.ToTrainerState(step));
+  return contents;
+}
+
+absl::Status Checkpointer::Call(CommitRequest::Phase phase,
+                                const CheckpointInfo& info,
+                                const TrainingLog& log) {
+  newest_.set_step(info.step);
+  newest_.set_attempt(options_.attempt);
+  newest_.set_path(info.path);
+  newest_.set_size_bytes(info.size_bytes);
+  newest_.set_manifest_sha256(info.manifest_sha256);
+  newest_.set_loss(log.loss());
+  if (log.eval_loss().has_value()) newest_.set_eval_loss(*log.eval_loss());
+  return FromCoordinator(parts_.coordinator.CommitCheckpoint(phase, newest_));
+}
+
+absl::Status Checkpointer::AskAgain() {
+  return FromCoordinator(
+      parts_.coordinator.CommitCheckpoint(CommitRequest::PHASE_GRANT, newest_));
+}
+
+}  // namespace lockstep

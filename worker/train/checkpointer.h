@@ -1,0 +1,89 @@
+#ifndef LOCKSTEP_WORKER_TRAIN_CHECKPOINTER_H_
+#define LOCKSTEP_WORKER_TRAIN_CHECKPOINTER_H_
+
+// Saves a run so that it can go on bitwise, and brings it back. Rank 0 reads
+// and writes (worker/io/checkpoint.h); what it read goes to the other ranks
+// through the communicator, so that all start from the same state whatever
+// each of them sees of the disk.
+//
+// Used by the trainer's thread. All ranks call the same functions; on the
+// others Save returns at once, and they meet rank 0 in the next collective.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lockstep/v1/job.pb.h"
+#include "worker/coordinator/coordinator.h"
+#include "worker/io/checkpoint.h"
+#include "worker/io/checkpoint_state.h"
+#include "worker/model/model_weights.h"
+#include "worker/optim/optimizer.h"
+#include "worker/train/data_parallel.h"
+#include "worker/train/progress.h"
+#include "worker/train/training_log.h"
+
+namespace lockstep {
+
+struct CheckpointerOptions {
+  std::string output_dir;
+  int attempt = 1;
+  int64_t steps_per_epoch = 1;
+  // What a checkpoint must agree with to be resumed from.
+  RunIdentity identity;
+  // "adapter_model" or "model".
+  std::string weights_stem = "model";
+  // That make the folder one which Hugging Face loads, by name.
+  std::map<std::string, std::string> files;
+};
+
+// All are borrowed.
+struct CheckpointerParts {
+  ModelWeights& weights;
+  Optimizer& optimizer;
+  DataParallel& data_parallel;
+  Coordinator& coordinator;
+  Progress& progress;
+};
+
+class Checkpointer {
+ public:
+  Checkpointer(CheckpointerOptions options, const CheckpointerParts& parts)
+      : options_(std::move(options)), parts_(parts) {}
+
+  // Restores the newest of `listed` (newest first) that verifies, on all ranks,
+  // and returns its step; 0 when there is none. One that does not verify is
+  // skipped with an event that says why. INPUT_CHANGED: what it was trained on
+  // or how is not what this attempt has; the message names what differs.
+  absl::StatusOr<int64_t> Restore(const std::vector<v1::Checkpoint>& listed,
+                                  TrainingLog* log);
+
+  // Writes, publishes and lists the state after `step` steps.
+  absl::Status Save(int64_t step, const TrainingLog& log);
+
+  // Whether this attempt may still publish; FAILED_PRECONDITION,
+  // ATTEMPT_SUPERSEDED: it may not.
+  absl::Status AskAgain();
+
+ private:
+  std::optional<Checkpoint> FindNewest(
+      const std::vector<v1::Checkpoint>& listed);
+  absl::Status CheckIdentity(const CheckpointState& state);
+  absl::Status ReadTensors(const Checkpoint& checkpoint);
+  CheckpointContents Contents(int64_t step, const TrainingLog& log);
+  absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
+                    const CheckpointInfo& info, const TrainingLog& log);
+
+  const CheckpointerOptions options_;
+  const CheckpointerParts parts_;
+  // The one that was restored or granted last.
+  v1::Checkpoint newest_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_TRAIN_CHECKPOINTER_H_

@@ -1,0 +1,33 @@
+#ifndef LOCKSTEP_WORKER_TRAIN_MICRO_BATCH_VIEW_H_
+#define LOCKSTEP_WORKER_TRAIN_MICRO_BATCH_VIEW_H_
+
+// Between the data loader, which knows no model, and the model, which knows no
+// loader.
+
+#include "worker/data/data_loader.h"
+#include "worker/model/token_batch.h"
+#include "worker/model/transformer.h"
+#include "worker/train/step_sums.h"
+
+namespace lockstep {
+
+// A view of `batch`, which must outlive it.
+inline TokenBatch ViewOf(const MicroBatch& batch) {
+  return {.ids = batch.ids,
+          .labels = batch.labels,
+          .positions = batch.position_ids,
+          .cu_seqlens = batch.cu_seqlens};
+}
+
+// What a micro-batch adds to its step.
+inline StepSums SumsOf(const MicroBatch& batch, const StepOutput& output) {
+  return {.loss_sum = output.loss_sum,
+          .trained_tokens = output.trained_tokens,
+          .correct = output.correct,
+          .tokens = batch.tokens,
+          .examples = static_cast<int64_t>(batch.cu_seqlens.size()) - 1};
+}
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_TRAIN_MICRO_BATCH_VIEW_H_

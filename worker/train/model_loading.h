@@ -1,0 +1,31 @@
+#ifndef LOCKSTEP_WORKER_TRAIN_MODEL_LOADING_H_
+#define LOCKSTEP_WORKER_TRAIN_MODEL_LOADING_H_
+
+// From a job's spec and the files it names to weights that can be trained.
+// Prepare has looked at the same files; what is wrong here has changed since,
+// or was not looked at (the numbers).
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "lockstep/v1/job.pb.h"
+#include "worker/model/model_weights.h"
+
+namespace lockstep {
+
+// What the spec, with its defaults, asks to be trained.
+absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec);
+
+// Reads the base and, if the spec names one, the adapter to start from. Errors
+// have the cause INVALID_INPUT and name file, tensor or key.
+absl::StatusOr<std::unique_ptr<ModelWeights>> LoadModel(
+    const v1::JobSpec& spec);
+
+// SHA-256 over config.json and all files of weights, in hexadecimal: reads them
+// all.
+absl::StatusOr<std::string> DigestOfModel(const std::string& model_dir);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_TRAIN_MODEL_LOADING_H_

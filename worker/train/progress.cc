@@ -1,0 +1,194 @@
+#include "worker/train/progress.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "worker/train/rank_end.h"
+
+namespace lockstep {
+namespace {
+
+// The contract's limit for one Report.
+constexpr int kMaxPointsPerReport = 1000;
+
+void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
+  const int64_t nanos = absl::ToUnixNanos(time);
+  out->set_seconds(nanos / 1'000'000'000);
+  out->set_nanos(nanos % 1'000'000'000);
+}
+
+}  // namespace
+
+Progress::Progress(Coordinator& coordinator, ProgressOptions options)
+    : coordinator_(coordinator),
+      options_(options),
+      thread_([this] { Run(); }) {}
+
+Progress::~Progress() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+void Progress::SetPhase(worker::v1::Phase phase) {
+  absl::MutexLock lock(&mu_);
+  phase_ = phase;
+}
+
+void Progress::SetStep(int64_t step) {
+  absl::MutexLock lock(&mu_);
+  step_ = step;
+}
+
+void Progress::AddPoint(int64_t step,
+                        const std::map<std::string, double>& values) {
+  v1::MetricPoint point;
+  point.set_attempt(options_.attempt);
+  point.set_rank(options_.rank);
+  point.set_step(step);
+  SetTime(absl::Now(), point.mutable_time());
+  point.mutable_values()->insert(values.begin(), values.end());
+  absl::MutexLock lock(&mu_);
+  point.set_seq(next_seq_++);
+  points_.push_back(std::move(point));
+}
+
+void Progress::SetProgress(const v1::Progress& progress) {
+  absl::MutexLock lock(&mu_);
+  progress_ = progress;
+  ++progress_count_;
+}
+
+void Progress::AddEvent(v1::Event::Severity severity, std::string type,
+                        std::string message) {
+  v1::Event event;
+  event.set_severity(severity);
+  event.set_type(std::move(type));
+  event.set_message(std::move(message));
+  event.set_attempt(options_.attempt);
+  absl::MutexLock lock(&mu_);
+  events_.push_back(std::move(event));
+}
+
+worker::v1::HeartbeatResponse::Command Progress::command() const {
+  absl::MutexLock lock(&mu_);
+  return command_;
+}
+
+int64_t Progress::newest_seq() const {
+  absl::MutexLock lock(&mu_);
+  return next_seq_ - 1;
+}
+
+absl::Status Progress::standing() const {
+  absl::MutexLock lock(&mu_);
+  return standing_;
+}
+
+bool Progress::HasNews() const {
+  return !points_.empty() || !events_.empty() || progress_.has_value();
+}
+
+bool Progress::Flush(absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  hurry_ = true;
+  auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !HasNews() || !standing_.ok();
+  };
+  mu_.AwaitWithTimeout(absl::Condition(&settled), timeout);
+  hurry_ = false;
+  return !HasNews();
+}
+
+absl::Status Progress::ReportFailure(v1::Attempt::EndCause cause,
+                                     const std::string& message) {
+  worker::v1::ReportRequest request;
+  request.mutable_failure()->set_cause(cause);
+  request.mutable_failure()->set_message(message);
+  return coordinator_.Report(std::move(request)).status();
+}
+
+void Progress::Run() {
+  absl::Time next_heartbeat = absl::Now();
+  absl::Time next_report = absl::Now();
+  bool failing = false;
+  while (true) {
+    bool send = false;
+    {
+      absl::MutexLock lock(&mu_);
+      auto has_news = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return stopping_ || HasNews();
+      };
+      auto pressed = [this, failing]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return stopping_ || (hurry_ && !failing);
+      };
+      mu_.AwaitWithDeadline(absl::Condition(&has_news), next_heartbeat);
+      if (HasNews()) {
+        mu_.AwaitWithDeadline(absl::Condition(&pressed),
+                              std::min(next_report, next_heartbeat));
+      }
+      if (stopping_) return;
+      send = HasNews() && (pressed() || absl::Now() >= next_report);
+    }
+    if (send) {
+      failing = !SendReport();
+      next_report = absl::Now() + (failing ? options_.retry_interval
+                                           : options_.batch_interval);
+    }
+    if (absl::Now() >= next_heartbeat) {
+      SendHeartbeat();
+      next_heartbeat = absl::Now() + options_.heartbeat_interval;
+    }
+  }
+}
+
+void Progress::NoteStanding(const absl::Status& status) {
+  if (absl::IsFailedPrecondition(status) || absl::IsUnauthenticated(status)) {
+    standing_ = FromCoordinator(status);
+  }
+}
+
+void Progress::SendHeartbeat() {
+  int64_t step;
+  worker::v1::Phase phase;
+  {
+    absl::MutexLock lock(&mu_);
+    step = step_;
+    phase = phase_;
+  }
+  auto command = coordinator_.Heartbeat(step, phase);
+  absl::MutexLock lock(&mu_);
+  NoteStanding(command.status());
+  if (command.ok()) command_ = std::max(command_, *command);
+}
+
+bool Progress::SendReport() {
+  worker::v1::ReportRequest request;
+  size_t events = 0;
+  int64_t progress_count = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const v1::MetricPoint& point : points_) {
+      if (request.points_size() == kMaxPointsPerReport) break;
+      *request.add_points() = point;
+    }
+    for (const v1::Event& event : events_) *request.add_events() = event;
+    events = events_.size();
+    if (progress_.has_value()) *request.mutable_progress() = *progress_;
+    progress_count = progress_count_;
+  }
+  auto acknowledged = coordinator_.Report(std::move(request));
+  absl::MutexLock lock(&mu_);
+  NoteStanding(acknowledged.status());
+  if (!acknowledged.ok()) return false;
+  if (progress_count == progress_count_) progress_.reset();
+  while (!points_.empty() && points_.front().seq() <= *acknowledged) {
+    points_.pop_front();
+  }
+  events_.erase(events_.begin(), events_.begin() + events);
+  return true;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,101 @@
+#ifndef LOCKSTEP_WORKER_TRAIN_PROGRESS_H_
+#define LOCKSTEP_WORKER_TRAIN_PROGRESS_H_
+
+// Tells the coordinator how training goes, from a thread of its own, so that a
+// slow or absent daemon never holds up a step. Points wait in memory until they
+// are acknowledged; heartbeats carry (step, phase) and bring back commands.
+//
+// Thread-safe; the trainer's thread adds, the reporter's thread sends.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "worker/coordinator/coordinator.h"
+
+namespace lockstep {
+
+struct ProgressOptions {
+  int attempt = 1;
+  int rank = 0;
+  absl::Duration heartbeat_interval = absl::Seconds(2);
+  // Points that come faster than this travel together.
+  absl::Duration batch_interval = absl::Milliseconds(250);
+  // Pause after a report that failed.
+  absl::Duration retry_interval = absl::Seconds(1);
+};
+
+class Progress {
+ public:
+  Progress(Coordinator& coordinator, ProgressOptions options);
+  // Stops the thread; what is not acknowledged by then is lost, so Flush first.
+  ~Progress();
+
+  // What the next heartbeat says.
+  void SetPhase(worker::v1::Phase phase);
+  void SetStep(int64_t step);
+
+  // A measured step or evaluation.
+  void AddPoint(int64_t step, const std::map<std::string, double>& values);
+  // Where the run is; only the newest is sent.
+  void SetProgress(const v1::Progress& progress);
+  // For the job's event log.
+  void AddEvent(v1::Event::Severity severity, std::string type,
+                std::string message);
+
+  // The strongest command that came so far.
+  worker::v1::HeartbeatResponse::Command command() const;
+  // Of the newest point; 0 before the first.
+  int64_t newest_seq() const;
+  // Not OK once the coordinator said that this attempt is over
+  // (ATTEMPT_SUPERSEDED, a token that is no longer valid): nothing more may be
+  // written.
+  absl::Status standing() const;
+
+  // Waits until everything added so far is acknowledged, at most `timeout`;
+  // returns whether it was.
+  bool Flush(absl::Duration timeout);
+
+  // Tells why this rank gives up, at once and from this thread.
+  absl::Status ReportFailure(v1::Attempt::EndCause cause,
+                             const std::string& message);
+
+ private:
+  void Run();
+  void SendHeartbeat();
+  bool SendReport();
+  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NoteStanding(const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Coordinator& coordinator_;
+  const ProgressOptions options_;
+
+  mutable absl::Mutex mu_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool hurry_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t next_seq_ ABSL_GUARDED_BY(mu_) = 1;
+  std::deque<v1::MetricPoint> points_ ABSL_GUARDED_BY(mu_);
+  std::deque<v1::Event> events_ ABSL_GUARDED_BY(mu_);
+  // Not acknowledged yet, when it has a value; and how many there were.
+  std::optional<v1::Progress> progress_ ABSL_GUARDED_BY(mu_);
+  int64_t progress_count_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t step_ ABSL_GUARDED_BY(mu_) = 0;
+  worker::v1::Phase phase_ ABSL_GUARDED_BY(mu_) = worker::v1::PHASE_UNSPECIFIED;
+  worker::v1::HeartbeatResponse::Command command_ ABSL_GUARDED_BY(mu_) =
+      worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
+  absl::Status standing_ ABSL_GUARDED_BY(mu_);
+  // Last: starts when all else is there.
+  std::thread thread_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_TRAIN_PROGRESS_H_

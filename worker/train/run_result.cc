@@ -1,0 +1,65 @@
+#include "worker/train/run_result.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "proto/contract/status_macros.h"
+#include "worker/io/file.h"
+#include "worker/io/model_folder.h"
+#include "worker/train/named_tensors.h"
+
+namespace lockstep {
+namespace {
+
+constexpr char kChatTemplateFile[] = "chat_template.jinja";
+
+// What the model was trained with is what it is to be used with; Transformers
+// prefers this file to the template in tokenizer_config.json.
+absl::Status WriteOwnTemplate(const v1::JobSpec& spec, const std::string& dir) {
+  if (!spec.model().has_chat_template()) return absl::OkStatus();
+  return WriteWholeFile(JoinPath(dir, kChatTemplateFile),
+                        spec.model().chat_template(), /*sync=*/true);
+}
+
+}  // namespace
+
+PeftConfig PeftConfigOf(const v1::JobSpec& spec,
+                        std::vector<std::string> targets) {
+  const v1::LoraSpec& lora = spec.method().lora();
+  std::sort(targets.begin(), targets.end());
+  return {.base_model_name_or_path = spec.model().path(),
+          .r = lora.r(),
+          .lora_alpha = lora.alpha(),
+          .lora_dropout = lora.dropout(),
+          .use_rslora = lora.use_rslora(),
+          .target_modules = std::move(targets)};
+}
+
+absl::Status WriteRunResult(const v1::JobSpec& spec, ModelWeights& weights,
+                            const TrainerState& history,
+                            const std::function<absl::Status()>& may_publish) {
+  const Parameters& parameters = *weights.parameters();
+  const std::vector<NamedTensor> tensors =
+      NamedTensors(parameters, parameters.values());
+  const auto fill = [&](const std::string& dir) -> absl::Status {
+    if (spec.method().has_lora()) {
+      RETURN_IF_ERROR(WritePeftAdapter(
+          dir, PeftConfigOf(spec, weights.method().lora.target_modules),
+          tensors));
+      RETURN_IF_ERROR(CopyTokenizerFiles(spec.model().path(), dir));
+    } else {
+      RETURN_IF_ERROR(
+          WriteModelFolder(dir, {.source_dir = spec.model().path()}, tensors));
+    }
+    RETURN_IF_ERROR(WriteOwnTemplate(spec, dir));
+    RETURN_IF_ERROR(WriteWholeFile(JoinPath(dir, kTrainerStateFile),
+                                   TrainerStateToJson(history), /*sync=*/true));
+    return may_publish();
+  };
+  return WriteFilesInto(spec.output_dir(), /*last=*/kTrainerStateFile, fill);
+}
+
+}  // namespace lockstep

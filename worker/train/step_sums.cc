@@ -1,0 +1,63 @@
+#include "worker/train/step_sums.h"
+
+#include <cmath>
+
+#include "proto/contract/check.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int64_t kLowPart = int64_t{1} << 16;
+constexpr int64_t kFloats = 12;
+
+void StoreCount(int64_t count, float* out) {
+  out[0] = static_cast<float>(count / kLowPart);
+  out[1] = static_cast<float>(count % kLowPart);
+}
+
+int64_t LoadCount(const float* in) {
+  return std::llround(in[0]) * kLowPart + std::llround(in[1]);
+}
+
+}  // namespace
+
+StepSums& StepSums::operator+=(const StepSums& other) {
+  loss_sum += other.loss_sum;
+  trained_tokens += other.trained_tokens;
+  correct += other.correct;
+  tokens += other.tokens;
+  examples += other.examples;
+  stop |= other.stop;
+  checkpoint |= other.checkpoint;
+  return *this;
+}
+
+void StepSums::Store(const at::Tensor& tail) const {
+  LOCKSTEP_CHECK(tail.numel() >= kFloats);
+  float* out = tail.data_ptr<float>();
+  out[0] = static_cast<float>(loss_sum);
+  out[1] = static_cast<float>(loss_sum - out[0]);
+  StoreCount(trained_tokens, out + 2);
+  StoreCount(correct, out + 4);
+  StoreCount(tokens, out + 6);
+  StoreCount(examples, out + 8);
+  out[10] = stop ? 1.0f : 0.0f;
+  out[11] = checkpoint ? 1.0f : 0.0f;
+}
+
+StepSums StepSums::Load(const at::Tensor& tail) {
+  const float* in = tail.data_ptr<float>();
+  StepSums sums;
+  sums.loss_sum = static_cast<double>(in[0]) + in[1];
+  // A loss that is not finite makes its low part so too; the high one tells.
+  if (!std::isfinite(in[0])) sums.loss_sum = in[0];
+  sums.trained_tokens = LoadCount(in + 2);
+  sums.correct = LoadCount(in + 4);
+  sums.tokens = LoadCount(in + 6);
+  sums.examples = LoadCount(in + 8);
+  sums.stop = in[10] > 0;
+  sums.checkpoint = in[11] > 0;
+  return sums;
+}
+
+}  // namespace lockstep

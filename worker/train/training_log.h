@@ -1,0 +1,117 @@
+#ifndef LOCKSTEP_WORKER_TRAIN_TRAINING_LOG_H_
+#define LOCKSTEP_WORKER_TRAIN_TRAINING_LOG_H_
+
+// What is said of a run: metric points and progress for the coordinator,
+// scalars for TensorBoard, rows for trainer_state.json. As in the Hugging Face
+// Trainer an entry covers the steps since the one before: the loss is the mean
+// of their losses, grad_norm and learning_rate are the newest.
+//
+// Every rank keeps one, for the sums are the same on all; only rank 0's has
+// somebody to tell. Used by the trainer's thread.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "worker/io/checkpoint_state.h"
+#include "worker/io/tensorboard.h"
+#include "worker/io/trainer_state.h"
+#include "worker/train/progress.h"
+#include "worker/train/step_sums.h"
+
+namespace lockstep {
+
+struct TrainingLogOptions {
+  // Optimizer steps of the run and of an epoch.
+  int64_t steps = 0;
+  int64_t steps_per_epoch = 1;
+  int64_t logging_steps = 1;
+  // Only to be written down.
+  int64_t eval_steps = 0;
+  int64_t save_steps = 0;
+  int64_t per_device_train_batch_size = 1;
+  int64_t num_train_epochs = 1;
+};
+
+// Of one optimizer step.
+struct StepFigures {
+  // Before clipping.
+  double grad_norm = 0;
+  double learning_rate = 0;
+  // Wall time, without evaluations and checkpoints.
+  double seconds = 0;
+};
+
+class TrainingLog {
+ public:
+  // `progress` is null on ranks other than 0.
+  TrainingLog(const TrainingLogOptions& options, Progress* progress)
+      : options_(options), progress_(progress) {}
+
+  // From now on scalars go to `board` too.
+  void SetBoard(std::unique_ptr<TensorBoardWriter> board) {
+    board_ = std::move(board);
+  }
+
+  // Step `step` is done; `sums` are those of all ranks.
+  void AddStep(int64_t step, const StepSums& sums, const StepFigures& figures);
+  void AddEvaluation(int64_t step, const StepSums& sums, double seconds);
+  // The last row of trainer_state.json: figures of the whole run.
+  void AddSummary(int64_t step);
+
+  // Mean loss of the newest entry, and of the newest evaluation.
+  double loss() const { return loss_; }
+  std::optional<double> eval_loss() const { return eval_loss_; }
+
+  // What a checkpoint keeps of it: position.averages and the counts of what
+  // was seen, and the rows.
+  void Save(TrainerPosition* position) const;
+  TrainerState ToTrainerState(int64_t step) const;
+  void Restore(const TrainerPosition& position, const TrainerState& history);
+
+ private:
+  // The steps since the newest entry.
+  struct Window {
+    int64_t steps = 0;
+    // Steps that had a loss term, and the sum of their losses.
+    int64_t steps_with_loss = 0;
+    double loss_sum = 0;
+    int64_t trained_tokens = 0;
+    int64_t correct = 0;
+    int64_t tokens = 0;
+    double seconds = 0;
+  };
+
+  double Epoch(int64_t step) const;
+  void AddEntry(int64_t step, const StepFigures& figures);
+  void AddRow(int64_t step, std::map<std::string, double> values);
+  void Tell(int64_t step, const std::map<std::string, double>& point,
+            const std::map<std::string, double>& scalars);
+  void TellProgress(int64_t step);
+
+  const TrainingLogOptions options_;
+  Progress* const progress_;
+  std::unique_ptr<TensorBoardWriter> board_;
+
+  Window window_;
+  // Of the whole run.
+  int64_t tokens_seen_ = 0;
+  int64_t trained_tokens_seen_ = 0;
+  int64_t samples_seen_ = 0;
+  int64_t steps_with_loss_ = 0;
+  double loss_sum_ = 0;
+  double seconds_ = 0;
+  // Newest values.
+  double loss_ = 0;
+  std::optional<double> first_loss_;
+  std::optional<double> eval_loss_;
+  double tokens_per_second_ = 0;
+  StepFigures figures_;
+  std::vector<LogRow> rows_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_TRAIN_TRAINING_LOG_H_

@@ -1,0 +1,280 @@
+#include "worker/train/training_run.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/headeronly/version.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/json_util.h"
+#include "proto/contract/status_macros.h"
+#include "proto/contract/version.h"
+#include "worker/io/file.h"
+#include "worker/optim/adamw.h"
+#include "worker/train/model_loading.h"
+#include "worker/train/rank_end.h"
+#include "worker/train/run_result.h"
+
+namespace lockstep {
+namespace {
+
+// Neighbours that are treated alike become one range.
+std::vector<DecayRange> DecayRanges(const Parameters& parameters) {
+  std::vector<DecayRange> ranges;
+  for (const Parameter& parameter : parameters.list()) {
+    const int64_t end = parameter.offset + parameter.size();
+    if (!ranges.empty() && ranges.back().decays == parameter.decays) {
+      ranges.back().end = end;
+    } else {
+      ranges.push_back({parameter.offset, end, parameter.decays});
+    }
+  }
+  return ranges;
+}
+
+absl::StatusOr<std::unique_ptr<TokenCache>> OpenCache(const std::string& dir,
+                                                      const char* split) {
+  absl::StatusOr<TokenCache> cache = TokenCache::Open(dir, split);
+  if (!cache.ok()) {
+    return WithCause(v1::Attempt::INPUT_CHANGED, cache.status());
+  }
+  return std::make_unique<TokenCache>(*std::move(cache));
+}
+
+absl::StatusOr<std::unique_ptr<DataLoader>> MakeLoader(
+    const TokenCache& cache, const DataLoaderOptions& options) {
+  absl::StatusOr<DataLoader> loader = DataLoader::Create(&cache, options);
+  if (!loader.ok()) {
+    return WithCause(v1::Attempt::INPUT_CHANGED, loader.status());
+  }
+  return std::make_unique<DataLoader>(*std::move(loader));
+}
+
+int64_t CeilingOf(int64_t numerator, int64_t denominator) {
+  return (numerator + denominator - 1) / denominator;
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(const TrainingContext& context)
+    : context_(context), spec_(context.job.spec()) {}
+
+absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Build(
+    const TrainingContext& context) {
+  context.progress.SetPhase(worker::v1::PHASE_LOADING);
+  std::unique_ptr<TrainingRun> run(new TrainingRun(context));
+  RETURN_IF_ERROR(run->OpenData());
+  RETURN_IF_ERROR(run->OpenEvaluation());
+  RETURN_IF_ERROR(run->BuildModel());
+  run->BuildOptimizer();
+  RETURN_IF_ERROR(run->BuildCheckpointer());
+  return run;
+}
+
+absl::Status TrainingRun::OpenData() {
+  const v1::Plan& plan = context_.job.plan();
+  ASSIGN_OR_RETURN(train_cache_, OpenCache(plan.token_cache(), "train"));
+  const v1::DataSpec& data = spec_.data();
+  ASSIGN_OR_RETURN(
+      train_loader_,
+      MakeLoader(
+          *train_cache_,
+          {.packing = data.packing(),
+           .max_length = data.max_length(),
+           .shuffle = data.shuffle(),
+           .seed = static_cast<uint64_t>(data.shuffle_seed()),
+           .per_device_batch = spec_.train().per_device_train_batch_size(),
+           .accumulation = spec_.train().gradient_accumulation_steps(),
+           .world_size = context_.communicator.world_size(),
+           .rank = context_.communicator.rank()}));
+  if (train_loader_->steps_per_epoch() == plan.steps_per_epoch()) {
+    return absl::OkStatus();
+  }
+  return WithCause(
+      v1::Attempt::INPUT_CHANGED,
+      absl::FailedPreconditionError(absl::StrCat(
+          "the token cache ", plan.token_cache(), " makes ",
+          train_loader_->steps_per_epoch(), " steps an epoch; the plan says ",
+          plan.steps_per_epoch())));
+}
+
+absl::Status TrainingRun::OpenEvaluation() {
+  const v1::Plan& plan = context_.job.plan();
+  if (plan.eval_rows() == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(eval_cache_, OpenCache(plan.token_cache(), "eval"));
+  ASSIGN_OR_RETURN(eval_loader_,
+                   MakeLoader(*eval_cache_,
+                              {.packing = spec_.data().packing(),
+                               .max_length = spec_.data().max_length(),
+                               .shuffle = false,
+                               .per_device_batch =
+                                   spec_.train().per_device_eval_batch_size(),
+                               .world_size = context_.communicator.world_size(),
+                               .rank = context_.communicator.rank()}));
+  return absl::OkStatus();
+}
+
+absl::Status TrainingRun::BuildModel() {
+  ASSIGN_OR_RETURN(weights_, LoadModel(spec_));
+  int64_t max_tokens = train_loader_->max_micro_batch_tokens();
+  if (eval_loader_ != nullptr) {
+    max_tokens = std::max(max_tokens, eval_loader_->max_micro_batch_tokens());
+  }
+  absl::StatusOr<std::unique_ptr<Transformer>> transformer =
+      Transformer::Create(*weights_,
+                          {.max_tokens = max_tokens,
+                           .max_document = spec_.data().max_length()});
+  if (!transformer.ok()) {
+    return WithCause(v1::Attempt::INVALID_INPUT, transformer.status());
+  }
+  transformer_ = *std::move(transformer);
+  if (leads()) std::cerr << FormatMemoryPlan(transformer_->memory_plan());
+  data_parallel_ = std::make_unique<DataParallel>(context_.communicator,
+                                                  *weights_->parameters());
+  if (eval_loader_ != nullptr) {
+    evaluator_ = std::make_unique<Evaluator>(*eval_loader_, *transformer_,
+                                             *data_parallel_);
+  }
+  return absl::OkStatus();
+}
+
+void TrainingRun::BuildOptimizer() {
+  const v1::TrainSpec& train = spec_.train();
+  const Parameters& parameters = *weights_->parameters();
+  const int64_t steps = context_.job.plan().steps();
+  optimizer_ = std::make_unique<AdamW>(
+      parameters.values(), parameters.gradients(), DecayRanges(parameters),
+      AdamWOptions{.beta1 = train.adam_beta1(),
+                   .beta2 = train.adam_beta2(),
+                   .epsilon = train.adam_epsilon(),
+                   .weight_decay = train.weight_decay()});
+  schedule_ = std::make_unique<LrSchedule>(train.lr_scheduler_type(),
+                                           train.learning_rate(),
+                                           train.warmup_steps(), steps);
+  log_ = std::make_unique<TrainingLog>(
+      TrainingLogOptions{
+          .steps = steps,
+          .steps_per_epoch = train_loader_->steps_per_epoch(),
+          .logging_steps = spec_.logging().logging_steps(),
+          .eval_steps = spec_.logging().eval_steps(),
+          .save_steps = spec_.checkpoint().save_steps(),
+          .per_device_train_batch_size = train.per_device_train_batch_size(),
+          .num_train_epochs =
+              CeilingOf(steps, train_loader_->steps_per_epoch())},
+      leads() ? &context_.progress : nullptr);
+}
+
+absl::Status TrainingRun::BuildCheckpointer() {
+  CheckpointerOptions options = {
+      .output_dir = spec_.output_dir(),
+      .attempt = context_.attempt,
+      .steps_per_epoch = train_loader_->steps_per_epoch()};
+  if (leads()) {
+    ASSIGN_OR_RETURN(options.identity, Identity());
+    if (spec_.method().has_lora()) {
+      options.weights_stem = "adapter_model";
+      options.files[kAdapterConfigFile] = PeftConfigToJson(
+          PeftConfigOf(spec_, weights_->method().lora.target_modules));
+    } else {
+      ASSIGN_OR_RETURN(
+          options.files["config.json"],
+          ReadWholeFile(JoinPath(spec_.model().path(), "config.json")));
+    }
+  }
+  checkpointer_ = std::make_unique<Checkpointer>(
+      std::move(options), CheckpointerParts{.weights = *weights_,
+                                            .optimizer = *optimizer_,
+                                            .data_parallel = *data_parallel_,
+                                            .coordinator = context_.coordinator,
+                                            .progress = context_.progress});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RunIdentity> TrainingRun::Identity() const {
+  const v1::TrainSpec& train = spec_.train();
+  absl::StatusOr<std::string> model = DigestOfModel(spec_.model().path());
+  if (!model.ok()) return WithCause(v1::Attempt::INVALID_INPUT, model.status());
+  return RunIdentity{
+      .world_size = context_.communicator.world_size(),
+      .per_device_train_batch_size = train.per_device_train_batch_size(),
+      .gradient_accumulation_steps = train.gradient_accumulation_steps(),
+      .threads = at::get_num_threads(),
+      .device = "cpu",
+      .dtype = "float32",
+      .method = spec_.method().has_lora() ? "lora" : "full",
+      .optimizer = "adamw",
+      .seed = static_cast<uint64_t>(train.seed()),
+      .shuffle_seed = static_cast<uint64_t>(spec_.data().shuffle_seed()),
+      .build_id = absl::StrCat(kVersion, " ", BuildRevision()),
+      .libtorch_version = TORCH_VERSION,
+      .base_model_digest = *std::move(model),
+      .dataset_digest = train_cache_->digest()};
+}
+
+absl::Status TrainingRun::Restore() {
+  std::vector<v1::Checkpoint> listed;
+  if (spec_.checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER) {
+    listed = {context_.job.checkpoints().begin(),
+              context_.job.checkpoints().end()};
+  }
+  ASSIGN_OR_RETURN(resumed_step_, checkpointer_->Restore(listed, log_.get()));
+  context_.progress.SetStep(resumed_step_);
+  return WithCause(v1::Attempt::STORAGE_FULL, BeginTensorBoard());
+}
+
+absl::Status TrainingRun::BeginTensorBoard() {
+  if (!leads() || !spec_.logging().tensorboard()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::unique_ptr<TensorBoardWriter> board,
+                   TensorBoardWriter::Create(
+                       JoinPath(spec_.output_dir(), "runs"), resumed_step_));
+  google::protobuf::util::JsonPrintOptions print;
+  print.add_whitespace = true;
+  print.preserve_proto_field_names = true;
+  std::string json;
+  if (google::protobuf::util::MessageToJsonString(spec_, &json, print).ok()) {
+    RETURN_IF_ERROR(board->AddText(resumed_step_, "config",
+                                   absl::StrCat("```json\n", json, "\n```")));
+  }
+  log_->SetBoard(std::move(board));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Trainer::End> TrainingRun::Train() {
+  Trainer trainer({.steps = context_.job.plan().steps(),
+                   .accumulation = spec_.train().gradient_accumulation_steps(),
+                   .max_grad_norm = spec_.train().max_grad_norm(),
+                   .eval_steps = spec_.logging().eval_steps(),
+                   .save_steps = spec_.checkpoint().save_steps()},
+                  {.loader = *train_loader_,
+                   .weights = *weights_,
+                   .transformer = *transformer_,
+                   .optimizer = *optimizer_,
+                   .schedule = *schedule_,
+                   .data_parallel = *data_parallel_,
+                   .evaluator = evaluator_.get(),
+                   .checkpointer = *checkpointer_,
+                   .log = *log_,
+                   .progress = context_.progress,
+                   .stop_requested = context_.stop_requested});
+  return trainer.Train(resumed_step_);
+}
+
+absl::Status TrainingRun::Save() {
+  if (!leads()) return absl::OkStatus();
+  context_.progress.SetPhase(worker::v1::PHASE_EXPORTING);
+  const int64_t step = context_.job.plan().steps();
+  log_->AddSummary(step);
+  return WithCause(
+      v1::Attempt::STORAGE_FULL,
+      WriteRunResult(spec_, *weights_, log_->ToTrainerState(step),
+                     [this] { return checkpointer_->AskAgain(); }));
+}
+
+absl::Status TrainingRun::Leave() { return data_parallel_->Barrier(); }
+
+}  // namespace lockstep

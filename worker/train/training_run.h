@@ -1,0 +1,101 @@
+#ifndef LOCKSTEP_WORKER_TRAIN_TRAINING_RUN_H_
+#define LOCKSTEP_WORKER_TRAIN_TRAINING_RUN_H_
+
+// All parts of one rank's training, built from the job and owned in order of
+// need. worker.cc walks through it: Build, Restore, Train, Save, Leave.
+//
+// Used by the trainer's thread; all ranks make the same calls.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+#include "worker/comm/communicator.h"
+#include "worker/coordinator/coordinator.h"
+#include "worker/data/data_loader.h"
+#include "worker/data/token_cache.h"
+#include "worker/model/model_weights.h"
+#include "worker/model/transformer.h"
+#include "worker/optim/lr_schedule.h"
+#include "worker/optim/optimizer.h"
+#include "worker/train/checkpointer.h"
+#include "worker/train/data_parallel.h"
+#include "worker/train/evaluator.h"
+#include "worker/train/progress.h"
+#include "worker/train/trainer.h"
+#include "worker/train/training_log.h"
+
+namespace lockstep {
+
+// All are borrowed and outlive the run.
+struct TrainingContext {
+  // Spec with its defaults, plan and checkpoints.
+  const worker::v1::JoinResponse& job;
+  int attempt = 1;
+  Communicator& communicator;
+  Coordinator& coordinator;
+  Progress& progress;
+  // Set by SIGTERM.
+  const std::atomic<bool>& stop_requested;
+};
+
+class TrainingRun {
+ public:
+  // Loads model and data. INVALID_INPUT: the model cannot be read.
+  // INPUT_CHANGED: the token cache is not what the plan was made of.
+  static absl::StatusOr<std::unique_ptr<TrainingRun>> Build(
+      const TrainingContext& context);
+
+  // Goes to where the job's newest valid checkpoint is, unless the spec says
+  // never; and begins the TensorBoard file.
+  absl::Status Restore();
+
+  absl::StatusOr<Trainer::End> Train();
+
+  // Writes the result, after Train has come to the end.
+  absl::Status Save();
+
+  // Waits for the other ranks: whoever exits first takes the gang with it, and
+  // rank 0 may still be writing.
+  absl::Status Leave();
+
+  // Optimizer steps done, once restored.
+  int64_t resumed_step() const { return resumed_step_; }
+  ModelWeights& weights() { return *weights_; }
+
+ private:
+  explicit TrainingRun(const TrainingContext& context);
+
+  absl::Status OpenData();
+  absl::Status OpenEvaluation();
+  absl::Status BuildModel();
+  absl::Status BuildCheckpointer();
+  void BuildOptimizer();
+  absl::StatusOr<RunIdentity> Identity() const;
+  absl::Status BeginTensorBoard();
+  bool leads() const { return context_.communicator.rank() == 0; }
+
+  const TrainingContext context_;
+  const v1::JobSpec& spec_;
+  std::unique_ptr<TokenCache> train_cache_;
+  std::unique_ptr<DataLoader> train_loader_;
+  // Null without an evaluation set.
+  std::unique_ptr<TokenCache> eval_cache_;
+  std::unique_ptr<DataLoader> eval_loader_;
+  std::unique_ptr<ModelWeights> weights_;
+  std::unique_ptr<Transformer> transformer_;
+  std::unique_ptr<DataParallel> data_parallel_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<LrSchedule> schedule_;
+  std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<TrainingLog> log_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  int64_t resumed_step_ = 0;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_TRAIN_TRAINING_RUN_H_
