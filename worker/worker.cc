@@ -1,0 +1,169 @@
+#include "worker/worker.h"
+
+#include <ATen/Parallel.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "lockstep/worker/v1/worker_service.pb.h"
+#include "proto/contract/check.h"
+#include "proto/contract/exit_code.h"
+#include "proto/contract/status_macros.h"
+#include "worker/comm/gloo_communicator.h"
+#include "worker/comm/local_communicator.h"
+#include "worker/coordinator/grpc_coordinator.h"
+#include "worker/train/progress.h"
+#include "worker/train/rank_end.h"
+#include "worker/train/trainer.h"
+#include "worker/train/training_run.h"
+
+namespace lockstep {
+namespace {
+
+using worker::v1::JoinResponse;
+
+// How long the last points are offered to a coordinator that is away: as long
+// as it may stay away.
+constexpr absl::Duration kFarewell = absl::Minutes(10);
+// The same for a rank that fails, whose supervisor waits for it.
+constexpr absl::Duration kShortFarewell = absl::Seconds(2);
+
+std::atomic<bool> stop_requested = false;
+
+// Until here SIGTERM just ends the process: there is nothing to save.
+void HeedSigterm() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop_requested = true; };
+  action.sa_flags = SA_RESTART;
+  LOCKSTEP_CHECK(sigaction(SIGTERM, &action, nullptr) == 0);
+}
+
+std::string NodeName() {
+  char name[256] = {};
+  LOCKSTEP_CHECK(gethostname(name, sizeof(name) - 1) == 0);
+  return name;
+}
+
+// Tells this process from another that claims to be the same rank.
+std::string Incarnation() {
+  char bytes[16];
+  LOCKSTEP_CHECK(getrandom(bytes, sizeof(bytes), 0) == sizeof(bytes));
+  return absl::BytesToHexString(absl::string_view(bytes, sizeof(bytes)));
+}
+
+absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
+    const WorkerOptions& options, const JoinResponse& job,
+    Coordinator& coordinator) {
+  if (job.world_size() == 1) return std::move(MakeLocalGroup(1)[0]);
+  return ConnectGloo(coordinator, {.rank = options.rank,
+                                   .world_size = job.world_size(),
+                                   .bind_address = job.bind_address()});
+}
+
+// From the first collective to the last.
+absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
+                                   const JoinResponse& job,
+                                   Coordinator& coordinator,
+                                   Progress& progress) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> communicator,
+                   MeetTheOthers(options, job, coordinator));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
+                   TrainingRun::Build({.job = job,
+                                       .attempt = options.attempt,
+                                       .communicator = *communicator,
+                                       .coordinator = coordinator,
+                                       .progress = progress,
+                                       .stop_requested = stop_requested}));
+  RETURN_IF_ERROR(run->Restore());
+  HeedSigterm();
+  ASSIGN_OR_RETURN(const Trainer::End end, run->Train());
+  if (end == Trainer::End::kFinished) RETURN_IF_ERROR(run->Save());
+  RETURN_IF_ERROR(run->Leave());
+  return end;
+}
+
+// Torch says by exceptions what it cannot do.
+absl::StatusOr<Trainer::End> TrainCatching(const WorkerOptions& options,
+                                           const JoinResponse& job,
+                                           Coordinator& coordinator,
+                                           Progress& progress) {
+  try {
+    return Train(options, job, coordinator, progress);
+  } catch (const std::bad_alloc&) {
+    return WithCause(v1::Attempt::HOST_OUT_OF_MEMORY,
+                     absl::ResourceExhaustedError("out of memory"));
+  } catch (const std::exception& error) {
+    const absl::string_view what = error.what();
+    // c10's allocator for the CPU throws no type of its own.
+    const bool memory = what.find("can't allocate memory") != what.npos;
+    return WithCause(
+        memory ? v1::Attempt::HOST_OUT_OF_MEMORY : v1::Attempt::WORKER_CRASH,
+        absl::InternalError(what));
+  }
+}
+
+void Tell(const absl::Status& error, Progress& progress) {
+  const RankEnd end = EndOfRank(error);
+  if (end.cause == v1::Attempt::END_CAUSE_UNSPECIFIED) return;
+  // If it does not arrive, the exit code says the kind of end.
+  progress.ReportFailure(end.cause, std::string(error.message())).IgnoreError();
+}
+
+absl::StatusOr<Trainer::End> Live(const WorkerOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcCoordinator> coordinator,
+                   GrpcCoordinator::Create({.address = options.coordinator,
+                                            .job = options.job,
+                                            .attempt = options.attempt,
+                                            .rank = options.rank,
+                                            .token_file = options.token_file}));
+  const absl::StatusOr<JoinResponse> job =
+      coordinator->Join(NodeName(), getpid(), Incarnation());
+  if (!job.ok()) return FromCoordinator(job.status());
+
+  ProgressOptions reporting = {.attempt = options.attempt,
+                               .rank = options.rank};
+  if (job->has_heartbeat_interval()) {
+    reporting.heartbeat_interval =
+        absl::Seconds(job->heartbeat_interval().seconds()) +
+        absl::Nanoseconds(job->heartbeat_interval().nanos());
+  }
+  Progress progress(*coordinator, reporting);
+  const absl::StatusOr<Trainer::End> end =
+      TrainCatching(options, *job, *coordinator, progress);
+  if (!end.ok()) Tell(end.status(), progress);
+  progress.Flush(end.ok() ? kFarewell : kShortFarewell);
+  return end;
+}
+
+}  // namespace
+
+int RunWorker(const WorkerOptions& options) {
+  if (options.device.rfind("cpu:", 0) != 0) {
+    std::cerr << "lockstep-worker train: --device " << options.device
+              << ": only cpu:N is built\n";
+    return kUsage;
+  }
+  // One rank, one slot, one thread.
+  at::set_num_threads(1);
+  at::set_num_interop_threads(1);
+  const absl::StatusOr<Trainer::End> end = Live(options);
+  if (end.ok()) return *end == Trainer::End::kStopped ? kStopped : kOk;
+  std::cerr << "rank " << options.rank << " of " << options.job << ", attempt "
+            << options.attempt << ": " << end.status().message() << "\n";
+  return EndOfRank(end.status()).exit_code;
+}
+
+}  // namespace lockstep
