@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/embedding.h"
 #include "kernels/rms_norm.h"
+#include "proto/contract/check.h"
 #include "proto/contract/status_macros.h"
 #include "worker/model/view.h"
 
@@ -67,6 +68,7 @@ Transformer::Transformer(ModelWeights& weights,
 
 absl::StatusOr<StepOutput> Transformer::ForwardBackward(const TokenBatch& batch,
                                                         uint64_t micro_batch) {
+  LOCKSTEP_CHECK(options_.backward);
   RETURN_IF_ERROR(Check(batch));
   // Nothing to learn from: the gradients would be zero.
   if (head_.SelectTrained(batch.labels) == 0) return StepOutput{};

@@ -182,6 +182,20 @@ TEST(TransformerTest, EvaluateIsTheLossOfTheLogitsAndDropsNothing) {
   EXPECT_EQ(evaluated->correct, correct);
 }
 
+TEST(TransformerTest, WithoutABackwardPassOneSetOfActivationsIsEnough) {
+  auto weights = RandomModel(Llama(), Full());
+  auto training = MakeTransformer(*weights, 64);
+  const auto forward = Transformer::Create(
+      *weights, {.max_tokens = 64, .max_document = 64, .backward = false});
+  const Batch batch(RandomDocuments({12, 7}, Llama().vocab_size));
+
+  ASSERT_TRUE(forward.ok()) << forward.status();
+  EXPECT_TRUE(at::equal(*(*forward)->Logits(batch.view()),
+                        *training->Logits(batch.view())));
+  EXPECT_LT(2 * (*forward)->memory_plan().back().bytes,
+            training->memory_plan().back().bytes);
+}
+
 TEST(TransformerTest, EachMicroBatchDropsOtherInputs) {
   auto weights = RandomModel(Llama(), LoraMethod(4, 0.5));
   auto transformer = MakeTransformer(*weights);
