@@ -37,5 +37,8 @@ foreach(package cu13 nccl cudnn cusparselt nvshmem)
   list(APPEND torch_rpath ${torch_site}/nvidia/${package}/lib)
 endforeach()
 list(JOIN torch_rpath ":" torch_rpath_link)
+# libtorch.so exports a std::filesystem of its own, whose remove_all crashes in
+# our programs; whoever is named first is asked first.
 target_link_options(torch::torch INTERFACE
+  "LINKER:--push-state,--no-as-needed" "-lstdc++" "LINKER:--pop-state"
   "LINKER:-rpath-link,${torch_rpath_link}" "LINKER:-rpath,${torch_rpath_link}")
