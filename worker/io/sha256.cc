@@ -55,7 +55,7 @@ absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ErrnoToStatus(errno, "open", path);
   Sha256 sha256;
-  std::vector<char> block(1 << 20);
+  std::vector<char> block(1 << 16);
   while (true) {
     const ssize_t got = read(fd, block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;

@@ -1,0 +1,99 @@
+#include "worker/io/tensorboard.h"
+
+#include <sys/resource.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "tests/testing/temp_dir.h"
+#include "tests/worker/io/file_size_limit.h"
+#include "tests/worker/io/io_testing.h"
+#include "worker/io/tensorboard_event.h"
+
+namespace lockstep {
+namespace {
+
+using testing::Fails;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::MatchesRegex;
+using testing::Parts;
+using testing::RunOracle;
+using testing::ScopedTempDir;
+
+// Made with tensorboard 2.21.0: Event(...).SerializeToString() inside a
+// RecordWriter.
+TEST(TensorBoardEventTest, HasTheBytesOfTensorBoard) {
+  EXPECT_EQ(absl::BytesToHexString(EventRecord(FileVersionEvent(1.5))),
+            "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e45"
+            "76656e743a322a28646c");
+  EXPECT_EQ(absl::BytesToHexString(EventRecord(SessionStartEvent(2.5, 300))),
+            "100000000000000095fbfe1809000000000000044010ac023a0208017d05"
+            "b37d");
+  EXPECT_EQ(absl::BytesToHexString(EventRecord(
+                ScalarsEvent(3.5, 7, {{"a/b", 0.25}, {"c", -2.0}}))),
+            "2300000000000000b09f7743090000000000000c4010072a160a0a0a0361"
+            "2f62150000803e0a080a016315000000c08b658539");
+  EXPECT_EQ(
+      absl::BytesToHexString(EventRecord(TextEvent(4.5, 1, "config", "*x*"))),
+      "2e00000000000000c5cb57fa09000000000000124010012a210a1f0a0663"
+      "6f6e66696742090807120042032a782a4a0a0a060a04746578742002b265"
+      "b2db");
+}
+
+std::string CheckTensorBoard(const std::string& dir,
+                             const std::string& arguments) {
+  return RunOracle(absl::StrCat(
+                       testing::SourcePath("tests/oracle/check_tensorboard.py"),
+                       " ", dir, " ", arguments))
+      .output;
+}
+
+TEST(TensorBoardTest, RealTensorBoardReadsARunThatWasResumed) {
+  const ScopedTempDir dir;
+  // Saved at step 4, died after step 6.
+  auto first = TensorBoardWriter::Create(dir.Path("runs/job"), 0);
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT((*first)->AddText(0, "config", "a: 1"), IsOk());
+  for (int64_t step = 1; step <= 6; ++step) {
+    ASSERT_THAT((*first)->AddScalars(
+                    step, {{"train/loss", 9.0}, {"train/grad_norm", 1.0}}),
+                IsOk());
+  }
+  auto second = TensorBoardWriter::Create(dir.Path("runs/job"), 4);
+  ASSERT_THAT(second, IsOk());
+  for (int64_t step = 5; step <= 8; ++step) {
+    ASSERT_THAT((*second)->AddScalars(
+                    step, {{"train/loss", 3.0}, {"train/grad_norm", 1.0}}),
+                IsOk());
+  }
+
+  EXPECT_THAT((*second)->path(),
+              MatchesRegex(".*/events.out.tfevents.[0-9]+\\..+\\.[0-9]+\\."
+                           "[0-9]+"));
+  EXPECT_THAT(CheckTensorBoard(dir.Path("runs/job"),
+                               "--tags train/loss,train/grad_norm --steps 8 "
+                               "--points 8"),
+              HasSubstr("check_tensorboard: ok"));
+}
+
+TEST(TensorBoardTest, AFullDiskIsResourceExhausted) {
+  const ScopedTempDir dir;
+  auto writer = TensorBoardWriter::Create(dir.path(), 0);
+  ASSERT_THAT(writer, IsOk());
+  const testing::ScopedFileSizeLimit limit(60);
+
+  EXPECT_THAT(
+      (*writer)->AddScalars(1, {{"train/loss", 1.0}}),
+      Fails(absl::StatusCode::kResourceExhausted, Parts{(*writer)->path()}));
+}
+
+TEST(TensorBoardTest, NamesAFolderThatCannotBeMade) {
+  const ScopedTempDir dir;
+  testing::WriteText(dir.Path("runs"), "");
+
+  EXPECT_THAT(TensorBoardWriter::Create(dir.Path("runs/job"), 0),
+              Fails(absl::StatusCode::kNotFound, Parts{dir.Path("runs/job")}));
+}
+
+}  // namespace
+}  // namespace lockstep
