@@ -35,8 +35,8 @@ template <int N>
 struct KeyBlock {
   int64_t begin;  // Row of the first.
   int64_t count;
-  alignas(64) float keys_DN[kMaxHeadDim * N];  // Over sqrt(head_dim).
-  alignas(64) float keys_ND[kMaxHeadDim * N];  // The same.
+  alignas(64) float keys_DN[kMaxHeadDim * N];  // Times ScoreScale.
+  alignas(64) float keys_ND[kMaxHeadDim * N];  // Over sqrt(head_dim).
   alignas(64) float values_DN[kMaxHeadDim * N];
   alignas(64) float d_keys_DN[kMaxHeadDim * N];
   alignas(64) float d_values_DN[kMaxHeadDim * N];
@@ -50,12 +50,15 @@ LOCKSTEP_INLINE void LoadKeys(KeyBlock<N>& block,
   const int64_t key_column = args.layout.key_begin() + kv_head * head_dim;
   const int64_t value_column = args.layout.value_begin() + kv_head * head_dim;
   attention::LoadTransposed<N>(block.keys_DN, args.qkv_TN, block.begin,
-                               block.count, key_column, head_dim, scale);
+                               block.count, key_column, head_dim,
+                               attention::ScoreScale(head_dim));
   attention::LoadTransposed<N>(block.values_DN, args.qkv_TN, block.begin,
                                block.count, value_column, head_dim, 1);
-  for (int64_t lane = 0; lane < N; ++lane) {
+  std::fill_n(block.keys_ND, head_dim * N, 0.0f);
+  for (int64_t lane = 0; lane < block.count; ++lane) {
+    const float* key = args.qkv_TN.FloatRow(block.begin + lane) + key_column;
     for (int64_t d = 0; d < head_dim; ++d) {
-      block.keys_ND[lane * head_dim + d] = block.keys_DN[d * N + lane];
+      block.keys_ND[lane * head_dim + d] = key[d] * scale;
     }
   }
   std::fill_n(block.d_keys_DN, head_dim * N, 0.0f);
@@ -78,8 +81,8 @@ LOCKSTEP_INLINE void AddQueryGradients(const AttentionBackwardArgs& args,
   }
   const int64_t count = std::min<int64_t>(kTile, end - query);
   for (int64_t d = 0; d < head_dim; d += W) {
-    Float<W> sums[kTile] = {};
-    attention::AddDots<W>(sums, block.keys_ND + d, head_dim, tile, N);
+    Float<W> sums[kTile];
+    attention::Dots<W>(sums, block.keys_ND + d, head_dim, tile, N);
     for (int64_t r = 0; r < count; ++r) {
       float* d_query = args.d_qkv_TN.FloatRow(query + r) + column + d;
       simd::Store<W>(d_query, simd::Load<W>(d_query) + sums[r]);
@@ -98,17 +101,18 @@ LOCKSTEP_INLINE void BackwardTile(const AttentionBackwardArgs& args,
   const RowTile queries = attention::MakeTile(args.qkv_TN, query, end, column);
   const RowTile d_outs = attention::MakeTile(args.d_out_TQ, query, end, column);
 
-  Float<N> weights[kTile] = {};
-  Float<N> d_scores[kTile] = {};
-  attention::AddDots<N>(weights, block.keys_DN, N, queries, head_dim);
-  attention::AddDots<N>(d_scores, block.values_DN, N, d_outs, head_dim);
+  Float<N> weights[kTile];
+  Float<N> d_scores[kTile];
+  attention::Dots<N>(weights, block.keys_DN, N, queries, head_dim);
+  attention::Dots<N>(d_scores, block.values_DN, N, d_outs, head_dim);
   const simd::Int<N> lanes = attention::LaneNumbers<N>();
   for (int r = 0; r < kTile; ++r) {
     // The rows that the tile lacks are zero, and so is all they add.
     const int64_t row = std::min(query + r, end - 1);
     const auto place = static_cast<int32_t>(row - block.begin);
-    const Float<N> weight = simd::Exp<N>(weights[r] - log_sum[row]);
-    weights[r] = lanes > place ? Float<N>{} : weight;
+    const Float<N> weight =
+        simd::Exp2<N>(weights[r] - log_sum[row] * attention::kLog2E);
+    weights[r] = simd::Compare<N>::IfLess(lanes, place + 1, weight, Float<N>{});
     d_scores[r] =
         query + r < end ? weights[r] * (d_scores[r] - delta[row]) : Float<N>{};
   }

@@ -18,13 +18,14 @@ using simd::Float;
 constexpr int kKeys = 4 * kTile;  // Between two corrections of the softmax.
 
 // N queries of one head, one a lane, with the state of their running softmax.
+// Its scores are in base 2: s_j / sqrt(head_dim) * log2(e).
 template <int N>
 struct QueryBlock {
   int64_t first;                                  // Its place in the document.
   Float<N> most;                                  // Of the scores so far.
-  Float<N> sum;                                   // sum_j(exp(s_j - most))
-  alignas(64) float queries_DN[kMaxHeadDim * N];  // Over sqrt(head_dim).
-  alignas(64) float out_DN[kMaxHeadDim * N];      // sum_j(exp(s_j - most) v_j)
+  Float<N> sum;                                   // sum_j(2^(s_j - most))
+  alignas(64) float queries_DN[kMaxHeadDim * N];  // Scaled.
+  alignas(64) float out_DN[kMaxHeadDim * N];      // sum_j(2^(s_j - most) v_j)
 };
 
 struct Document {
@@ -41,11 +42,11 @@ LOCKSTEP_INLINE void Score(Float<N> (&scores)[kKeys],
                            int64_t key, int64_t key_end, int64_t column) {
   const int64_t head_dim = args.layout.head_dim;
   for (int64_t j = key; j < key_end; j += kTile) {
-    Float<N> sums[kTile] = {};
-    attention::AddDots<N>(sums, block.queries_DN, N,
-                          attention::MakeTile(args.qkv_TN, document.begin + j,
-                                              document.end, column),
-                          head_dim);
+    Float<N> sums[kTile];
+    attention::Dots<N>(sums, block.queries_DN, N,
+                       attention::MakeTile(args.qkv_TN, document.begin + j,
+                                           document.end, column),
+                       head_dim);
     std::copy_n(sums, kTile, scores + (j - key));
   }
   if (key_end <= block.first + 1) return;
@@ -53,30 +54,39 @@ LOCKSTEP_INLINE void Score(Float<N> (&scores)[kKeys],
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (int64_t j = key; j < key_end; ++j) {
     const auto behind = static_cast<int32_t>(j - block.first);
-    scores[j - key] =
-        lanes < behind ? simd::Broadcast<N>(-kInfinity) : scores[j - key];
+    scores[j - key] = simd::Compare<N>::IfLess(
+        lanes, behind, simd::Broadcast<N>(-kInfinity), scores[j - key]);
   }
 }
 
-// Raises `most` to the largest of the scores, which become exp(s_j - most).
+// Raises `most` to the largest of the scores, which become 2^(s_j - most).
+// Tiles are folded before they join, or each would wait for the one before.
 template <int N>
 LOCKSTEP_INLINE void Exponentiate(QueryBlock<N>& block,
                                   Float<N> (&scores)[kKeys], int64_t count,
                                   int64_t head_dim) {
   Float<N> most = block.most;
-  for (int64_t j = 0; j < count; ++j) {
-    most = scores[j] > most ? scores[j] : most;
+  for (int64_t j = 0; j < count; j += kTile) {
+    Float<N> tile = scores[j];
+    for (int r = 1; r < kTile; ++r) {
+      tile = simd::Compare<N>::Max(tile, scores[j + r]);
+    }
+    most = simd::Compare<N>::Max(most, tile);
   }
-  const Float<N> correction = simd::Exp<N>(block.most - most);
+  const Float<N> correction = simd::Exp2<N>(block.most - most);
   block.most = most;
   block.sum *= correction;
   for (int64_t d = 0; d < head_dim; ++d) {
     float* out = block.out_DN + d * N;
     simd::Store<N>(out, simd::Load<N>(out) * correction);
   }
-  for (int64_t j = 0; j < count; ++j) {
-    scores[j] = simd::Exp<N>(scores[j] - most);
-    block.sum += scores[j];
+  for (int64_t j = 0; j < count; j += kTile) {
+    Float<N> tile{};
+    for (int r = 0; r < kTile; ++r) {
+      scores[j + r] = simd::Exp2<N>(scores[j + r] - most);
+      tile += scores[j + r];
+    }
+    block.sum += tile;
   }
 }
 
@@ -120,7 +130,7 @@ LOCKSTEP_INLINE void ForwardBlock(const AttentionForwardArgs& args,
   std::fill_n(block.out_DN, head_dim * N, 0.0f);
   attention::LoadTransposed<N>(block.queries_DN, args.qkv_TN, begin, count,
                                column, head_dim,
-                               1 / std::sqrt(static_cast<float>(head_dim)));
+                               attention::ScoreScale(head_dim));
   Attend<N>(block, args, document,
             head / (args.layout.query_heads / args.layout.kv_heads));
 
@@ -132,7 +142,8 @@ LOCKSTEP_INLINE void ForwardBlock(const AttentionForwardArgs& args,
                                 head_dim);
   float* log_sum = args.log_sum_HT.FloatRow(head) + begin;
   for (int64_t lane = 0; lane < count; ++lane) {
-    log_sum[lane] = block.most[lane] + std::log(block.sum[lane]);
+    log_sum[lane] =
+        attention::kLn2 * block.most[lane] + std::log(block.sum[lane]);
   }
 }
 

@@ -26,7 +26,7 @@ LOCKSTEP_INLINE float RowMax(const float* row, int64_t cols) {
   Float<N> most = simd::Broadcast<N>(-kInfinity);
   for (int64_t i = 0; i < cols; i += N) {
     const Float<N> x = LoadUpTo<N>(row + i, cols - i, -kInfinity);
-    most = x > most ? x : most;
+    most = simd::Compare<N>::Max(x, most);
   }
   return simd::Max<N>(most);
 }

@@ -22,26 +22,25 @@ class ScopedVectorLanes {
 
 }  // namespace lockstep::simd
 
+#define LOCKSTEP_TARGET_AVX512 \
+  [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]]
+#define LOCKSTEP_TARGET_AVX2 [[gnu::target("avx2,fma,bmi2")]]
+
 // Given `template <int N> LOCKSTEP_INLINE void Name(const Args& args)`, defines
 // `void Name(const Args& args)`, which runs the width of this machine. What the
 // template calls must be inlined into it, or it is compiled for SSE2.
-#define LOCKSTEP_DISPATCH_VECTOR_WIDTH(Name, Args)                         \
-  [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]] void \
-      Name##16(const Args& args) {                                         \
-    Name<16>(args);                                                        \
-  }                                                                        \
-  [[gnu::target("avx2,fma,bmi2")]] void Name##8(const Args& args) {        \
-    Name<8>(args);                                                         \
-  }                                                                        \
-  void Name(const Args& args) {                                            \
-    switch (simd::VectorLanes()) {                                         \
-      case 16:                                                             \
-        return Name##16(args);                                             \
-      case 8:                                                              \
-        return Name##8(args);                                              \
-      default:                                                             \
-        return Name<4>(args);                                              \
-    }                                                                      \
+#define LOCKSTEP_DISPATCH_VECTOR_WIDTH(Name, Args)                           \
+  LOCKSTEP_TARGET_AVX512 void Name##16(const Args& args) { Name<16>(args); } \
+  LOCKSTEP_TARGET_AVX2 void Name##8(const Args& args) { Name<8>(args); }     \
+  void Name(const Args& args) {                                              \
+    switch (simd::VectorLanes()) {                                           \
+      case 16:                                                               \
+        return Name##16(args);                                               \
+      case 8:                                                                \
+        return Name##8(args);                                                \
+      default:                                                               \
+        return Name<4>(args);                                                \
+    }                                                                        \
   }
 
 #endif  // LOCKSTEP_KERNELS_CPU_VECTOR_WIDTH_H_
