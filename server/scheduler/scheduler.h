@@ -29,6 +29,7 @@ class EventLog;
 class JobStore;
 class Launcher;
 class Rendezvous;
+class SchedulerThread;
 class AttemptTokens;
 class SchedulingPolicy;
 struct SchedulerOptions;
@@ -100,8 +101,7 @@ class Scheduler {
   std::vector<v1::Node> Nodes() const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::unique_ptr<SchedulerThread> thread_;
 };
 
 }  // namespace lockstep

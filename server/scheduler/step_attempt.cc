@@ -3,7 +3,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/contract/errors.h"
-#include "proto/contract/exit_code.h"
 #include "proto/contract/resource_name.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/step_parts.h"
@@ -126,20 +125,16 @@ void OnLaunched(Decision& decision, const LaunchedEvent& event) {
     decision.Touch(entry);
     return;
   }
-  worker::v1::RankFailure verdict;
-  verdict.set_cause(v1::Attempt::ENGINE_ERROR);
-  verdict.set_message(absl::StrCat("the process cannot be started: ",
-                                   event.process.status().message()));
-  const ProcessEnd never_lived{
-      .attempt = event.attempt, .ranks = {}, .exit_code = kFailure};
   if (event.attempt.attempt == 0) {
-    decision.Record(entry, v1::Event::ERROR, "LAUNCH_FAILED",
-                    verdict.message());
-    OnPrepareEnd(decision, entry, never_lived);
+    OnPrepareLaunchFailed(decision, entry, event.process.status());
     return;
   }
+  worker::v1::RankFailure verdict;
+  verdict.set_cause(v1::Attempt::ENGINE_ERROR);
+  verdict.set_message(absl::StrCat("the ranks cannot be started: ",
+                                   event.process.status().message()));
   if (!entry.live.verdict.has_value()) entry.live.verdict = verdict;
-  EndAttempt(decision, entry, never_lived);
+  EndAttempt(decision, entry, {.attempt = event.attempt, .ranks = {}});
 }
 
 void OnAttached(Decision& decision, const AttachedEvent& event) {

@@ -22,6 +22,8 @@ void StopAttempt(Decision& decision, JobEntry& entry);
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);
 void OnPrepared(Decision& decision, const PreparedEvent& event);
+void OnPrepareLaunchFailed(Decision& decision, JobEntry& entry,
+                           const absl::Status& why);
 void OnPrepareEnd(Decision& decision, JobEntry& entry, const ProcessEnd& end);
 
 // step_attempt.cc: a live attempt.

@@ -39,6 +39,23 @@ bool MayPass(const ProcessEnd& end) {
           end.exit_code == kSuperseded);
 }
 
+// Whether the job still waited for its word; one that was being cancelled is
+// done.
+bool PrepareIsGone(Decision& decision, JobEntry& entry) {
+  if (server::ProcessRecord* process = FindProcess(entry, 0);
+      process != nullptr && !process->ended()) {
+    process->set_ended(true);
+    decision.Touch(entry);
+  }
+  decision.Do(CloseEffect{{entry.job().name(), 0}});
+  if (entry.job().state() == v1::Job::CANCELLING &&
+      LiveAttemptOf(entry.job()) == nullptr) {
+    decision.SetState(entry, v1::Job::CANCELLED, v1::Event::INFO,
+                      "prepare was stopped");
+  }
+  return entry.job().state() == v1::Job::PREPARING;
+}
+
 }  // namespace
 
 void StartPrepare(Decision& decision, JobEntry& entry) {
@@ -80,21 +97,17 @@ void OnPrepared(Decision& decision, const PreparedEvent& event) {
                     InWords(event.report.plan()));
 }
 
+void OnPrepareLaunchFailed(Decision& decision, JobEntry& entry,
+                           const absl::Status& why) {
+  if (!PrepareIsGone(decision, entry)) return;
+  v1::JobError error;
+  error.set_reason(std::string(EndCauseName(v1::Attempt::ENGINE_ERROR)));
+  error.set_message(absl::StrCat("prepare cannot be started: ", why.message()));
+  Fail(decision, entry, error);
+}
+
 void OnPrepareEnd(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
-  const AttemptRef ref{entry.job().name(), 0};
-  if (server::ProcessRecord* process = FindProcess(entry, 0);
-      process != nullptr && !process->ended()) {
-    process->set_ended(true);
-    decision.Touch(entry);
-  }
-  decision.Do(CloseEffect{ref});
-  if (entry.job().state() == v1::Job::CANCELLING &&
-      LiveAttemptOf(entry.job()) == nullptr) {
-    decision.SetState(entry, v1::Job::CANCELLED, v1::Event::INFO,
-                      "prepare was stopped");
-    return;
-  }
-  if (entry.job().state() != v1::Job::PREPARING) return;
+  if (!PrepareIsGone(decision, entry)) return;
   if (MayPass(end) &&
       ++entry.lost_prepares < decision.options().prepare_tries) {
     decision.SetState(entry, v1::Job::QUEUED, v1::Event::WARNING,
