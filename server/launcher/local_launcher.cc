@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,12 +46,15 @@ int OpenRecorded(const server::ProcessRecord& record) {
   return -1;
 }
 
+bool Has(const std::vector<std::string>& argv, absl::string_view argument) {
+  return std::find(argv.begin(), argv.end(), argument) != argv.end();
+}
+
 // The coordinator died between the start of a process and the write of its id.
 int OpenUnrecorded(const std::string& folder) {
   for (const ProcessEntry& entry : FindByArgument(MarkOf(folder))) {
     const bool is_ours =
-        entry.argv.size() > 1 &&
-        (entry.argv[1] == "prepare" || entry.argv[1] == "supervise");
+        Has(entry.argv, "prepare") || Has(entry.argv, "supervise");
     if (is_ours) return OpenPidfd(entry.pid);
   }
   return -1;
