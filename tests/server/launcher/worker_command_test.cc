@@ -1,0 +1,67 @@
+#include "server/launcher/worker_command.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+LaunchRequest RequestFor(int attempt) {
+  LaunchRequest request{.attempt = {"jobs/a1", attempt},
+                        .job_uid = "u",
+                        .spec = {},
+                        .token = "secret",
+                        .ranks = {}};
+  for (int rank = 0; attempt > 0 && rank < 2; ++rank) {
+    v1::RankPlacement& placement = request.ranks.emplace_back();
+    placement.set_rank(rank);
+    placement.set_node("box");
+    placement.set_device("cpu:" + std::to_string(rank + 3));
+  }
+  return request;
+}
+
+const WorkerContext kContext{.worker_path = "/bin/lockstep-worker",
+                             .coordinator = "unix:/run/lockstepd.sock",
+                             .state_dir = "/s"};
+
+TEST(WorkerCommandTest, Prepare) {
+  EXPECT_THAT(
+      WorkerCommand(kContext, RequestFor(0)),
+      ElementsAre("/bin/lockstep-worker", "prepare", "--coordinator",
+                  "unix:/run/lockstepd.sock", "--job", "jobs/a1",
+                  "--token-file", "/s/jobs/u/prepare/token", "--spec",
+                  "/s/jobs/u/prepare/spec.json", "--cache-dir", "/s/cache"));
+}
+
+TEST(WorkerCommandTest, Supervise) {
+  EXPECT_THAT(
+      WorkerCommand(kContext, RequestFor(3)),
+      ElementsAre("/bin/lockstep-worker", "supervise", "--coordinator",
+                  "unix:/run/lockstepd.sock", "--job", "jobs/a1", "--attempt",
+                  "3", "--token-file", "/s/jobs/u/attempt-3/token",
+                  "--attempt-dir", "/s/jobs/u/attempt-3", "--node", "box",
+                  "--ranks", "0,1", "--devices", "cpu:3,cpu:4"));
+}
+
+TEST(WorkerCommandTest, NamesTheTokenByItsFile) {
+  for (const int attempt : {0, 1}) {
+    EXPECT_THAT(WorkerCommand(kContext, RequestFor(attempt)),
+                Each(Not(HasSubstr("secret"))));
+  }
+}
+
+TEST(WorkerCommandTest, LogsLieInTheFolderOfTheProcess) {
+  EXPECT_EQ(ProcessFolder("/s", "u", 0), "/s/jobs/u/prepare");
+  EXPECT_EQ(LogFileName(0), "prepare.log");
+  EXPECT_EQ(ProcessFolder("/s", "u", 7), "/s/jobs/u/attempt-7");
+  EXPECT_EQ(LogFileName(7), "supervisor.log");
+}
+
+}  // namespace
+}  // namespace lockstep

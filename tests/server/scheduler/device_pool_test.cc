@@ -1,0 +1,78 @@
+#include "server/scheduler/device_pool.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/contract/errors.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+DevicePool PoolOf(int cpus, int gpus) {
+  v1::Node node;
+  node.set_name("nodes/here");
+  for (int i = 0; i < cpus + gpus; ++i) {
+    v1::Device& device = *node.add_devices();
+    device.set_id(i < cpus ? "cpu:" + std::to_string(i)
+                           : "GPU-" + std::to_string(i - cpus));
+    device.set_kind(i < cpus ? v1::Device::CPU : v1::Device::CUDA);
+  }
+  return DevicePool({node});
+}
+
+v1::JobSpec SpecOf(v1::ResourceSpec::Device device, int ranks) {
+  v1::JobSpec spec;
+  spec.mutable_resources()->set_device(device);
+  spec.mutable_resources()->set_ranks(ranks);
+  return spec;
+}
+
+TEST(DevicePoolTest, AutoIsGpusWhereThereAreAny) {
+  const v1::JobSpec spec = SpecOf(v1::ResourceSpec::DEVICE_AUTO, 2);
+  EXPECT_EQ(PoolOf(4, 0).DemandOf(spec).kind, v1::Device::CPU);
+  EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).kind, v1::Device::CUDA);
+  EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).count, 2);
+  EXPECT_EQ(PoolOf(4, 2).DemandOf(SpecOf(v1::ResourceSpec::DEVICE_CPU, 2)).kind,
+            v1::Device::CPU);
+}
+
+TEST(DevicePoolTest, GpusIsShorthand) {
+  v1::JobSpec spec;
+  spec.mutable_resources()->set_gpus(3);
+  const DeviceDemand demand = PoolOf(4, 0).DemandOf(spec);
+  EXPECT_EQ(demand.kind, v1::Device::CUDA);
+  EXPECT_EQ(demand.count, 3);
+}
+
+TEST(DevicePoolTest, SaysWhatIsMissing) {
+  const absl::Status status =
+      PoolOf(4, 1).CheckFits(SpecOf(v1::ResourceSpec::DEVICE_CUDA, 2));
+  EXPECT_EQ(ErrorReason(status), "NOT_ENOUGH_DEVICES");
+  EXPECT_TRUE(
+      PoolOf(4, 1).CheckFits(SpecOf(v1::ResourceSpec::DEVICE_CPU, 4)).ok());
+}
+
+TEST(DevicePoolTest, ShowsWhoHoldsWhat) {
+  DevicePool pool = PoolOf(2, 0);
+  pool.Reserve("jobs/a", {{"here", "cpu:1"}});
+  EXPECT_THAT(pool.Free(v1::Device::CPU),
+              ElementsAre(DevicePlace{"here", "cpu:0"}));
+  EXPECT_EQ(pool.Nodes()[0].devices(0).job(), "");
+  EXPECT_EQ(pool.Nodes()[0].devices(1).job(), "jobs/a");
+  pool.Release("jobs/a");
+  EXPECT_THAT(pool.Free(v1::Device::CPU), SizeIs(2));
+}
+
+TEST(DevicePoolTest, APlaceThatIsGoneIsNotGiven) {
+  DevicePool pool = PoolOf(1, 0);
+  pool.Reserve("jobs/a", {{"here", "cpu:0"}, {"here", "cpu:7"}});
+  EXPECT_THAT(pool.Free(v1::Device::CPU), IsEmpty());
+  pool.Release("jobs/a");
+  EXPECT_THAT(pool.Free(v1::Device::CPU), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,250 @@
+// The thread around Step, with a store in memory that can be made to wait and
+// to fail. What Step decides is tested in step_test.cc.
+
+#include "server/scheduler/scheduler.h"
+
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/contract/errors.h"
+#include "server/events/event_log.h"
+#include "server/rendezvous/rendezvous.h"
+#include "server/scheduler/attempt_tokens.h"
+#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/scheduler_options.h"
+#include "server/store/memory_job_store.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_launcher.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Commits only when it is told to.
+class HeldStore : public JobStore {
+ public:
+  void Commit(StoreWrite write, Done done) override {
+    absl::MutexLock lock(&mu_);
+    if (!held_) return store_.Commit(std::move(write), std::move(done));
+    waiting_.emplace_back(std::move(write), std::move(done));
+  }
+  absl::StatusOr<std::vector<server::JobRecord>> LoadAll() override {
+    return store_.LoadAll();
+  }
+  absl::StatusOr<v1::Job> Get(absl::string_view name) const override {
+    return store_.Get(name);
+  }
+  absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override {
+    return store_.List(query);
+  }
+  absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
+      absl::string_view job_name) const override {
+    return store_.ListCheckpoints(job_name);
+  }
+  absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
+      int64_t after, int limit, absl::string_view job_name) const override {
+    return store_.ReadJournal(after, limit, job_name);
+  }
+  int64_t LastSequence() const override { return store_.LastSequence(); }
+  void UpdateProgress(absl::string_view name,
+                      const v1::Progress& progress) override {
+    store_.UpdateProgress(name, progress);
+  }
+
+  void Hold() {
+    absl::MutexLock lock(&mu_);
+    held_ = true;
+  }
+  void WaitForWrites(size_t count) {
+    const auto enough = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+      return waiting_.size() >= count;
+    };
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&enough));
+  }
+  void LetThrough() {
+    absl::MutexLock lock(&mu_);
+    held_ = false;
+    for (auto& [write, done] : waiting_) {
+      store_.Commit(std::move(write), std::move(done));
+    }
+    waiting_.clear();
+  }
+  // These, and all that follow.
+  void Fail() {
+    std::vector<std::pair<StoreWrite, Done>> waiting;
+    {
+      absl::MutexLock lock(&mu_);
+      waiting.swap(waiting_);
+    }
+    for (auto& [write, done] : waiting) {
+      done(absl::UnavailableError("disk full"));
+    }
+  }
+
+ private:
+  MemoryJobStore store_;
+  absl::Mutex mu_;
+  bool held_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<std::pair<StoreWrite, Done>> waiting_ ABSL_GUARDED_BY(mu_);
+};
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void Start() {
+    options_.tick = absl::Milliseconds(5);
+    scheduler_ = std::make_unique<Scheduler>(
+        options_, Scheduler::Parts{.clock = clock_,
+                                   .store = store_,
+                                   .events = events_,
+                                   .launcher = launcher_,
+                                   .rendezvous = rendezvous_,
+                                   .tokens = tokens_,
+                                   .policy = policy_});
+    ASSERT_TRUE(scheduler_->Start().ok());
+  }
+
+  std::future<absl::StatusOr<v1::Job>> Create(const std::string& id) {
+    Scheduler::CreateJob request;
+    request.job_id = id;
+    request.owner = "local";
+    request.spec.mutable_resources()->set_ranks(1);
+    auto promise = std::make_shared<std::promise<absl::StatusOr<v1::Job>>>();
+    scheduler_->Create(std::move(request),
+                       [promise](absl::StatusOr<v1::Job> job) {
+                         promise->set_value(std::move(job));
+                       });
+    return promise->get_future();
+  }
+
+  // As prepare would with its token.
+  void Prepare(const std::string& id) {
+    worker::v1::ReportPreparedRequest report;
+    report.mutable_caller()->set_job("jobs/" + id);
+    report.mutable_plan()->set_steps(4);
+    scheduler_->Prepared(std::move(report), [](const absl::Status&) {});
+  }
+
+  void WaitForState(const std::string& id, v1::Job::State state) {
+    while (store_.Get("jobs/" + id)->state() != state) {
+      std::this_thread::yield();
+    }
+  }
+
+  SchedulerOptions options_;
+  testing::FakeClock clock_;
+  HeldStore store_;
+  EventLog events_{store_, 100};
+  testing::FakeLauncher launcher_{2};
+  Rendezvous rendezvous_{clock_};
+  AttemptTokens tokens_;
+  const FifoPolicy policy_;
+  std::unique_ptr<Scheduler> scheduler_;
+};
+
+TEST_F(SchedulerTest, OkMeansOnDiskAndNothingStartsBefore) {
+  Start();
+  store_.Hold();
+  auto created = Create("a");
+  store_.WaitForWrites(1);
+  EXPECT_EQ(created.wait_for(std::chrono::seconds(0)),
+            std::future_status::timeout);
+  EXPECT_TRUE(absl::IsNotFound(store_.Get("jobs/a").status()));
+  store_.LetThrough();
+  EXPECT_TRUE(created.get().ok());
+  const LaunchRequest launch = launcher_.WaitForLaunch({"jobs/a", 0});
+  EXPECT_EQ(tokens_.Find(launch.token), (AttemptRef{"jobs/a", 0}));
+}
+
+TEST_F(SchedulerTest, WhatIsNotOnDiskDoesNotHappen) {
+  Start();
+  store_.Hold();
+  auto first = Create("a");
+  auto second = Create("b");
+  store_.WaitForWrites(2);
+  store_.Fail();
+  for (auto* created : {&first, &second}) {
+    const absl::Status status = created->get().status();
+    EXPECT_EQ(ErrorReason(status), "STORE_UNAVAILABLE");
+    EXPECT_THAT(std::string(status.message()), HasSubstr("disk full"));
+  }
+  // Nothing is decided any more: memory is ahead of the disk.
+  EXPECT_EQ(ErrorReason(Create("c").get().status()), "STORE_UNAVAILABLE");
+  scheduler_.reset();
+  EXPECT_TRUE(launcher_.signals().empty());
+}
+
+TEST_F(SchedulerTest, WhoWaitsWhenItStopsIsAnswered) {
+  Start();
+  store_.Hold();
+  auto created = Create("a");
+  store_.WaitForWrites(1);
+  std::thread stop([&] { scheduler_.reset(); });
+  store_.LetThrough();
+  stop.join();
+  EXPECT_TRUE(created.get().ok());
+}
+
+TEST_F(SchedulerTest, ShowsWhoHoldsADevice) {
+  Start();
+  ASSERT_TRUE(Create("a").get().ok());
+  launcher_.WaitForLaunch({"jobs/a", 0});
+  EXPECT_EQ(scheduler_->Nodes()[0].devices(0).job(), "");
+  Prepare("a");
+  launcher_.WaitForLaunch({"jobs/a", 1});
+  EXPECT_EQ(scheduler_->Nodes()[0].devices(0).job(), "jobs/a");
+  EXPECT_EQ(scheduler_->Nodes()[0].devices(1).job(), "");
+}
+
+TEST_F(SchedulerTest, RanksThatDoNotJoinAreStopped) {
+  Start();
+  ASSERT_TRUE(Create("a").get().ok());
+  launcher_.WaitForLaunch({"jobs/a", 0});
+  Prepare("a");
+  launcher_.WaitForLaunch({"jobs/a", 1});
+  clock_.Advance(options_.rendezvous_timeout);
+  while (launcher_.signals().empty()) std::this_thread::yield();
+  EXPECT_EQ(launcher_.signals()[0],
+            std::make_pair(AttemptRef{"jobs/a", 1}, false));
+  EXPECT_EQ(scheduler_->CommandFor([] {
+    worker::v1::Caller caller;
+    caller.set_job("jobs/a");
+    caller.set_attempt(1);
+    return caller;
+  }()),
+            worker::v1::HeartbeatResponse::STOP);
+}
+
+TEST_F(SchedulerTest, ALaunchThatFailsEndsTheJob) {
+  Start();
+  launcher_.FailLaunches(absl::NotFoundError("no lockstep-worker"));
+  ASSERT_TRUE(Create("a").get().ok());
+  WaitForState("a", v1::Job::FAILED);
+  EXPECT_THAT(store_.Get("jobs/a")->error().message(),
+              HasSubstr("no lockstep-worker"));
+}
+
+TEST_F(SchedulerTest, AnotherLifeGoesOnWithWhatLives) {
+  Start();
+  ASSERT_TRUE(Create("a").get().ok());
+  const std::string token = launcher_.WaitForLaunch({"jobs/a", 0}).token;
+  Prepare("a");
+  launcher_.WaitForLaunch({"jobs/a", 1});
+  scheduler_.reset();
+  tokens_.Remove({"jobs/a", 1});
+  rendezvous_.Close({"jobs/a", 1});
+  // This time the process is gone.
+  Start();
+  WaitForState("a", v1::Job::QUEUED);
+  clock_.Advance(absl::Seconds(1));
+  launcher_.WaitForLaunch({"jobs/a", 2});
+  EXPECT_EQ(store_.Get("jobs/a")->attempts(0).end_cause(), v1::Attempt::LOST);
+  EXPECT_EQ(store_.Get("jobs/a")->restarts(), 0);
+}
+
+}  // namespace
+}  // namespace lockstep

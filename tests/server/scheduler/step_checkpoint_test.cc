@@ -1,0 +1,76 @@
+// Checkpoints: who may publish them, and what follows from them.
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/contract/errors.h"
+#include "server/scheduler/step.h"
+#include "tests/server/scheduler/step_world.h"
+
+namespace lockstep {
+namespace {
+
+using ::lockstep::testing::StepWorld;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TEST(StepCheckpointTest, TheNextAttemptGoesOnFromTheNewestCheckpoint) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  world.RanksEnded("a", 1, 1);
+  world.Advance(absl::Seconds(1));
+  EXPECT_EQ(world.job("a").attempts(1).resume_step(), 10);
+}
+
+TEST(StepCheckpointTest, ACheckpointIsListedOnce) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  EXPECT_TRUE(world.answer(world.Checkpoint("a", 1, 10, false)).ok());
+  EXPECT_THAT(world.checkpoints(), IsEmpty());
+  EXPECT_TRUE(world.answer(world.Checkpoint("a", 1, 10, true)).ok());
+  EXPECT_TRUE(world.answer(world.Checkpoint("a", 1, 10, true)).ok());
+  ASSERT_THAT(world.checkpoints(), SizeIs(1));
+  EXPECT_EQ(world.checkpoints()[0].name(), "jobs/a/checkpoints/10");
+  EXPECT_EQ(world.checkpoints()[0].attempt(), 1);
+}
+
+TEST(StepCheckpointTest, AStaleAttemptPublishesNothing) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.RanksEnded("a", 1, 1);
+  EXPECT_EQ(ErrorReason(world.answer(world.Checkpoint("a", 1, 10, false))),
+            "ATTEMPT_SUPERSEDED");
+  world.Advance(absl::Seconds(1));
+  ASSERT_EQ(world.job("a").attempt(), 2);
+  EXPECT_EQ(ErrorReason(world.answer(world.Checkpoint("a", 1, 10, false))),
+            "ATTEMPT_SUPERSEDED");
+  EXPECT_EQ(ErrorReason(world.answer(world.Checkpoint("a", 1, 10, true))),
+            "ATTEMPT_SUPERSEDED");
+  EXPECT_THAT(world.checkpoints(), IsEmpty());
+  EXPECT_TRUE(world.answer(world.Checkpoint("a", 2, 10, true)).ok());
+}
+
+TEST(StepCheckpointTest, ACheckpointSaysWhereItIsAndWhatItHolds) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  EXPECT_EQ(ErrorReason(world.answer(world.Checkpoint("a", 1, 0, false))),
+            "INVALID_CHECKPOINT");
+  CheckpointEvent event{.ticket = 100};
+  event.caller.set_job("jobs/a");
+  event.caller.set_attempt(1);
+  event.commit = true;
+  event.checkpoint.set_step(3);
+  event.checkpoint.set_path("out");
+  world.Do(event);
+  EXPECT_THAT(std::string(world.answer(100).message()),
+              HasSubstr("\"out\" is not an absolute path"));
+  event.ticket = 101;
+  event.checkpoint.set_path("/out");
+  world.Do(event);
+  EXPECT_THAT(std::string(world.answer(101).message()),
+              HasSubstr("manifest_sha256: has 0 characters"));
+}
+
+}  // namespace
+}  // namespace lockstep

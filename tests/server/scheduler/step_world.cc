@@ -1,0 +1,314 @@
+#include "tests/server/scheduler/step_world.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::testing {
+namespace {
+
+std::string InWords(const AttemptRef& ref) {
+  return absl::StrCat(ref.job, "/", ref.attempt);
+}
+
+struct Words {
+  std::string operator()(const ReplyEffect&) const { return ""; }
+  std::string operator()(const AckEffect&) const { return ""; }
+  std::string operator()(const PutTokenEffect& effect) const {
+    return "token of " + InWords(effect.attempt);
+  }
+  std::string operator()(const OpenRendezvousEffect& effect) const {
+    return absl::StrCat("open ", InWords(effect.attempt), " for ",
+                        effect.world_size,
+                        effect.joined_before ? " joined" : "");
+  }
+  std::string operator()(const LaunchEffect& effect) const {
+    return "launch " + InWords(effect.request.attempt);
+  }
+  std::string operator()(const SignalEffect& effect) const {
+    return (effect.kill ? "kill " : "terminate ") + InWords(effect.attempt);
+  }
+  std::string operator()(const StopCommandEffect& effect) const {
+    return "stop " + InWords(effect.attempt);
+  }
+  std::string operator()(const CloseEffect& effect) const {
+    return "close " + InWords(effect.attempt);
+  }
+  std::string operator()(const ProgressEffect& effect) const {
+    return absl::StrCat("progress of ", effect.name);
+  }
+};
+
+std::vector<v1::Node> Nodes(int cpu_slots) {
+  v1::Node node;
+  node.set_name("nodes/here");
+  for (int slot = 0; slot < cpu_slots; ++slot) {
+    v1::Device& device = *node.add_devices();
+    device.set_id(absl::StrCat("cpu:", slot));
+    device.set_kind(v1::Device::CPU);
+  }
+  return {node};
+}
+
+worker::v1::Caller CallerOf(const std::string& id, int attempt, int rank) {
+  worker::v1::Caller caller;
+  caller.set_job("jobs/" + id);
+  caller.set_attempt(attempt);
+  caller.set_rank(rank);
+  return caller;
+}
+
+v1::Job::State StateOf(const std::string& name) {
+  v1::Job::State state = v1::Job::STATE_UNSPECIFIED;
+  EXPECT_TRUE(v1::Job::State_Parse(name, &state)) << name;
+  return state;
+}
+
+// "QUEUED -> PREPARING: why"
+void CheckTransition(const v1::Event& event) {
+  const std::string& message = event.message();
+  const size_t arrow = message.find(" -> ");
+  const size_t colon = message.find(':');
+  ASSERT_NE(arrow, std::string::npos) << message;
+  EXPECT_TRUE(
+      CanTransition(StateOf(message.substr(0, arrow)),
+                    StateOf(message.substr(arrow + 4, colon - arrow - 4))))
+      << message;
+}
+
+}  // namespace
+
+StepWorld::StepWorld(int cpu_slots) : cpu_slots_(cpu_slots) { Restart(); }
+
+void StepWorld::Do(decltype(Event::what) what) {
+  const Event event{std::move(what),
+                    absl::StrCat("entropy of step ", ++steps_)};
+  StepResult result = Step(state_, event, {now_, wall()});
+  Write(result.write);
+  effects_ = std::move(result.effects);
+  events_ = std::move(result.write.events);
+  for (const Effect& effect : effects_) {
+    const auto* reply = std::get_if<ReplyEffect>(&effect);
+    const auto* ack = std::get_if<AckEffect>(&effect);
+    if (reply != nullptr) {
+      EXPECT_TRUE(answers_.emplace(reply->ticket, reply->job.status()).second);
+    } else if (ack != nullptr) {
+      EXPECT_TRUE(answers_.emplace(ack->ticket, ack->status).second);
+    }
+  }
+  Check();
+}
+
+void StepWorld::Restart() {
+  std::vector<server::JobRecord> records;
+  std::map<std::string, v1::Checkpoint> newest;
+  for (const std::string& name : order_) records.push_back(disk_.at(name));
+  for (const v1::Checkpoint& checkpoint : checkpoints_) {
+    newest[checkpoint.name().substr(
+        0, checkpoint.name().find("/checkpoints"))] = checkpoint;
+  }
+  state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
+                        std::move(records), newest, now_, wall());
+  Do(RestoreEvent{});
+}
+
+void StepWorld::Advance(absl::Duration by) {
+  now_ += by;
+  Do(TickEvent{});
+}
+
+void StepWorld::Write(const StoreWrite& write) {
+  for (const server::JobRecord& record : write.jobs) {
+    const std::string& name = record.job().name();
+    const bool is_new = !disk_.contains(name);
+    server::JobRecord& old = disk_[name];
+    EXPECT_EQ(record.version(), old.version() + 1) << name;
+    if (IsTerminal(old.job().state())) {
+      EXPECT_EQ(record.job().state(), old.job().state()) << name;
+    }
+    if (is_new) order_.push_back(name);
+    old = record;
+  }
+  for (const v1::Event& event : write.events) {
+    EXPECT_TRUE(disk_.contains(event.job())) << event.job();
+    if (event.type() == "STATE_CHANGED") CheckTransition(event);
+  }
+  checkpoints_.insert(checkpoints_.end(), write.checkpoints.begin(),
+                      write.checkpoints.end());
+}
+
+void StepWorld::Check() const {
+  std::map<std::string, std::string> holders;
+  for (const auto& [name, record] : disk_) {
+    const v1::Job& job = record.job();
+    for (const v1::Attempt& attempt : job.attempts()) {
+      if (attempt.state() == v1::Attempt::ENDED) {
+        EXPECT_NE(attempt.end_cause(), v1::Attempt::END_CAUSE_UNSPECIFIED);
+        continue;
+      }
+      EXPECT_EQ(&attempt, &*job.attempts().rbegin()) << name;
+      EXPECT_FALSE(IsTerminal(job.state())) << name;
+      for (const v1::RankPlacement& rank : attempt.ranks()) {
+        EXPECT_TRUE(holders.emplace(rank.device(), name).second)
+            << rank.device() << " is held twice";
+      }
+    }
+  }
+  for (const v1::Node& node : state_.pool.Nodes()) {
+    for (const v1::Device& device : node.devices()) {
+      const auto holder = holders.find(device.id());
+      EXPECT_EQ(device.job(), holder == holders.end() ? "" : holder->second)
+          << device.id();
+    }
+  }
+}
+
+Ticket StepWorld::Create(const std::string& id, int ranks, int max_restarts) {
+  CreateEvent event{.ticket = next_ticket_++};
+  event.request.job_id = id;
+  event.request.owner = "local";
+  event.request.spec.mutable_resources()->set_ranks(ranks);
+  event.request.spec.set_max_restarts(max_restarts);
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+Ticket StepWorld::Cancel(const std::string& id) {
+  const Ticket ticket = next_ticket_++;
+  Do(CancelEvent{ticket, "jobs/" + id});
+  return ticket;
+}
+
+Ticket StepWorld::Prepared(const std::string& id) {
+  PreparedEvent event{.ticket = next_ticket_++};
+  *event.report.mutable_caller() = CallerOf(id, 0, -1);
+  event.report.mutable_plan()->set_steps(40);
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+Ticket StepWorld::PrepareFailed(const std::string& id,
+                                const std::string& message) {
+  PreparedEvent event{.ticket = next_ticket_++};
+  *event.report.mutable_caller() = CallerOf(id, 0, -1);
+  event.report.mutable_error()->set_reason("INVALID_INPUT");
+  event.report.mutable_error()->set_message(message);
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+Ticket StepWorld::Checkpoint(const std::string& id, int attempt, int64_t step,
+                             bool commit) {
+  CheckpointEvent event{.ticket = next_ticket_++,
+                        .caller = CallerOf(id, attempt, 0)};
+  event.commit = commit;
+  event.checkpoint.set_step(step);
+  event.checkpoint.set_path(absl::StrCat("/out/checkpoint-", step));
+  event.checkpoint.set_manifest_sha256(std::string(64, 'a'));
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+Ticket StepWorld::Attached(const std::string& id, int attempt, bool ended,
+                           int exit_code) {
+  AttachedEvent event{.ticket = next_ticket_++};
+  *event.report.mutable_caller() = CallerOf(id, attempt, -1);
+  event.report.set_ended(ended);
+  const auto& attempts = job(id).attempts();
+  const int ranks =
+      attempt <= attempts.size() ? attempts.at(attempt - 1).ranks_size() : 1;
+  for (int rank = 0; rank < ranks; ++rank) {
+    worker::v1::RankProcess& process = *event.report.add_ranks();
+    process.set_rank(rank);
+    process.set_pid(100 + rank);
+    process.set_exited(ended);
+    process.set_exit_code(exit_code);
+  }
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+void StepWorld::Progress(const std::string& id, int attempt, int64_t step) {
+  ReportedEvent event{.caller = CallerOf(id, attempt, 0)};
+  event.progress.emplace().set_step(step);
+  Do(std::move(event));
+}
+
+void StepWorld::Failed(const std::string& id, int attempt, int rank,
+                       v1::Attempt::EndCause cause,
+                       const std::string& message) {
+  ReportedEvent event{.caller = CallerOf(id, attempt, rank)};
+  event.failure.emplace().set_cause(cause);
+  event.failure->set_message(message);
+  Do(std::move(event));
+}
+
+void StepWorld::Joined(const std::string& id, int attempt,
+                       const std::vector<int>& missing) {
+  RendezvousEvent event{
+      {.attempt = {"jobs/" + id, attempt}, .joined = {}, .missing = missing}};
+  Do(std::move(event));
+}
+
+void StepWorld::Launched(const AttemptRef& attempt) {
+  server::ProcessRecord process;
+  process.set_attempt(attempt.attempt);
+  process.set_process_id(1000 + attempt.attempt);
+  process.set_start_ticks(77);
+  process.set_boot_id("boot");
+  Do(LaunchedEvent{attempt, process});
+}
+
+void StepWorld::LaunchFailed(const AttemptRef& attempt) {
+  Do(LaunchedEvent{attempt, absl::NotFoundError("no such program")});
+}
+
+void StepWorld::RanksEnded(const std::string& id, int attempt, int exit_code) {
+  ProcessEnd end{.attempt = {"jobs/" + id, attempt}, .ranks = {}};
+  for (const v1::RankPlacement& rank : job(id).attempts(attempt - 1).ranks()) {
+    worker::v1::RankProcess& process = end.ranks.emplace_back();
+    process.set_rank(rank.rank());
+    process.set_exited(true);
+    process.set_exit_code(exit_code);
+  }
+  Do(ProcessEndEvent{std::move(end)});
+}
+
+void StepWorld::ProcessEnded(const AttemptRef& attempt, int exit_code,
+                             int signal) {
+  Do(ProcessEndEvent{{.attempt = attempt,
+                      .ranks = {},
+                      .exit_code = exit_code,
+                      .signal = signal}});
+}
+
+void StepWorld::RunAttempt1(const std::string& id, int ranks,
+                            int max_restarts) {
+  Create(id, ranks, max_restarts);
+  Launched({"jobs/" + id, 0});
+  Prepared(id);
+  ProcessEnded({"jobs/" + id, 0}, 0);
+  Launched({"jobs/" + id, 1});
+  Attached(id, 1, /*ended=*/false);
+  Joined(id, 1);
+  Progress(id, 1, 1);
+  ASSERT_EQ(job(id).state(), v1::Job::RUNNING);
+}
+
+std::vector<std::string> StepWorld::Effects() const {
+  std::vector<std::string> words;
+  for (const Effect& effect : effects_) {
+    std::string word = std::visit(Words(), effect);
+    if (!word.empty()) words.push_back(std::move(word));
+  }
+  return words;
+}
+
+}  // namespace lockstep::testing

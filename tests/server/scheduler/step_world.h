@@ -1,0 +1,94 @@
+#ifndef LOCKSTEP_TESTS_SERVER_SCHEDULER_STEP_WORLD_H_
+#define LOCKSTEP_TESTS_SERVER_SCHEDULER_STEP_WORLD_H_
+
+// Step with a clock and a disk of a test's own. After each step the promises
+// that hold always are checked: legal transitions, one version a write, no
+// device held twice, terminal states for ever, one answer a caller.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/step.h"
+
+namespace lockstep::testing {
+
+class StepWorld {
+ public:
+  explicit StepWorld(int cpu_slots);
+
+  // What the disk holds after the step; its effects are in effects().
+  void Do(decltype(Event::what) what);
+  // The coordinator is started again on its disk.
+  void Restart();
+  void Advance(absl::Duration by);
+
+  // Calls; the answer of each is looked up by its ticket.
+  Ticket Create(const std::string& id, int ranks, int max_restarts = 1);
+  Ticket Cancel(const std::string& id);
+  Ticket Prepared(const std::string& id);
+  Ticket PrepareFailed(const std::string& id, const std::string& message);
+  Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
+                    bool commit);
+  // A supervisor's word on all ranks of the attempt.
+  Ticket Attached(const std::string& id, int attempt, bool ended,
+                  int exit_code = 0);
+
+  // What is told without an answer.
+  void Progress(const std::string& id, int attempt, int64_t step);
+  void Failed(const std::string& id, int attempt, int rank,
+              v1::Attempt::EndCause cause, const std::string& message);
+  void Joined(const std::string& id, int attempt,
+              const std::vector<int>& missing = {});
+  void Launched(const AttemptRef& attempt);
+  void LaunchFailed(const AttemptRef& attempt);
+  // With the exit file of ranks that all ended with this code.
+  void RanksEnded(const std::string& id, int attempt, int exit_code);
+  // Without an exit file.
+  void ProcessEnded(const AttemptRef& attempt, int exit_code, int signal = 0);
+
+  // Create, prepare and start, in one.
+  void RunAttempt1(const std::string& id, int ranks, int max_restarts = 1);
+
+  const server::JobRecord& record(const std::string& id) const {
+    return disk_.at("jobs/" + id);
+  }
+  const v1::Job& job(const std::string& id) const { return record(id).job(); }
+  const std::map<std::string, server::JobRecord>& disk() const { return disk_; }
+  const std::vector<v1::Checkpoint>& checkpoints() const {
+    return checkpoints_;
+  }
+  // Of the newest step.
+  const std::vector<Effect>& effects() const { return effects_; }
+  const std::vector<v1::Event>& events() const { return events_; }
+  absl::Status answer(Ticket ticket) const { return answers_.at(ticket); }
+  SchedulerOptions& options() { return options_; }
+  // "-> jobs/a/1 launched", and so on, of the newest step without answers.
+  std::vector<std::string> Effects() const;
+  absl::Duration now() const { return now_; }
+  absl::Time wall() const { return absl::UnixEpoch() + now_; }
+
+ private:
+  void Write(const StoreWrite& write);
+  void Check() const;
+
+  const int cpu_slots_;
+  SchedulerOptions options_;
+  const FifoPolicy policy_;
+  absl::Duration now_ = absl::Seconds(1000);
+  Ticket next_ticket_ = 1;
+  int64_t steps_ = 0;
+  SchedulerState state_;
+  std::map<std::string, server::JobRecord> disk_;
+  std::vector<std::string> order_;
+  std::vector<v1::Checkpoint> checkpoints_;
+  std::vector<Effect> effects_;
+  std::vector<v1::Event> events_;
+  std::map<Ticket, absl::Status> answers_;
+};
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_SERVER_SCHEDULER_STEP_WORLD_H_
