@@ -6,8 +6,9 @@
 // {% generation %} blocks, whose place in the text is reported.
 //
 // A template is a program from outside. Its source, the instructions it may
-// execute and the text it may make are bounded; what those bounds miss is left
-// to the limits of the process that renders.
+// execute and the text it may make are bounded. The engine does not count what
+// lists weigh (l + l, doubled 64 times), so that the process that renders wants
+// limits of its own on memory and processor time.
 //
 // Immutable after compiling; several threads may render.
 

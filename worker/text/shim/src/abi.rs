@@ -1,7 +1,8 @@
 //! How values and errors cross the C boundary.
 
 use std::fmt::Display;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{catch_unwind, set_hook, AssertUnwindSafe};
+use std::sync::Once;
 
 pub type Result<T> = std::result::Result<T, String>;
 
@@ -64,6 +65,9 @@ pub unsafe fn guard(
     error: *mut Text,
     body: impl FnOnce() -> Result<()>,
 ) -> bool {
+    // What a panic says is the error; standard error is for the worker's log.
+    static SILENCE: Once = Once::new();
+    SILENCE.call_once(|| set_hook(Box::new(|_| {})));
     let message = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return true,
         Ok(Err(message)) => message,

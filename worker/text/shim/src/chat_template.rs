@@ -29,7 +29,8 @@ pub struct ChatTemplate {
 
 impl ChatTemplate {
     fn compile(source: &str, fuel: u64) -> std::result::Result<Self, Error> {
-        let (source, marks_generation) = generation::rewrite(source);
+        let (source, marks_generation) =
+            generation::rewrite(&normalise_newlines(source));
         let mut environment = dialect()?;
         environment.set_fuel(Some(fuel));
         environment.add_template_owned(NAME, source)?;
@@ -70,6 +71,11 @@ impl ChatTemplate {
         environment.set_fuel(Some(self.fuel + bytes as u64 / 4));
         Cow::Owned(environment)
     }
+}
+
+/// Jinja's lexer does so, whatever made the file.
+fn normalise_newlines(source: &str) -> String {
+    source.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn dialect() -> std::result::Result<Environment<'static>, Error> {
