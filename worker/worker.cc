@@ -87,6 +87,7 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
                                        .coordinator = coordinator,
                                        .progress = progress,
                                        .stop_requested = stop_requested}));
+  std::cerr << FormatMemoryPlan(run->memory_plan());
   RETURN_IF_ERROR(run->Restore());
   HeedSigterm();
   ASSIGN_OR_RETURN(const Trainer::End end, run->Train());

@@ -5,7 +5,6 @@
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
-#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -133,7 +132,6 @@ absl::Status TrainingRun::BuildModel() {
     return WithCause(v1::Attempt::INVALID_INPUT, transformer.status());
   }
   transformer_ = *std::move(transformer);
-  if (leads()) std::cerr << FormatMemoryPlan(transformer_->memory_plan());
   data_parallel_ = std::make_unique<DataParallel>(context_.communicator,
                                                   *weights_->parameters());
   if (eval_loader_ != nullptr) {

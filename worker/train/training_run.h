@@ -65,6 +65,8 @@ class TrainingRun {
   // Optimizer steps done, once restored.
   int64_t resumed_step() const { return resumed_step_; }
   ModelWeights& weights() { return *weights_; }
+  // What this rank's memory is for.
+  MemoryPlan memory_plan() const { return transformer_->memory_plan(); }
 
  private:
   explicit TrainingRun(const TrainingContext& context);

@@ -114,6 +114,15 @@ class FakeCoordinator : public Coordinator {
     mu_.Await(absl::Condition(&enough));
   }
 
+  // Waits until rank 0 has reported this step.
+  void AwaitStep(int64_t step) {
+    absl::MutexLock lock(&mu_);
+    auto reached = [this, step]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return progress_.step() >= step;
+    };
+    mu_.Await(absl::Condition(&reached));
+  }
+
   std::vector<v1::MetricPoint> points() const {
     absl::MutexLock lock(&mu_);
     return points_;

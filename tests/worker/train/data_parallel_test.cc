@@ -1,0 +1,114 @@
+#include "worker/train/data_parallel.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "worker/comm/local_communicator.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kRanks = 3;
+
+class DataParallelTest : public ::testing::Test {
+ protected:
+  DataParallelTest() : group_(MakeLocalGroup(kRanks)) {
+    for (auto& communicator : group_) {
+      parameters_.push_back(std::make_unique<Parameters>(
+          std::vector<Parameter>{{.name = "w", .shape = {5}}}, at::kCPU));
+      ranks_.push_back(
+          std::make_unique<DataParallel>(*communicator, *parameters_.back()));
+    }
+  }
+
+  void OnAllRanks(const std::function<void(int rank)>& work) {
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < kRanks; ++rank) {
+      threads.emplace_back([&, rank] { work(rank); });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  std::vector<std::unique_ptr<Communicator>> group_;
+  std::vector<std::unique_ptr<Parameters>> parameters_;
+  std::vector<std::unique_ptr<DataParallel>> ranks_;
+};
+
+TEST_F(DataParallelTest, OneCollectiveAddsGradientsAndSums) {
+  OnAllRanks([&](int rank) {
+    parameters_[rank]->gradients().fill_(rank + 1);
+    // Rank 2 had nothing to learn from, and joins.
+    const StepSums mine =
+        rank == 2 ? StepSums{} : StepSums{.loss_sum = 1.5, .trained_tokens = 7};
+
+    const auto all = ranks_[rank]->Reduce(mine);
+
+    ASSERT_TRUE(all.ok()) << all.status();
+    EXPECT_DOUBLE_EQ(all->loss_sum, 3.0);
+    EXPECT_EQ(all->trained_tokens, 14);
+    EXPECT_TRUE(at::equal(parameters_[rank]->gradients(), at::full({5}, 6.0f)));
+  });
+}
+
+TEST_F(DataParallelTest, AnyRankStopsAll) {
+  OnAllRanks([&](int rank) {
+    const auto all = ranks_[rank]->Reduce({.stop = rank == 1});
+
+    ASSERT_TRUE(all.ok());
+    EXPECT_TRUE(all->stop);
+    EXPECT_FALSE(all->checkpoint);
+  });
+}
+
+TEST_F(DataParallelTest, EqualReplicasPass) {
+  OnAllRanks([&](int rank) {
+    parameters_[rank]->values().fill_(0.25);
+    EXPECT_TRUE(ranks_[rank]->CheckReplicas().ok());
+  });
+}
+
+TEST_F(DataParallelTest, AReplicaThatDiffersInOneBitIsNamedOnAllRanks) {
+  OnAllRanks([&](int rank) {
+    // -0 equals 0, but not bit for bit.
+    if (rank == 1) parameters_[rank]->values()[3] = -0.0f;
+
+    const absl::Status status = ranks_[rank]->CheckReplicas();
+
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(std::string(status.message()), HasSubstr("rank 1 "));
+  });
+}
+
+TEST_F(DataParallelTest, BroadcastGivesWhatRank0Has) {
+  OnAllRanks([&](int rank) {
+    std::string text = rank == 0 ? "from the first" : "";
+    std::string empty = rank == 0 ? "" : "left over";
+    at::Tensor buffer = at::full({4}, rank);
+
+    ASSERT_TRUE(ranks_[rank]->Broadcast(&text).ok());
+    ASSERT_TRUE(ranks_[rank]->Broadcast(&empty).ok());
+    ASSERT_TRUE(ranks_[rank]->Broadcast({buffer}).ok());
+
+    EXPECT_EQ(text, "from the first");
+    EXPECT_EQ(empty, "");
+    EXPECT_TRUE(at::equal(buffer, at::zeros({4})));
+  });
+}
+
+TEST_F(DataParallelTest, AGroupThatBrokeIsUnavailable) {
+  group_[0]->Abort();
+
+  const auto all = ranks_[1]->Reduce({});
+
+  EXPECT_EQ(all.status().code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,166 @@
+#include "worker/train/training_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testing/temp_dir.h"
+#include "tests/worker/coordinator/fake_coordinator.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::DoubleEq;
+using ::testing::SizeIs;
+
+constexpr TrainingLogOptions kOptions = {
+    .steps = 5, .steps_per_epoch = 2, .logging_steps = 2};
+
+// A step with this loss on 10 of 40 tokens, half of them right.
+StepSums Sums(double loss) {
+  return {.loss_sum = loss * 10,
+          .trained_tokens = 10,
+          .correct = 5,
+          .tokens = 40,
+          .examples = 3};
+}
+
+constexpr StepFigures kFigures = {
+    .grad_norm = 2, .learning_rate = 0.1, .seconds = 0.5};
+
+class TrainingLogTest : public ::testing::Test {
+ protected:
+  std::vector<v1::MetricPoint> Points() {
+    EXPECT_TRUE(progress_.Flush(absl::Seconds(30)));
+    return coordinator_.points();
+  }
+
+  FakeCoordinator coordinator_;
+  Progress progress_{coordinator_,
+                     {.heartbeat_interval = absl::Milliseconds(1),
+                      .batch_interval = absl::Milliseconds(1)}};
+};
+
+TEST_F(TrainingLogTest, AnEntryIsTheMeanOfItsWindow) {
+  TrainingLog log(kOptions, &progress_);
+
+  log.AddStep(1, Sums(4), kFigures);
+  log.AddStep(2, Sums(2), {.grad_norm = 3, .learning_rate = 0.2, .seconds = 1});
+
+  const auto points = Points();
+  ASSERT_THAT(points, SizeIs(1));
+  const auto& values = points[0].values();
+  EXPECT_EQ(points[0].step(), 2);
+  EXPECT_DOUBLE_EQ(values.at("loss"), 3);
+  EXPECT_DOUBLE_EQ(values.at("grad_norm"), 3);
+  EXPECT_DOUBLE_EQ(values.at("learning_rate"), 0.2);
+  EXPECT_DOUBLE_EQ(values.at("epoch"), 1);
+  EXPECT_DOUBLE_EQ(values.at("tokens"), 80);
+  EXPECT_DOUBLE_EQ(values.at("step_seconds"), 0.75);
+  EXPECT_DOUBLE_EQ(values.at("tokens_per_second"), 80 / 1.5);
+  EXPECT_DOUBLE_EQ(values.at("token_accuracy"), 0.5);
+}
+
+TEST_F(TrainingLogTest, TheLastStepClosesAShortWindow) {
+  TrainingLog log(kOptions, &progress_);
+  for (int step = 1; step <= 5; ++step) log.AddStep(step, Sums(step), kFigures);
+
+  const auto points = Points();
+
+  ASSERT_THAT(points, SizeIs(3));
+  EXPECT_EQ(points[2].step(), 5);
+  EXPECT_DOUBLE_EQ(points[2].values().at("loss"), 5);
+}
+
+TEST_F(TrainingLogTest, StepsWithoutALossTermDoNotDiluteTheLoss) {
+  TrainingLog log(kOptions, &progress_);
+  log.AddStep(1, Sums(4), kFigures);
+  log.AddStep(2, {.tokens = 40}, kFigures);
+  log.AddStep(3, {.tokens = 40}, kFigures);
+  log.AddStep(4, {.tokens = 40}, kFigures);
+
+  const auto points = Points();
+
+  ASSERT_THAT(points, SizeIs(2));
+  EXPECT_DOUBLE_EQ(points[0].values().at("loss"), 4);
+  EXPECT_FALSE(points[1].values().contains("loss"));
+}
+
+TEST_F(TrainingLogTest, ProgressIsToldAtEveryStep) {
+  TrainingLog log(kOptions, &progress_);
+  log.AddStep(1, Sums(4), kFigures);
+  ASSERT_TRUE(progress_.Flush(absl::Seconds(30)));
+  EXPECT_EQ(coordinator_.progress().step(), 1);
+  EXPECT_EQ(coordinator_.progress().steps_planned(), 5);
+
+  log.AddStep(2, Sums(2), kFigures);
+  log.AddEvaluation(2, Sums(7), /*seconds=*/2);
+  ASSERT_TRUE(progress_.Flush(absl::Seconds(30)));
+
+  const v1::Progress progress = coordinator_.progress();
+  EXPECT_EQ(progress.step(), 2);
+  EXPECT_DOUBLE_EQ(progress.loss(), 3);
+  EXPECT_DOUBLE_EQ(progress.first_loss(), 3);
+  EXPECT_DOUBLE_EQ(progress.eval_loss(), 7);
+  EXPECT_EQ(progress.tokens_seen(), 80);
+}
+
+TEST_F(TrainingLogTest, GoesOnFromWhatACheckpointKept) {
+  TrainingLog straight(kOptions, nullptr), before(kOptions, nullptr);
+  for (int step = 1; step <= 3; ++step) {
+    straight.AddStep(step, Sums(1.0 / step), kFigures);
+    before.AddStep(step, Sums(1.0 / step), kFigures);
+  }
+  TrainerPosition position;
+  before.Save(&position);
+  TrainingLog after(kOptions, nullptr);
+  after.Restore(position, before.ToTrainerState(3));
+
+  for (TrainingLog* log : {&straight, &after}) {
+    log->AddStep(4, Sums(0.3), kFigures);
+    log->AddEvaluation(4, Sums(0.7), 1);
+    log->AddStep(5, Sums(0.2), kFigures);
+    log->AddSummary(5);
+  }
+
+  EXPECT_EQ(TrainerStateToJson(after.ToTrainerState(5)),
+            TrainerStateToJson(straight.ToTrainerState(5)));
+}
+
+TEST_F(TrainingLogTest, RowsAreThoseOfHuggingFace) {
+  TrainingLog log(kOptions, nullptr);
+  log.AddStep(1, Sums(4), kFigures);
+  log.AddStep(2, Sums(2), kFigures);
+  log.AddEvaluation(2, Sums(7), /*seconds=*/2);
+  log.AddSummary(2);
+
+  const TrainerState state = log.ToTrainerState(2);
+
+  EXPECT_EQ(state.global_step, 2);
+  EXPECT_EQ(state.max_steps, 5);
+  EXPECT_EQ(state.num_input_tokens_seen, 80);
+  ASSERT_THAT(state.log_history, SizeIs(3));
+  EXPECT_THAT(state.log_history[0].values.at("loss"), DoubleEq(3));
+  EXPECT_THAT(state.log_history[1].values.at("eval_loss"), DoubleEq(7));
+  EXPECT_THAT(state.log_history[1].values.at("eval_runtime"), DoubleEq(2));
+  EXPECT_THAT(state.log_history[2].values.at("train_loss"), DoubleEq(3));
+  EXPECT_THAT(state.log_history[2].values.at("train_runtime"), DoubleEq(1));
+}
+
+TEST_F(TrainingLogTest, WritesScalarsForTensorBoard) {
+  testing::ScopedTempDir dir;
+  auto board = TensorBoardWriter::Create(dir.Path("runs"), /*resume_step=*/0);
+  ASSERT_TRUE(board.ok()) << board.status();
+  const std::string path = (*board)->path();
+  const auto before = std::filesystem::file_size(path);
+  TrainingLog log(kOptions, &progress_);
+  log.SetBoard(*std::move(board));
+
+  log.AddStep(1, Sums(4), kFigures);
+  EXPECT_EQ(std::filesystem::file_size(path), before);
+  log.AddStep(2, Sums(2), kFigures);
+
+  EXPECT_GT(std::filesystem::file_size(path), before);
+}
+
+}  // namespace
+}  // namespace lockstep
