@@ -120,6 +120,7 @@ absl::Status CheckpointWriter::WriteTensors(
     const std::string& stem, const std::string& prefix,
     const std::vector<NamedTensor>& tensors) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors) {
     specs.push_back({prefix + tensor.name, "F32", tensor.shape});
   }

@@ -96,8 +96,8 @@ class KeyReader {
     return ids;
   }
 
-  void Fail(std::string message) {
-    if (status_.ok()) status_ = absl::InvalidArgumentError(std::move(message));
+  void Fail(absl::string_view message) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(message);
   }
 
  private:
@@ -185,7 +185,7 @@ void ReadRopeObject(const Json& object, const std::string& path,
   } else if (type != "default") {
     keys.Refuse(type_key, "\"default\", \"llama3\"");
   }
-  if (!keys.status().ok()) outer.Fail(std::string(keys.status().message()));
+  if (!keys.status().ok()) outer.Fail(keys.status().message());
 }
 
 void ReadRope(KeyReader& keys, const std::string& path, ModelConfig& config) {

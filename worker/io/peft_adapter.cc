@@ -23,7 +23,6 @@ base_model: $0
 library_name: peft
 pipeline_tag: text-generation
 tags:
-- base_model:adapter:$0
 - lora
 ---
 
@@ -115,6 +114,7 @@ absl::Status PeftAdapter::ReadFloat32(const std::string& name,
 absl::Status WritePeftAdapter(const std::string& dir, const PeftConfig& config,
                               const std::vector<NamedTensor>& tensors) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors) {
     specs.push_back({tensor.name, "F32", tensor.shape});
   }

@@ -27,29 +27,32 @@ struct Neutral {
 };
 
 const std::vector<Neutral>& NeutralKeys() {
-  static const auto* const keys =
-      new std::vector<Neutral>{{"peft_type", {"LORA"}},
-                               {"task_type", {"CAUSAL_LM"}},
-                               {"bias", {"none"}},
-                               {"fan_in_fan_out", {false}},
-                               {"lora_bias", {false}},
-                               {"use_dora", {false}},
-                               {"use_qalora", {false}},
-                               {"use_bdlora", {}},
-                               {"modules_to_save", {Json::array()}},
-                               {"exclude_modules", {Json::array()}},
-                               {"layers_to_transform", {Json::array()}},
-                               {"layers_pattern", {Json::array()}},
-                               {"layer_replication", {Json::array()}},
-                               {"rank_pattern", {Json::object()}},
-                               {"alpha_pattern", {Json::object()}},
-                               {"trainable_token_indices", {Json::array()}},
-                               {"target_parameters", {Json::array()}},
-                               {"alora_invocation_tokens", {Json::array()}},
-                               {"arrow_config", {}},
-                               {"kasa_config", {}},
-                               {"monteclora_config", {}},
-                               {"velora_config", {}}};
+  static const auto* const keys = new std::vector<Neutral>{
+      {"peft_type", {"LORA"}},
+      {"task_type", {"CAUSAL_LM"}},
+      {"bias", {"none"}},
+      {"fan_in_fan_out", {false}},
+      // The others (pissa, olora, ...) change the base as well.
+      {"init_lora_weights", {true, false, "gaussian", "orthogonal", "eva"}},
+      {"megatron_config", {}},
+      {"lora_bias", {false}},
+      {"use_dora", {false}},
+      {"use_qalora", {false}},
+      {"use_bdlora", {}},
+      {"modules_to_save", {Json::array()}},
+      {"exclude_modules", {Json::array()}},
+      {"layers_to_transform", {Json::array()}},
+      {"layers_pattern", {Json::array()}},
+      {"layer_replication", {Json::array()}},
+      {"rank_pattern", {Json::object()}},
+      {"alpha_pattern", {Json::object()}},
+      {"trainable_token_indices", {Json::array()}},
+      {"target_parameters", {Json::array()}},
+      {"alora_invocation_tokens", {Json::array()}},
+      {"arrow_config", {}},
+      {"kasa_config", {}},
+      {"monteclora_config", {}},
+      {"velora_config", {}}};
   return *keys;
 }
 
@@ -137,12 +140,10 @@ std::string PeftConfigToJson(const PeftConfig& config) {
                {"ensure_weight_tying", false},
                {"eva_config", nullptr},
                {"inference_mode", true},
-               {"init_lora_weights", true},
                {"loftq_config", Json::object()},
                {"lora_alpha", AsNumber(config.lora_alpha)},
                {"lora_dropout", config.lora_dropout},
                {"lora_ga_config", nullptr},
-               {"megatron_config", nullptr},
                {"megatron_core", "megatron.core"},
                {"peft_version", kPeftVersion},
                {"qalora_group_size", 16},

@@ -272,6 +272,7 @@ absl::StatusOr<FileDigest> WriteSafetensors(
     const std::string& path, const std::vector<TensorToWrite>& tensors,
     const std::map<std::string, std::string>& metadata, bool sync) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const TensorToWrite& tensor : tensors) {
     specs.push_back({tensor.name, tensor.dtype, tensor.shape});
   }

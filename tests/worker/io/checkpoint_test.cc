@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 
+#include "nlohmann/json.hpp"
 #include "tests/testing/temp_dir.h"
 #include "tests/worker/io/checkpoint_fixture.h"
 #include "tests/worker/io/file_size_limit.h"
@@ -31,6 +33,16 @@ std::vector<std::string> Entries(const std::string& dir) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+// In place, so that thousands of flips cost little.
+void FlipBit(const std::string& path, size_t byte) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(byte));
+  const int before = file.get();
+  file.seekp(static_cast<std::streamoff>(byte));
+  file.put(static_cast<char>(before ^ (1 << (byte % 8))));
+  ASSERT_TRUE(file.good());
 }
 
 TEST(CheckpointTest, ReadsBackWhatItWrites) {
@@ -243,14 +255,13 @@ TEST_F(DamagedCheckpointTest, EveryFlippedBitIsFoundAndTheFileNamed) {
   for (const std::string& name : Entries(path_)) {
     const std::string good = ReadText(Path(name));
     for (size_t i = 0; i < good.size(); ++i) {
-      std::string bad = good;
-      bad[i] = static_cast<char>(bad[i] ^ (1 << (i % 8)));
-      WriteText(Path(name), bad);
+      FlipBit(Path(name), i);
       ASSERT_THAT(Open(), Fails(absl::StatusCode::kDataLoss, Parts{Path(name)}))
           << "byte " << i;
+      FlipBit(Path(name), i);
       ++flips;
     }
-    WriteText(Path(name), good);
+    ASSERT_EQ(ReadText(Path(name)), good);
   }
   EXPECT_GT(flips, 2000);
   EXPECT_THAT(Open(), IsOk());
@@ -311,6 +322,47 @@ TEST_F(DamagedCheckpointTest, AManifestMayNotLeadElsewhere) {
     EXPECT_THAT(Open(), Fails(absl::StatusCode::kDataLoss,
                               Parts{Path("MANIFEST"), "it lists a file"}));
   }
+}
+
+TEST_F(DamagedCheckpointTest, AFileThatAgreesWithItsDigestMayStillBeWrong) {
+  for (const std::string name : {"lockstep_state.json", "model.safetensors"}) {
+    const std::string manifest_text = ReadText(Path("MANIFEST"));
+    const std::string good = ReadText(Path(name));
+    CheckpointManifest manifest = *ParseManifest(manifest_text, "m");
+    for (ManifestFile& file : manifest.files) {
+      if (file.name == name) file = {name, 2, Sha256Hex("{}")};
+    }
+    WriteText(Path(name), "{}");
+    WriteText(Path("MANIFEST"), ManifestText(manifest));
+
+    EXPECT_THAT(Open(), Fails(absl::StatusCode::kDataLoss, Parts{Path(name)}));
+
+    WriteText(Path(name), good);
+    WriteText(Path("MANIFEST"), manifest_text);
+  }
+}
+
+TEST_F(DamagedCheckpointTest, AFolderInAFilesPlaceIsFound) {
+  ASSERT_THAT(RemoveTree(Path("config.json")), IsOk());
+  ASSERT_THAT(MakeFolder(Path("config.json")), IsOk());
+
+  EXPECT_THAT(Open(), Fails(absl::StatusCode::kDataLoss,
+                            Parts{Path("config.json"), "not a regular file"}));
+}
+
+TEST(CheckpointManifestTest, RefusesWhatIsSealedButNoManifest) {
+  EXPECT_THAT(ParseManifest("[]", "m"),
+              Fails(absl::StatusCode::kDataLoss, Parts{"m", "JSON object"}));
+  CheckpointManifest manifest;
+  manifest.files.push_back({"f", 1, "x"});
+  std::string text = ManifestText(manifest);
+  // A number where a name should be, sealed anew.
+  auto json = nlohmann::ordered_json::parse(text);
+  json.erase("sha256");
+  json["files"][0]["name"] = 7;
+  json["sha256"] = Sha256Hex(json.dump(2));
+  EXPECT_THAT(ParseManifest(json.dump(2) + "\n", "m"),
+              Fails(absl::StatusCode::kDataLoss, Parts{"m", "not a manifest"}));
 }
 
 TEST(CheckpointManifestTest, TellsAnotherReleaseFromDamage) {

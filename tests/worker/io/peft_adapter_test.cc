@@ -97,6 +97,8 @@ TEST(PeftConfigTest, RefusesByNameWhatItDoesNotBuild) {
       {"exclude_modules", {"q_proj"}},
       {"trainable_token_indices", {1}},
       {"target_parameters", {"x"}},
+      {"init_lora_weights", "pissa"},
+      {"megatron_config", {{"tp", 2}}},
       {"target_modules", {"embed_tokens"}},
       {"target_modules", ".*_proj"},
       {"target_modules", json::array()},

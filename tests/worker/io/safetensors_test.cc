@@ -1,8 +1,7 @@
 #include "worker/io/safetensors.h"
 
-#include <cstring>
+#include <filesystem>
 
-#include "absl/strings/str_cat.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/worker/io/file_size_limit.h"
 #include "tests/worker/io/io_testing.h"
@@ -167,6 +166,18 @@ TEST(SafetensorsTest, RefusesBadFilesByName) {
                 Fails(absl::StatusCode::kInvalidArgument, file.parts))
         << file.what;
   }
+}
+
+TEST(SafetensorsTest, RefusesAHeaderThatNoModelNeeds) {
+  const ScopedTempDir dir;
+  const uint64_t length = 17 << 20;
+  WriteText(dir.Path("f"),
+            absl::string_view(reinterpret_cast<const char*>(&length), 8));
+  std::filesystem::resize_file(dir.Path("f"), 20 << 20);  // Sparse.
+
+  EXPECT_THAT(SafetensorsFile::Open(dir.Path("f")),
+              Fails(absl::StatusCode::kInvalidArgument,
+                    Parts{dir.Path("f"), "17825792", "16777216"}));
 }
 
 TEST(SafetensorsTest, AFileCutWhileItIsReadIsAnError) {
