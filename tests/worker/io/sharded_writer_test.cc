@@ -41,6 +41,7 @@ absl::StatusOr<std::vector<WrittenFile>> Write(const std::string& dir,
 
 std::vector<std::string> Names(const std::vector<WrittenFile>& files) {
   std::vector<std::string> names;
+  names.reserve(files.size());
   for (const WrittenFile& file : files) names.push_back(file.name);
   return names;
 }
