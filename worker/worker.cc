@@ -142,7 +142,7 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options) {
         absl::Nanoseconds(job->heartbeat_interval().nanos());
   }
   Progress progress(*coordinator, reporting);
-  const absl::StatusOr<Trainer::End> end =
+  absl::StatusOr<Trainer::End> end =
       TrainCatching(options, *job, *coordinator, progress);
   if (!end.ok()) Tell(end.status(), progress);
   progress.Flush(end.ok() ? kFarewell : kShortFarewell);

@@ -3,7 +3,7 @@
 
 // What the ranks add up beside their gradients, in the tail of the same
 // all-reduce: so one collective a step is enough, and all ranks learn in it
-// that rank 0 was told to stop.
+// that one of them was told to stop.
 
 #include <ATen/core/Tensor.h>
 
@@ -20,7 +20,8 @@ struct StepSums {
   // Input tokens without padding, and documents.
   int64_t tokens = 0;
   int64_t examples = 0;
-  // Set by rank 0 only: stop after this step; write a checkpoint before.
+  // Stop after this step; write a checkpoint before. Set by a rank that was
+  // told so, seen by all.
   bool stop = false;
   bool checkpoint = false;
 
