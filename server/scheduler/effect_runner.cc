@@ -75,33 +75,33 @@ void EffectRunner::Do(PutTokenEffect effect) {
   parts_.tokens.Put(effect.digest, std::move(effect.attempt));
 }
 
-void EffectRunner::Do(OpenRendezvousEffect effect) {
+void EffectRunner::Do(const OpenRendezvousEffect& effect) {
   parts_.rendezvous.Open(effect.attempt, effect.world_size,
                          options_.rendezvous_timeout, effect.joined_before);
 }
 
-void EffectRunner::Do(LaunchEffect effect) {
+void EffectRunner::Do(const LaunchEffect& effect) {
   on_launched_(
       {effect.request.attempt, parts_.launcher.Launch(effect.request)});
 }
 
-void EffectRunner::Do(SignalEffect effect) {
+void EffectRunner::Do(const SignalEffect& effect) {
   // A signal that cannot be sent is followed by the next: kill_at, or the end
   // of the process.
   parts_.launcher.Signal(effect.attempt, effect.kill).IgnoreError();
 }
 
-void EffectRunner::Do(StopCommandEffect effect) {
+void EffectRunner::Do(const StopCommandEffect& effect) {
   board_.Stop(effect.attempt, options_.stop_grace);
 }
 
-void EffectRunner::Do(CloseEffect effect) {
+void EffectRunner::Do(const CloseEffect& effect) {
   parts_.tokens.Remove(effect.attempt);
   if (effect.attempt.attempt != 0) parts_.rendezvous.Close(effect.attempt);
   board_.Remove(effect.attempt);
 }
 
-void EffectRunner::Do(ProgressEffect effect) {
+void EffectRunner::Do(const ProgressEffect& effect) {
   parts_.store.UpdateProgress(effect.name, effect.progress);
 }
 

@@ -49,12 +49,12 @@ class EffectRunner {
   void Do(ReplyEffect effect);
   void Do(AckEffect effect);
   void Do(PutTokenEffect effect);
-  void Do(OpenRendezvousEffect effect);
-  void Do(LaunchEffect effect);
-  void Do(SignalEffect effect);
-  void Do(StopCommandEffect effect);
-  void Do(CloseEffect effect);
-  void Do(ProgressEffect effect);
+  void Do(const OpenRendezvousEffect& effect);
+  void Do(const LaunchEffect& effect);
+  void Do(const SignalEffect& effect);
+  void Do(const StopCommandEffect& effect);
+  void Do(const CloseEffect& effect);
+  void Do(const ProgressEffect& effect);
 
   const SchedulerOptions options_;
   const Scheduler::Parts parts_;

@@ -30,7 +30,7 @@ home="$(dirname "$0")"
 say() { echo "$2" > "$home/$1"; }
 await() { read line < "$home/$1"; }
 # Something that carries the attempt's mark, as ranks do.
-rank() { exec -a rank bash -c 'read < <(sleep 600)' train --token-file "$PWD/token"; }
+rank() { exec -a "$PWD/token" sleep 600; }
 . "$home/script.sh"
 )sh";
 

@@ -142,7 +142,7 @@ class SchedulerTest : public ::testing::Test {
   testing::FakeLauncher launcher_{2};
   Rendezvous rendezvous_{clock_};
   AttemptTokens tokens_;
-  const FifoPolicy policy_;
+  const FifoPolicy policy_{};
   std::unique_ptr<Scheduler> scheduler_;
 };
 
