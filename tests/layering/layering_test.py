@@ -41,7 +41,7 @@ ALLOWED = {
     "worker": CONTRACT | {
         "worker/train", "worker/prepare", "worker/export", "worker/supervise",
         "worker/comm", "worker/coordinator", "worker/model", "worker/io",
-        "worker/data", "worker/optim"},
+        "worker/data", "worker/optim", "worker/text"},
     "worker/train": CONTRACT | {
         "kernels", "worker/model", "worker/optim", "worker/data", "worker/io",
         "worker/comm", "worker/memory", "worker/coordinator"},

@@ -44,12 +44,14 @@ PeftConfig WantedAdapter(const v1::LoraSpec& lora) {
 
 // An adapter brings its numbers with it: another rank or scale would be
 // another function. Dropout is of the training only.
-absl::Status CheckAdapterFits(const PeftConfig& wanted, const PeftConfig& has) {
-  const auto differs = [](const char* field, const auto& wants,
-                          const auto& found) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "model.adapter: has ", field, " ", found, ", but method.lora.", field,
-        " is ", wants, "; an adapter that is trained on keeps its own"));
+absl::Status CheckAdapterFits(const std::string& path, const PeftConfig& wanted,
+                              const PeftConfig& has) {
+  const auto differs = [&](const char* field, const auto& wants,
+                           const auto& found) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model.adapter: ", path, " has ", field, " ", found,
+                     ", but method.lora.", field, " is ", wants,
+                     "; an adapter that is trained on keeps its own"));
   };
   if (wanted.r != has.r) return differs("r", wanted.r, has.r);
   if (wanted.lora_alpha != has.lora_alpha) {
@@ -71,7 +73,8 @@ absl::Status CheckAdapter(const v1::JobSpec& spec, const ModelConfig& config) {
   const absl::StatusOr<PeftAdapter> adapter =
       PeftAdapter::Open(spec.model().adapter(), config);
   if (!adapter.ok()) return InField("model.adapter", adapter.status());
-  return CheckAdapterFits(WantedAdapter(spec.method().lora()),
+  return CheckAdapterFits(spec.model().adapter(),
+                          WantedAdapter(spec.method().lora()),
                           adapter->config());
 }
 

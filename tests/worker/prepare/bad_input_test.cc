@@ -83,16 +83,13 @@ TEST_F(BadInputTest, DamagedTokenizer) {
 }
 
 TEST_F(BadInputTest, TokenizerOfAnotherModel) {
-  const std::string model = CopyModel();
   fs::copy_file(TestData("models/tiny-qwen2/tokenizer.json"),
-                model + "/tokenizer.json",
+                CopyModel() + "/tokenizer.json",
                 fs::copy_options::overwrite_existing);
-  Edit(model + "/tokenizer.json", "\"<|im_start|>\"", "\"<|other|>\"");
-  Edit(model + "/tokenizer.json", "\"id\": 1,", "\"id\": 350,");
-  WriteData("{\"text\": \"fine\"}\n{\"text\": \"<|other|>\"}\n");
+  WriteData("{\"text\": \"so it is\"}\n{\"text\": \"so To is\"}\n");
 
-  EXPECT_THAT(Error(), AllOf(HasSubstr("train.jsonl:2"), HasSubstr("350"),
-                             HasSubstr("320")));
+  EXPECT_THAT(Error(), AllOf(HasSubstr("train.jsonl:2"), HasSubstr("token 3"),
+                             HasSubstr("vocab_size in config.json is 320")));
 }
 
 TEST_F(BadInputTest, MissingData) {
@@ -197,7 +194,7 @@ TEST_F(BadInputTest, AdapterWithOtherNumbersThanTheSpec) {
   v1::LoraSpec& lora = *spec_.mutable_method()->mutable_lora();
 
   lora.set_r(16);
-  EXPECT_THAT(Error(), AllOf(HasSubstr("model.adapter: has r 8"),
+  EXPECT_THAT(Error(), AllOf(HasSubstr("/tiny-llama-r8 has r 8"),
                              HasSubstr("method.lora.r is 16")));
   lora.set_r(8);
   lora.set_alpha(32);

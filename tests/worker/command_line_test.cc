@@ -1,0 +1,160 @@
+// What the command line of lockstep-worker takes and refuses.
+
+#include "worker/command_line.h"
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/contract/exit_code.h"
+#include "proto/contract/version.h"
+
+namespace lockstep {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Only lines that no subcommand takes: this process is not to become a rank.
+Outcome Worker(std::vector<std::string> args) {
+  std::vector<const char*> argv = {"lockstep-worker"};
+  for (const std::string& arg : args) argv.push_back(arg.c_str());
+  std::ostringstream out;
+  std::ostringstream err;
+  const int exit_code =
+      RunCommandLine(static_cast<int>(argv.size()), argv.data(), out, err);
+  return {exit_code, out.str(), err.str()};
+}
+
+TEST(WorkerCommandLineTest, TellsItsVersion) {
+  const Outcome run = Worker({"--version"});
+
+  EXPECT_EQ(run.exit_code, kOk);
+  EXPECT_THAT(run.out,
+              StartsWith(std::string("lockstep-worker ") + kVersion + " ("));
+}
+
+TEST(WorkerCommandLineTest, HelpNamesEverySubcommand) {
+  const Outcome run = Worker({"--help"});
+
+  EXPECT_EQ(run.exit_code, kOk);
+  for (const char* name : {"prepare", "supervise", "train", "export", "forward",
+                           "init-model", "tokenizer"}) {
+    EXPECT_THAT(run.out, HasSubstr(name));
+  }
+}
+
+TEST(WorkerCommandLineTest, NeedsASubcommand) {
+  const Outcome run = Worker({});
+
+  EXPECT_EQ(run.exit_code, kUsage);
+  EXPECT_THAT(run.err,
+              AllOf(StartsWith("lockstep-worker: "), HasSubstr("subcommand"),
+                    HasSubstr("hint: lockstep-worker --help")));
+}
+
+TEST(WorkerCommandLineTest, RefusesAnUnknownSubcommand) {
+  EXPECT_EQ(Worker({"trian"}).exit_code, kUsage);
+}
+
+struct Subcommand {
+  std::vector<std::string> words;
+  // All its flags that must be given; the first is the one that is missed.
+  std::vector<std::string> required;
+};
+
+class SubcommandTest : public ::testing::TestWithParam<Subcommand> {};
+
+TEST_P(SubcommandTest, HelpNamesItsFlags) {
+  std::vector<std::string> args = GetParam().words;
+  args.push_back("--help");
+
+  const Outcome run = Worker(args);
+
+  EXPECT_EQ(run.exit_code, kOk);
+  EXPECT_THAT(run.err, IsEmpty());
+  for (const std::string& flag : GetParam().required) {
+    EXPECT_THAT(run.out, HasSubstr(flag));
+  }
+}
+
+TEST_P(SubcommandTest, NamesTheFlagThatIsMissing) {
+  const Outcome run = Worker(GetParam().words);
+
+  EXPECT_EQ(run.exit_code, kUsage);
+  EXPECT_THAT(run.err, HasSubstr(GetParam().required[0] + " is required"));
+}
+
+TEST_P(SubcommandTest, NamesTheFlagThatItDoesNotKnow) {
+  std::vector<std::string> args = GetParam().words;
+  for (const std::string& flag : GetParam().required) {
+    args.push_back(flag);
+    if (flag != "--merge") args.emplace_back("1");
+  }
+  args.emplace_back("--bogus");
+
+  const Outcome run = Worker(args);
+
+  EXPECT_EQ(run.exit_code, kUsage);
+  EXPECT_THAT(run.err, HasSubstr("--bogus"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SubcommandTest,
+    ::testing::Values(
+        Subcommand{{"prepare"},
+                   {"--coordinator", "--job", "--token-file", "--spec",
+                    "--cache-dir"}},
+        Subcommand{{"supervise"},
+                   {"--coordinator", "--job", "--attempt", "--token-file",
+                    "--attempt-dir", "--node", "--ranks", "--devices"}},
+        Subcommand{{"train"},
+                   {"--coordinator", "--job", "--attempt", "--rank",
+                    "--token-file", "--device"}},
+        Subcommand{{"export"},
+                   {"--checkpoint", "--base", "--output", "--merge"}},
+        Subcommand{{"forward"}, {"--model", "--ids", "--output"}},
+        Subcommand{{"init-model"},
+                   {"--hidden-size", "--layers", "--heads",
+                    "--intermediate-size", "--tokenizer", "--output"}},
+        Subcommand{{"tokenizer", "train"},
+                   {"--files", "--vocab-size", "--output"}}),
+    [](const auto& info) {
+      std::string name;
+      for (const std::string& word : info.param.words) name += word;
+      name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+      return name;
+    });
+
+TEST(WorkerCommandLineTest, RefusesValuesOfTheWrongKind) {
+  const std::vector<std::string> train = {
+      "train", "--coordinator", "unix:/x", "--job", "jobs/a", "--token-file",
+      "/x",    "--device",      "cpu:0"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), train.begin(), train.end());
+    return Worker(more);
+  };
+
+  EXPECT_THAT(with({"--attempt", "one", "--rank", "0"}).err,
+              HasSubstr("--attempt"));
+  EXPECT_THAT(with({"--attempt", "1", "--rank", "-1"}).err,
+              HasSubstr("--rank"));
+  EXPECT_THAT(Worker({"export", "--checkpoint", "/c", "--base", "/b",
+                      "--output", "/o", "--merge", "--dtype", "int4"})
+                  .err,
+              AllOf(HasSubstr("--dtype"), HasSubstr("int4")));
+}
+
+}  // namespace
+}  // namespace lockstep

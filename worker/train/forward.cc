@@ -1,0 +1,84 @@
+#include "worker/train/forward.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <numeric>
+#include <optional>
+
+#include "proto/contract/status_macros.h"
+#include "worker/io/hf_config.h"
+#include "worker/io/peft_adapter.h"
+#include "worker/io/safetensors.h"
+#include "worker/io/weight_map.h"
+#include "worker/model/model_weights.h"
+#include "worker/model/transformer.h"
+
+namespace lockstep {
+namespace {
+
+// Reads tensors by name from a WeightSource or a PeftAdapter.
+template <typename Source>
+TensorReader ReaderOf(const Source& source) {
+  return [&source](const std::string& name, const std::vector<int64_t>& shape,
+                   float* out) { return source.ReadFloat32(name, shape, out); };
+}
+
+Method MethodOf(const PeftConfig& config) {
+  Method method;
+  method.kind = Method::Kind::kLora;
+  method.lora.r = config.r;
+  method.lora.scale = config.scale();
+  method.lora.target_modules = config.target_modules;
+  return method;
+}
+
+absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
+    const ForwardOptions& options) {
+  ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(options.model));
+  ASSIGN_OR_RETURN(const WeightSource source,
+                   WeightSource::Open(options.model));
+  if (options.adapter.empty()) {
+    return ModelWeights::Load(config, Method(), ReaderOf(source));
+  }
+  ASSIGN_OR_RETURN(const PeftAdapter adapter,
+                   PeftAdapter::Open(options.adapter, config));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<ModelWeights> weights,
+      ModelWeights::Load(config, MethodOf(adapter.config()), ReaderOf(source)));
+  RETURN_IF_ERROR(weights->LoadAdapters(ReaderOf(adapter)));
+  return weights;
+}
+
+absl::StatusOr<at::Tensor> Logits(ModelWeights& weights,
+                                  const std::vector<int32_t>& ids) {
+  const auto tokens = static_cast<int64_t>(ids.size());
+  ASSIGN_OR_RETURN(const std::unique_ptr<Transformer> model,
+                   Transformer::Create(weights, {.max_tokens = tokens,
+                                                 .max_document = tokens,
+                                                 .backward = false}));
+  std::vector<int32_t> positions(ids.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  const std::vector<int32_t> labels(ids.size(), -1);
+  const std::vector<int32_t> cu_seqlens = {0, static_cast<int32_t>(tokens)};
+  return model->Logits({.ids = ids,
+                        .labels = labels,
+                        .positions = positions,
+                        .cu_seqlens = cu_seqlens});
+}
+
+}  // namespace
+
+absl::Status WriteLogits(const ForwardOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ModelWeights> weights, Load(options));
+  ASSIGN_OR_RETURN(const at::Tensor logits_TV, Logits(*weights, options.ids));
+  const TensorToWrite tensor = {.name = "logits",
+                                .dtype = "F32",
+                                .shape = logits_TV.sizes().vec(),
+                                .data = logits_TV.const_data_ptr<float>()};
+  return WriteSafetensors(options.output, {tensor}, PytorchMetadata(),
+                          /*sync=*/false)
+      .status();
+}
+
+}  // namespace lockstep
