@@ -67,7 +67,7 @@ TEST_F(BadInputTest, UnknownKeyNamesTheNearest) {
       "bad", Job(GoodModel(), GoodData(), "trian: {max_steps: 3}\n"));
 
   EXPECT_EQ(run.exit_code, kUsage);
-  EXPECT_THAT(run.err, AllOf(HasSubstr("bad.yaml:7:1"), HasSubstr("trian"),
+  EXPECT_THAT(run.err, AllOf(HasSubstr("bad.yaml:8:1"), HasSubstr("trian"),
                              HasSubstr("did you mean")));
 }
 
