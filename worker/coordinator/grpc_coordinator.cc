@@ -19,7 +19,7 @@ namespace {
 using Stub = worker::v1::WorkerService::Stub;
 
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
-constexpr absl::Duration kLongestPause = absl::Seconds(3);
+constexpr absl::Duration kLongestPause = absl::Seconds(1);
 
 }  // namespace
 
@@ -27,8 +27,9 @@ std::shared_ptr<grpc::Channel> ConnectToCoordinator(
     const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Despite its name the time that one attempt to connect may take.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // A plan or a resolved spec is small; a proxy in the environment is not for
   // a daemon on this host.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
