@@ -35,6 +35,10 @@ stop() {
   rm -rf "$run_dir"
 }
 trap stop EXIT
+until grep -q '^lockstepd: listening' "$dir/lockstepd.log"; do
+  kill -0 "$daemon" 2>/dev/null || { cat "$dir/lockstepd.log"; exit 1; }
+  sleep 0.1
+done
 
 say "lockstep submit job.yaml --follow"
 cp "$here/job.yaml" "$dir/job.yaml"
