@@ -127,6 +127,7 @@ TEST_F(DataLoaderTest, EpochsDifferAndOneEpochDoesNot) {
   DataLoader loader = Loader(options);
   const auto documents = [](const std::vector<Bin>& bins) {
     std::vector<std::vector<int64_t>> all;
+    all.reserve(bins.size());
     for (const Bin& bin : bins) all.push_back(bin.documents);
     return all;
   };

@@ -1,6 +1,7 @@
 // A real dataset with a real tokenizer: GSM8K, question -> prompt, answer ->
 // completion, as the pretrained stories260K sees it.
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/worker/data/text_model.h"
 #include "worker/data/tokenize_source.h"
@@ -38,7 +39,8 @@ TEST(Gsm8kTest, EveryRowLearnsItsAnswer) {
     const auto answer = row["answer"].get<std::string>();
     EXPECT_EQ(document.ids.front(), 1);
     EXPECT_EQ(document.ids.back(), *model.eos_id());
-    EXPECT_EQ(model.Text(document), "<s> " + question + answer + "</s>");
+    EXPECT_EQ(model.Text(document),
+              absl::StrCat("<s> ", question, answer, "</s>"));
     // The first token may hold the end of the question too.
     const std::string learned = model.Learned(document);
     EXPECT_NE(learned.find(answer + "</s>"), std::string::npos) << learned;

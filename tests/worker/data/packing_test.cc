@@ -24,6 +24,7 @@ std::vector<int64_t> InOrder(size_t size) {
 
 std::vector<std::vector<int64_t>> Documents(const std::vector<Bin>& bins) {
   std::vector<std::vector<int64_t>> documents;
+  documents.reserve(bins.size());
   for (const Bin& bin : bins) documents.push_back(bin.documents);
   return documents;
 }

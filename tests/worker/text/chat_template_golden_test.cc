@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
@@ -95,7 +96,7 @@ void Compare(const std::string& name, const Json& golden,
   if (SpansInCharacters(*rendered) == NotEmpty(golden["generation_spans"])) {
     ++tally.exact_spans;
   } else {
-    tally.different.insert(name + " spans");
+    tally.different.insert(absl::StrCat(name, " spans"));
   }
 }
 
@@ -112,11 +113,11 @@ TEST(ChatTemplateGoldenTest, AgreesWithJinja2OnRealTemplates) {
     const std::string source =
         absl::StrReplaceAll(file.substr(0, file.size() - 5), {{"__", "/"}});
     const auto chat_template =
-        ChatTemplate::Compile(ReadFile(dir + "/" + source));
+        ChatTemplate::Compile(ReadFile(absl::StrCat(dir, "/", source)));
     ASSERT_THAT(chat_template, IsOk()) << source;
     const Json golden = ReadJson(entry.path());
     for (const auto& [name, expected] : golden["renders"].items()) {
-      Compare(file + " " + name, expected,
+      Compare(absl::StrCat(file, " ", name), expected,
               chat_template->Render(Context(golden, conversations[name]),
                                     FrozenNow()),
               tally);

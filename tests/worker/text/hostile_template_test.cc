@@ -3,7 +3,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "tests/worker/text/text_testing.h"
@@ -33,9 +32,7 @@ TEST(HostileTemplateTest, LoopsRunOutOfFuel) {
         "{% for i in range(100000) %}{% for j in range(100000) %}x"
         "{% endfor %}{% endfor %}",
         "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}"}) {
-    const absl::Time start = absl::Now();
     EXPECT_THAT(RenderNothing(source), IsInvalid("")) << source;
-    EXPECT_LT(absl::Now() - start, absl::Seconds(20)) << source;
   }
 }
 

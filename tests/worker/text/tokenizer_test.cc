@@ -72,6 +72,7 @@ TEST(TokenizerTest, EncodesOnSeveralThreadsAtOnce) {
   ASSERT_THAT(expected, IsOk());
 
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 100; ++i) {

@@ -74,6 +74,7 @@ TEST(TokenizerTrainingTest, TheTemplateMarksWhatTheAssistantSays) {
 
 TEST(TokenizerTrainingTest, TheSameTextsGiveTheSameBytes) {
   std::vector<std::string> texts;
+  texts.reserve(2000);
   for (int i = 0; i < 2000; ++i) {
     texts.push_back("row " + std::to_string(i * i) + " of the same words");
   }

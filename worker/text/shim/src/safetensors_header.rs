@@ -117,7 +117,7 @@ fn parse(header: View, data_bytes: u64) -> Result<Vec<CTensor>> {
     for (name, info) in &header.tensors {
         check_bytes(name, info)?;
     }
-    header.tensors.sort_by(|a, b| a.1.data_offsets.cmp(&b.1.data_offsets));
+    header.tensors.sort_by_key(|tensor| tensor.1.data_offsets);
     let metadata =
         Metadata::new(header.metadata, header.tensors).map_err(to_text)?;
     if metadata.data_len() as u64 != data_bytes {
