@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <memory>
 
 #include "kernels/attention.h"
 #include "kernels/cpu/attention_tile.h"
@@ -15,182 +15,268 @@
 //   d_v_j   = sum_i(p_ij * d_out_i)
 //   d_k_j   = sum_i(d_s_ij * q_i) / sqrt(head_dim)
 //   d_q_i   = sum_j(d_s_ij * k_j) / sqrt(head_dim)
+//
+// One query head of one document at a time, its rows packed and padded with
+// zeros: all that a padding query adds is zero, and a padding key is behind
+// every query.
 
 namespace lockstep {
 namespace {
 
-using attention::kMaxHeadDim;
+using attention::Document;
 using attention::kTile;
-using attention::RowTile;
 using simd::Float;
 
-struct Document {
-  int64_t begin;
-  int64_t end;
+// Room for one head of the longest document.
+class Scratch {
+ public:
+  Scratch(int64_t tokens, int64_t head_dim) {
+    const int64_t rows = attention::PaddedTokens(tokens);
+    // Eight buffers of head_dim columns, one of 16, two of one.
+    floats_ = std::make_unique_for_overwrite<float[]>(
+        rows * (8 * head_dim + 18) + attention::kLine);
+    float* next = attention::AlignToLine(floats_.get());
+    const auto take = [&](int64_t cols) {
+      float* taken = next;
+      next += rows * cols;
+      return taken;
+    };
+    keys_DN = take(head_dim);
+    values_DN = take(head_dim);
+    d_keys_DN = take(head_dim);
+    d_values_DN = take(head_dim);
+    keys_TD = take(head_dim);
+    queries_TD = take(head_dim);
+    d_outs_TD = take(head_dim);
+    d_queries_TD = take(head_dim);
+    d_scores_TN = take(16);
+    log_sum_T = take(1);
+    delta_T = take(1);
+  }
+
+  // Blocks of N keys, one a lane; keys times ScoreScale.
+  float* keys_DN;
+  float* values_DN;
+  float* d_keys_DN;
+  float* d_values_DN;
+  float* keys_TD;  // Over sqrt(head_dim).
+  float* queries_TD;
+  float* d_outs_TD;
+  float* d_queries_TD;
+  float* d_scores_TN;  // Of one block of keys.
+  float* log_sum_T;    // In base 2.
+  float* delta_T;
+
+ private:
+  std::unique_ptr<float[]> floats_;
 };
-
-// N keys and values, one a lane, and their gradients: those of all query heads
-// that read them.
-template <int N>
-struct KeyBlock {
-  int64_t begin;  // Row of the first.
-  int64_t count;
-  alignas(64) float keys_DN[kMaxHeadDim * N];  // Times ScoreScale.
-  alignas(64) float keys_ND[kMaxHeadDim * N];  // Over sqrt(head_dim).
-  alignas(64) float values_DN[kMaxHeadDim * N];
-  alignas(64) float d_keys_DN[kMaxHeadDim * N];
-  alignas(64) float d_values_DN[kMaxHeadDim * N];
-};
-
-template <int N>
-LOCKSTEP_INLINE void LoadKeys(KeyBlock<N>& block,
-                              const AttentionBackwardArgs& args,
-                              int64_t kv_head, float scale) {
-  const int64_t head_dim = args.layout.head_dim;
-  const int64_t key_column = args.layout.key_begin() + kv_head * head_dim;
-  const int64_t value_column = args.layout.value_begin() + kv_head * head_dim;
-  attention::LoadTransposed<N>(block.keys_DN, args.qkv_TN, block.begin,
-                               block.count, key_column, head_dim,
-                               attention::ScoreScale(head_dim));
-  attention::LoadTransposed<N>(block.values_DN, args.qkv_TN, block.begin,
-                               block.count, value_column, head_dim, 1);
-  std::fill_n(block.keys_ND, head_dim * N, 0.0f);
-  for (int64_t lane = 0; lane < block.count; ++lane) {
-    const float* key = args.qkv_TN.FloatRow(block.begin + lane) + key_column;
-    for (int64_t d = 0; d < head_dim; ++d) {
-      block.keys_ND[lane * head_dim + d] = key[d] * scale;
-    }
-  }
-  std::fill_n(block.d_keys_DN, head_dim * N, 0.0f);
-  std::fill_n(block.d_values_DN, head_dim * N, 0.0f);
-}
-
-// d_q += d_s K for the queries from `query` on, W values of the head at a time.
-template <int N, int W>
-LOCKSTEP_INLINE void AddQueryGradients(const AttentionBackwardArgs& args,
-                                       const KeyBlock<N>& block,
-                                       const Float<N> (&d_scores)[kTile],
-                                       int64_t query, int64_t end,
-                                       int64_t column) {
-  const int64_t head_dim = args.layout.head_dim;
-  alignas(64) float d_scores_RN[kTile * N];
-  RowTile tile;
-  for (int r = 0; r < kTile; ++r) {
-    simd::Store<N>(d_scores_RN + r * N, d_scores[r]);
-    tile.row[r] = d_scores_RN + r * N;
-  }
-  const int64_t count = std::min<int64_t>(kTile, end - query);
-  for (int64_t d = 0; d < head_dim; d += W) {
-    Float<W> sums[kTile];
-    attention::Dots<W>(sums, block.keys_ND + d, head_dim, tile, N);
-    for (int64_t r = 0; r < count; ++r) {
-      float* d_query = args.d_qkv_TN.FloatRow(query + r) + column + d;
-      simd::Store<W>(d_query, simd::Load<W>(d_query) + sums[r]);
-    }
-  }
-}
-
-// The gradients between one block of keys and a tile of queries.
-template <int N>
-LOCKSTEP_INLINE void BackwardTile(const AttentionBackwardArgs& args,
-                                  KeyBlock<N>& block, const float* delta,
-                                  int64_t query, int64_t end, int64_t head) {
-  const int64_t head_dim = args.layout.head_dim;
-  const int64_t column = head * head_dim;
-  const float* log_sum = args.log_sum_HT.FloatRow(head);
-  const RowTile queries = attention::MakeTile(args.qkv_TN, query, end, column);
-  const RowTile d_outs = attention::MakeTile(args.d_out_TQ, query, end, column);
-
-  Float<N> weights[kTile];
-  Float<N> d_scores[kTile];
-  attention::Dots<N>(weights, block.keys_DN, N, queries, head_dim);
-  attention::Dots<N>(d_scores, block.values_DN, N, d_outs, head_dim);
-  const simd::Int<N> lanes = attention::LaneNumbers<N>();
-  for (int r = 0; r < kTile; ++r) {
-    // The rows that the tile lacks are zero, and so is all they add.
-    const int64_t row = std::min(query + r, end - 1);
-    const auto place = static_cast<int32_t>(row - block.begin);
-    const Float<N> weight =
-        simd::Exp2<N>(weights[r] - log_sum[row] * attention::kLog2E);
-    weights[r] = simd::Compare<N>::IfLess(lanes, place + 1, weight, Float<N>{});
-    d_scores[r] =
-        query + r < end ? weights[r] * (d_scores[r] - delta[row]) : Float<N>{};
-  }
-  attention::AddWeighted<N>(block.d_values_DN, weights, d_outs, head_dim);
-  attention::AddWeighted<N>(block.d_keys_DN, d_scores, queries, head_dim);
-  if (head_dim % N == 0) {
-    AddQueryGradients<N, N>(args, block, d_scores, query, end, column);
-  } else if (head_dim % 8 == 0) {
-    AddQueryGradients<N, 8>(args, block, d_scores, query, end, column);
-  } else {
-    AddQueryGradients<N, 2>(args, block, d_scores, query, end, column);
-  }
-}
-
-// delta of every query head that reads `kv_head`: [group, tokens].
-LOCKSTEP_INLINE void FillDelta(const AttentionBackwardArgs& args, float* delta,
-                               int64_t head, Document document) {
-  const int64_t head_dim = args.layout.head_dim;
-  for (int64_t t = document.begin; t < document.end; ++t) {
-    const float* out = args.out_TQ.FloatRow(t) + head * head_dim;
-    const float* d_out = args.d_out_TQ.FloatRow(t) + head * head_dim;
-    float sum = 0;
-    for (int64_t d = 0; d < head_dim; ++d) sum += out[d] * d_out[d];
-    delta[t] = sum;
-  }
-}
 
 struct BackwardWork {
   const AttentionBackwardArgs& args;
-  float* delta_HT;  // [query heads, tokens]
+  Scratch& scratch;
 };
 
-template <int N>
-LOCKSTEP_INLINE void BackwardKeys(const BackwardWork& work, KeyBlock<N>& block,
-                                  int64_t kv_head, Document document) {
-  const AttentionBackwardArgs& args = work.args;
-  const QkvLayout& layout = args.layout;
-  const float scale = 1 / std::sqrt(static_cast<float>(layout.head_dim));
-  const int64_t group = layout.query_heads / layout.kv_heads;
-  LoadKeys<N>(block, args, kv_head, scale);
-  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    const float* delta = work.delta_HT + head * args.qkv_TN.rows;
-    for (int64_t q = block.begin; q < document.end; q += kTile) {
-      BackwardTile<N>(args, block, delta, q, document.end, head);
+// d_q += d_s K for the queries from `query` on, W values of the head at a time.
+template <int N, int W>
+LOCKSTEP_INLINE void AddQueryGradientsBy(const Scratch& scratch, int64_t key,
+                                         int64_t query, int64_t tokens,
+                                         int64_t head_dim) {
+  for (; query < tokens; query += kTile) {
+    float* d_queries_RD = scratch.d_queries_TD + query * head_dim;
+    for (int64_t d = 0; d < head_dim; d += W) {
+      Float<W> sums[kTile];
+      for (int r = 0; r < kTile; ++r) {
+        sums[r] = simd::Load<W>(d_queries_RD + r * head_dim + d);
+      }
+      attention::AddDots<W>(sums, scratch.keys_TD + key * head_dim + d,
+                            head_dim, scratch.d_scores_TN + query * N, N, N);
+      for (int r = 0; r < kTile; ++r) {
+        simd::Store<W>(d_queries_RD + r * head_dim + d, sums[r]);
+      }
     }
   }
-  for (int64_t i = 0; i < layout.head_dim * N; ++i) {
-    block.d_keys_DN[i] *= scale;
+}
+
+template <int N>
+LOCKSTEP_INLINE void AddQueryGradients(const Scratch& scratch, int64_t key,
+                                       int64_t query, int64_t tokens,
+                                       int64_t head_dim) {
+  if (head_dim % N == 0) {
+    AddQueryGradientsBy<N, N>(scratch, key, query, tokens, head_dim);
+    return;
   }
-  attention::StoreTransposed<N>(args.d_qkv_TN, block.begin, block.count,
-                                layout.key_begin() + kv_head * layout.head_dim,
-                                block.d_keys_DN, layout.head_dim);
-  attention::StoreTransposed<N>(
-      args.d_qkv_TN, block.begin, block.count,
-      layout.value_begin() + kv_head * layout.head_dim, block.d_values_DN,
-      layout.head_dim);
+  if constexpr (N > 8) {
+    if (head_dim % 8 == 0) {
+      AddQueryGradientsBy<N, 8>(scratch, key, query, tokens, head_dim);
+      return;
+    }
+  }
+  AddQueryGradientsBy<N, 2>(scratch, key, query, tokens, head_dim);
+}
+
+// The gradients between a block of keys and a tile of queries, both by their
+// place in the document.
+template <int N, bool kDiagonal>
+LOCKSTEP_INLINE void BackwardTile(const Scratch& scratch, int64_t key,
+                                  int64_t query, int64_t head_dim) {
+  const float* queries_RD = scratch.queries_TD + query * head_dim;
+  const float* d_outs_RD = scratch.d_outs_TD + query * head_dim;
+  Float<N> weights[kTile] = {};
+  Float<N> d_scores[kTile] = {};
+  attention::AddDots<N>(weights, scratch.keys_DN + key * head_dim, N,
+                        queries_RD, head_dim, head_dim);
+  attention::AddDots<N>(d_scores, scratch.values_DN + key * head_dim, N,
+                        d_outs_RD, head_dim, head_dim);
+  for (int r = 0; r < kTile; ++r) {
+    weights[r] = simd::Exp2<N>(weights[r] - scratch.log_sum_T[query + r]);
+    if constexpr (kDiagonal) {
+      const auto visible = static_cast<int32_t>(query + r - key) + 1;
+      weights[r] = simd::Compare<N>::IfLess(attention::LaneNumbers<N>(),
+                                            visible, weights[r], Float<N>{});
+    }
+    d_scores[r] = weights[r] * (d_scores[r] - scratch.delta_T[query + r]);
+  }
+  attention::AddWeighted<N>(scratch.d_values_DN + key * head_dim, weights,
+                            d_outs_RD, head_dim);
+  attention::AddWeighted<N>(scratch.d_keys_DN + key * head_dim, d_scores,
+                            queries_RD, head_dim);
+  for (int r = 0; r < kTile; ++r) {
+    simd::Store<N>(scratch.d_scores_TN + (query + r) * N, d_scores[r]);
+  }
+}
+
+// All pairs of a query head and its key head. kHeadDim is head_dim, or 0: loops
+// over few values are unrolled if their length is known.
+template <int N, int kHeadDim>
+LOCKSTEP_INLINE void BackwardPairs(const Scratch& scratch, int64_t tokens,
+                                   int64_t head_dim) {
+  if constexpr (kHeadDim > 0) head_dim = kHeadDim;
+  for (int64_t key = 0; key < tokens; key += N) {
+    const int64_t first = key / kTile * kTile;
+    int64_t query = first;
+    for (; query < std::min(key + N, tokens); query += kTile) {
+      BackwardTile<N, true>(scratch, key, query, head_dim);
+    }
+    for (; query < tokens; query += kTile) {
+      BackwardTile<N, false>(scratch, key, query, head_dim);
+    }
+    // Not tile by tile: a vector that was stored just now is slow to read
+    // number by number.
+    AddQueryGradients<N>(scratch, key, first, tokens, head_dim);
+  }
+}
+
+template <int N>
+LOCKSTEP_INLINE void PackKeys(const BackwardWork& work, int64_t kv_head,
+                              Document document) {
+  const QkvLayout& layout = work.args.layout;
+  Scratch& scratch = work.scratch;
+  const int64_t head_dim = layout.head_dim;
+  // The values pass through the place of the keys.
+  attention::PackRows(scratch.keys_TD, work.args.qkv_TN, document.begin,
+                      document.end, layout.value_begin() + kv_head * head_dim,
+                      head_dim, 1);
+  const int64_t padded = attention::PaddedTokens(document.end - document.begin);
+  for (int64_t k = 0; k < padded; k += N) {
+    attention::Transpose<N>(scratch.values_DN + k * head_dim,
+                            scratch.keys_TD + k * head_dim, head_dim, 1);
+  }
+  attention::PackRows(scratch.keys_TD, work.args.qkv_TN, document.begin,
+                      document.end, layout.key_begin() + kv_head * head_dim,
+                      head_dim, 1 / std::sqrt(static_cast<float>(head_dim)));
+  for (int64_t k = 0; k < padded; k += N) {
+    attention::Transpose<N>(scratch.keys_DN + k * head_dim,
+                            scratch.keys_TD + k * head_dim, head_dim,
+                            attention::kLog2E);
+  }
+  std::fill_n(scratch.d_keys_DN, padded * head_dim, 0.0f);
+  std::fill_n(scratch.d_values_DN, padded * head_dim, 0.0f);
+}
+
+LOCKSTEP_INLINE void PackQueries(const BackwardWork& work, int64_t head,
+                                 Document document) {
+  const AttentionBackwardArgs& args = work.args;
+  Scratch& scratch = work.scratch;
+  const int64_t head_dim = args.layout.head_dim;
+  const int64_t tokens = document.end - document.begin;
+  const int64_t padded = attention::PaddedTokens(tokens);
+  attention::PackRows(scratch.queries_TD, args.qkv_TN, document.begin,
+                      document.end, head * head_dim, head_dim, 1);
+  attention::PackRows(scratch.d_outs_TD, args.d_out_TQ, document.begin,
+                      document.end, head * head_dim, head_dim, 1);
+  std::fill_n(scratch.d_queries_TD, padded * head_dim, 0.0f);
+  const float* log_sum = args.log_sum_HT.FloatRow(head) + document.begin;
+  for (int64_t t = 0; t < tokens; ++t) {
+    const float* out =
+        args.out_TQ.FloatRow(document.begin + t) + head * head_dim;
+    const float* d_out = scratch.d_outs_TD + t * head_dim;
+    float delta = 0;
+    for (int64_t d = 0; d < head_dim; ++d) delta += out[d] * d_out[d];
+    scratch.delta_T[t] = delta;
+    scratch.log_sum_T[t] = log_sum[t] * attention::kLog2E;
+  }
+  std::fill_n(scratch.delta_T + tokens, padded - tokens, 0.0f);
+  std::fill_n(scratch.log_sum_T + tokens, padded - tokens, 0.0f);
+}
+
+LOCKSTEP_INLINE void UnpackQueries(const BackwardWork& work, int64_t head,
+                                   Document document) {
+  const int64_t head_dim = work.args.layout.head_dim;
+  for (int64_t t = document.begin; t < document.end; ++t) {
+    std::copy_n(work.scratch.d_queries_TD + (t - document.begin) * head_dim,
+                head_dim, work.args.d_qkv_TN.FloatRow(t) + head * head_dim);
+  }
+}
+
+template <int N>
+LOCKSTEP_INLINE void UnpackKeys(const BackwardWork& work, int64_t kv_head,
+                                Document document) {
+  const QkvLayout& layout = work.args.layout;
+  const int64_t head_dim = layout.head_dim;
+  const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+  for (int64_t k = document.begin; k < document.end; k += N) {
+    const int64_t count = std::min<int64_t>(N, document.end - k);
+    const int64_t place = (k - document.begin) * head_dim;
+    attention::StoreTransposed<N>(
+        work.args.d_qkv_TN, k, count, layout.key_begin() + kv_head * head_dim,
+        work.scratch.d_keys_DN + place, head_dim, scale);
+    attention::StoreTransposed<N>(
+        work.args.d_qkv_TN, k, count, layout.value_begin() + kv_head * head_dim,
+        work.scratch.d_values_DN + place, head_dim, 1);
+  }
+}
+
+template <int N>
+LOCKSTEP_INLINE void BackwardDocument(const BackwardWork& work,
+                                      Document document) {
+  const QkvLayout& layout = work.args.layout;
+  const int64_t tokens = document.end - document.begin;
+  const int64_t group = layout.query_heads / layout.kv_heads;
+  for (int64_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
+    PackKeys<N>(work, kv_head, document);
+    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+      PackQueries(work, head, document);
+      if (layout.head_dim == 8) {
+        BackwardPairs<N, 8>(work.scratch, tokens, 8);
+      } else {
+        BackwardPairs<N, 0>(work.scratch, tokens, layout.head_dim);
+      }
+      UnpackQueries(work, head, document);
+    }
+    UnpackKeys<N>(work, kv_head, document);
+  }
 }
 
 template <int N>
 LOCKSTEP_INLINE void Backward(const BackwardWork& work) {
-  const AttentionBackwardArgs& args = work.args;
-  for (int64_t t = 0; t < args.d_qkv_TN.rows; ++t) {
-    std::fill_n(args.d_qkv_TN.FloatRow(t), args.d_qkv_TN.cols, 0.0f);
+  const PackedDocuments& documents = work.args.documents;
+  for (int64_t n = 0; n < documents.count; ++n) {
+    BackwardDocument<N>(work,
+                        {documents.cu_seqlens[n], documents.cu_seqlens[n + 1]});
   }
-  KeyBlock<N> block;
-  for (int64_t n = 0; n < args.documents.count; ++n) {
-    const Document document = {args.documents.cu_seqlens[n],
-                               args.documents.cu_seqlens[n + 1]};
-    for (int64_t head = 0; head < args.layout.query_heads; ++head) {
-      FillDelta(args, work.delta_HT + head * args.qkv_TN.rows, head, document);
-    }
-    for (int64_t kv_head = 0; kv_head < args.layout.kv_heads; ++kv_head) {
-      for (int64_t k = document.begin; k < document.end; k += N) {
-        block.begin = k;
-        block.count = std::min<int64_t>(N, document.end - k);
-        BackwardKeys<N>(work, block, kv_head, document);
-      }
-    }
+  const TensorView& d_qkv = work.args.d_qkv_TN;
+  for (int64_t t = documents.cu_seqlens[documents.count]; t < d_qkv.rows; ++t) {
+    std::fill_n(d_qkv.FloatRow(t), d_qkv.cols, 0.0f);
   }
 }
 LOCKSTEP_DISPATCH_VECTOR_WIDTH(Backward, BackwardWork)
@@ -204,8 +290,8 @@ absl::Status AttentionBackwardCpu(const AttentionBackwardArgs& args) {
   }
   LOCKSTEP_KERNEL_RETURN_IF_ERROR(
       attention::CheckDocuments(args.documents, args.qkv_TN.rows));
-  std::vector<float> delta_HT(args.layout.query_heads * args.qkv_TN.rows);
-  Backward({.args = args, .delta_HT = delta_HT.data()});
+  Scratch scratch(args.documents.max_length, args.layout.head_dim);
+  Backward({.args = args, .scratch = scratch});
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "kernels/attention.h"
 #include "kernels/cpu/attention_tile.h"
@@ -11,6 +12,7 @@
 namespace lockstep {
 namespace {
 
+using attention::Document;
 using attention::kMaxHeadDim;
 using attention::kTile;
 using simd::Float;
@@ -28,25 +30,23 @@ struct QueryBlock {
   alignas(64) float out_DN[kMaxHeadDim * N];      // sum_j(2^(s_j - most) v_j)
 };
 
-struct Document {
-  int64_t begin;
-  int64_t end;
+// Rows of one key and value head of a document, packed.
+struct ForwardWork {
+  const AttentionForwardArgs& args;
+  float* keys_TD;
+  float* values_TD;
 };
 
 // scores[j] of `kKeys` keys from number `key` of the document on, -infinity
 // where the key is behind the query.
 template <int N>
 LOCKSTEP_INLINE void Score(Float<N> (&scores)[kKeys],
-                           const QueryBlock<N>& block,
-                           const AttentionForwardArgs& args, Document document,
-                           int64_t key, int64_t key_end, int64_t column) {
-  const int64_t head_dim = args.layout.head_dim;
+                           const QueryBlock<N>& block, const float* keys_TD,
+                           int64_t key, int64_t key_end, int64_t head_dim) {
   for (int64_t j = key; j < key_end; j += kTile) {
-    Float<N> sums[kTile];
-    attention::Dots<N>(sums, block.queries_DN, N,
-                       attention::MakeTile(args.qkv_TN, document.begin + j,
-                                           document.end, column),
-                       head_dim);
+    Float<N> sums[kTile] = {};
+    attention::AddDots<N>(sums, block.queries_DN, N, keys_TD + j * head_dim,
+                          head_dim, head_dim);
     std::copy_n(sums, kTile, scores + (j - key));
   }
   if (key_end <= block.first + 1) return;
@@ -91,35 +91,30 @@ LOCKSTEP_INLINE void Exponentiate(QueryBlock<N>& block,
 }
 
 template <int N>
-LOCKSTEP_INLINE void Attend(QueryBlock<N>& block,
-                            const AttentionForwardArgs& args, Document document,
-                            int64_t kv_head) {
-  const int64_t head_dim = args.layout.head_dim;
-  const int64_t key_column = args.layout.key_begin() + kv_head * head_dim;
-  const int64_t value_column = args.layout.value_begin() + kv_head * head_dim;
-  const int64_t end = std::min(block.first + N, document.end - document.begin);
+LOCKSTEP_INLINE void Attend(QueryBlock<N>& block, const ForwardWork& work,
+                            int64_t tokens, int64_t head_dim) {
+  const int64_t end = std::min(block.first + N, tokens);
   for (int64_t key = 0; key < end; key += kKeys) {
     // Whole tiles: the keys they have too many score -infinity.
     const int64_t count =
         std::min<int64_t>(kKeys, (end - key + kTile - 1) / kTile * kTile);
     Float<N> scores[kKeys];
-    Score<N>(scores, block, args, document, key, key + count, key_column);
+    Score<N>(scores, block, work.keys_TD, key, key + count, head_dim);
     Exponentiate<N>(block, scores, count, head_dim);
     for (int64_t j = 0; j < count; j += kTile) {
-      attention::AddWeighted<N>(
-          block.out_DN, scores + j,
-          attention::MakeTile(args.qkv_TN, document.begin + key + j,
-                              document.end, value_column),
-          head_dim);
+      attention::AddWeighted<N>(block.out_DN, scores + j,
+                                work.values_TD + (key + j) * head_dim,
+                                head_dim);
     }
   }
 }
 
-template <int N>
-LOCKSTEP_INLINE void ForwardBlock(const AttentionForwardArgs& args,
-                                  Document document, int64_t first,
-                                  int64_t head) {
-  const int64_t head_dim = args.layout.head_dim;
+// N queries of one head, from place `first` on.
+template <int N, int kHeadDim>
+LOCKSTEP_INLINE void ForwardBlock(const ForwardWork& work, Document document,
+                                  int64_t first, int64_t head) {
+  const AttentionForwardArgs& args = work.args;
+  const int64_t head_dim = kHeadDim > 0 ? kHeadDim : args.layout.head_dim;
   const int64_t column = head * head_dim;
   const int64_t begin = document.begin + first;
   const int64_t count = std::min<int64_t>(N, document.end - begin);
@@ -131,15 +126,14 @@ LOCKSTEP_INLINE void ForwardBlock(const AttentionForwardArgs& args,
   attention::LoadTransposed<N>(block.queries_DN, args.qkv_TN, begin, count,
                                column, head_dim,
                                attention::ScoreScale(head_dim));
-  Attend<N>(block, args, document,
-            head / (args.layout.query_heads / args.layout.kv_heads));
+  Attend<N>(block, work, document.end - document.begin, head_dim);
 
   for (int64_t d = 0; d < head_dim; ++d) {
     float* out = block.out_DN + d * N;
     simd::Store<N>(out, simd::Load<N>(out) / block.sum);
   }
   attention::StoreTransposed<N>(args.out_TQ, begin, count, column, block.out_DN,
-                                head_dim);
+                                head_dim, 1);
   float* log_sum = args.log_sum_HT.FloatRow(head) + begin;
   for (int64_t lane = 0; lane < count; ++lane) {
     log_sum[lane] =
@@ -147,16 +141,40 @@ LOCKSTEP_INLINE void ForwardBlock(const AttentionForwardArgs& args,
   }
 }
 
+// kHeadDim is head_dim, or 0: loops over few values are unrolled if their
+// length is known.
+template <int N, int kHeadDim>
+LOCKSTEP_INLINE void ForwardDocument(const ForwardWork& work,
+                                     Document document) {
+  const QkvLayout& layout = work.args.layout;
+  const int64_t head_dim = layout.head_dim;
+  const int64_t group = layout.query_heads / layout.kv_heads;
+  for (int64_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
+    attention::PackRows(work.keys_TD, work.args.qkv_TN, document.begin,
+                        document.end, layout.key_begin() + kv_head * head_dim,
+                        head_dim, 1);
+    attention::PackRows(work.values_TD, work.args.qkv_TN, document.begin,
+                        document.end, layout.value_begin() + kv_head * head_dim,
+                        head_dim, 1);
+    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+      for (int64_t q = 0; document.begin + q < document.end; q += N) {
+        ForwardBlock<N, kHeadDim>(work, document, q, head);
+      }
+    }
+  }
+}
+
 template <int N>
-LOCKSTEP_INLINE void Forward(const AttentionForwardArgs& args) {
+LOCKSTEP_INLINE void Forward(const ForwardWork& work) {
+  const AttentionForwardArgs& args = work.args;
   const PackedDocuments& documents = args.documents;
   for (int64_t n = 0; n < documents.count; ++n) {
     const Document document = {documents.cu_seqlens[n],
                                documents.cu_seqlens[n + 1]};
-    for (int64_t head = 0; head < args.layout.query_heads; ++head) {
-      for (int64_t q = 0; document.begin + q < document.end; q += N) {
-        ForwardBlock<N>(args, document, q, head);
-      }
+    if (args.layout.head_dim == 8) {
+      ForwardDocument<N, 8>(work, document);
+    } else {
+      ForwardDocument<N, 0>(work, document);
     }
   }
   for (int64_t t = documents.cu_seqlens[documents.count]; t < args.out_TQ.rows;
@@ -167,7 +185,7 @@ LOCKSTEP_INLINE void Forward(const AttentionForwardArgs& args) {
     }
   }
 }
-LOCKSTEP_DISPATCH_VECTOR_WIDTH(Forward, AttentionForwardArgs)
+LOCKSTEP_DISPATCH_VECTOR_WIDTH(Forward, ForwardWork)
 
 }  // namespace
 
@@ -177,7 +195,12 @@ absl::Status AttentionForwardCpu(const AttentionForwardArgs& args) {
   }
   LOCKSTEP_KERNEL_RETURN_IF_ERROR(
       attention::CheckDocuments(args.documents, args.qkv_TN.rows));
-  Forward(args);
+  const int64_t floats =
+      attention::PaddedTokens(args.documents.max_length) * args.layout.head_dim;
+  std::vector<float> packed(2 * floats);
+  Forward({.args = args,
+           .keys_TD = packed.data(),
+           .values_TD = packed.data() + floats});
   return absl::OkStatus();
 }
 

@@ -3,10 +3,11 @@
 
 // The small matrix products of attention_cpu_{forward,backward}.cc. One side is
 // a block of N tokens, a token in each lane (transposed: [D, N]); the other is
-// a tile of eight rows as they lie in memory, whose values are broadcast. So
-// heads of 8 values fill the vectors as well as heads of 128, and softmax needs
-// no sum over lanes.
+// a tile of eight packed rows, whose values are broadcast. So heads of 8 values
+// fill the vectors as well as heads of 128, and softmax needs no sum over
+// lanes.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -29,42 +30,58 @@ inline float ScoreScale(int64_t head_dim) {
   return static_cast<float>(std::numbers::log2e / std::sqrt(head_dim));
 }
 
-// Stands for the rows that a tile lacks at the end of a document.
-alignas(64) inline constexpr float kZeroRow[kMaxHeadDim] = {};
-
-struct RowTile {
-  const float* row[kTile];
+// Rows [begin, end) of the batch.
+struct Document {
+  int64_t begin;
+  int64_t end;
 };
 
-// Rows [begin, end) of `view`, of which the tile takes up to eight.
-LOCKSTEP_INLINE RowTile MakeTile(const TensorView& view, int64_t begin,
-                                 int64_t end, int64_t column) {
-  RowTile tile;
-  for (int r = 0; r < kTile; ++r) {
-    tile.row[r] =
-        begin + r < end ? view.FloatRow(begin + r) + column : kZeroRow;
-  }
-  return tile;
+// Rows of a packed document: whole tiles, and whole blocks of up to 16 lanes.
+inline int64_t PaddedTokens(int64_t tokens) { return (tokens + 15) / 16 * 16; }
+
+// A line of the cache, in floats: vectors that straddle two are slow.
+inline constexpr int64_t kLine = 16;
+
+inline float* AlignToLine(float* from) {
+  const auto place = reinterpret_cast<uintptr_t>(from) / sizeof(float);
+  return from + (kLine - place % kLine) % kLine;
 }
 
-// sums[r] = sum_K(a_KN[k] * tile[r][k])
+// out_TD: head_dim columns of rows [begin, end), times `scale`, and zero in the
+// padding.
+LOCKSTEP_INLINE void PackRows(float* out_TD, const TensorView& view,
+                              int64_t begin, int64_t end, int64_t column,
+                              int64_t head_dim, float scale) {
+  for (int64_t t = begin; t < end; ++t) {
+    const float* row = view.FloatRow(t) + column;
+    for (int64_t d = 0; d < head_dim; ++d) *out_TD++ = row[d] * scale;
+  }
+  const int64_t missing = PaddedTokens(end - begin) - (end - begin);
+  std::fill_n(out_TD, missing * head_dim, 0.0f);
+}
+
+// sums[r] += sum_K(a_KN[k] * tile_RK[r][k])
 template <int N>
-LOCKSTEP_INLINE void Dots(simd::Float<N> (&sums)[kTile], const float* a_KN,
-                          int64_t stride, const RowTile& tile, int64_t size) {
-  for (int r = 0; r < kTile; ++r) sums[r] = simd::Float<N>{};
+LOCKSTEP_INLINE void AddDots(simd::Float<N> (&sums)[kTile], const float* a_KN,
+                             int64_t a_stride, const float* tile_RK,
+                             int64_t tile_stride, int64_t size) {
   for (int64_t k = 0; k < size; ++k) {
-    const simd::Float<N> a = simd::Load<N>(a_KN + k * stride);
-    for (int r = 0; r < kTile; ++r) sums[r] += a * tile.row[r][k];
+    const simd::Float<N> a = simd::Load<N>(a_KN + k * a_stride);
+    for (int r = 0; r < kTile; ++r) {
+      sums[r] += a * tile_RK[r * tile_stride + k];
+    }
   }
 }
 
-// out_DN[d] += sum_r(weights[r] * tile[r][d])
+// out_DN[d] += sum_r(weights[r] * tile_RD[r][d])
 template <int N>
 LOCKSTEP_INLINE void AddWeighted(float* out_DN, const simd::Float<N>* weights,
-                                 const RowTile& tile, int64_t head_dim) {
+                                 const float* tile_RD, int64_t head_dim) {
   for (int64_t d = 0; d < head_dim; ++d) {
     simd::Float<N> sum = simd::Load<N>(out_DN + d * N);
-    for (int r = 0; r < kTile; ++r) sum += weights[r] * tile.row[r][d];
+    for (int r = 0; r < kTile; ++r) {
+      sum += weights[r] * tile_RD[r * head_dim + d];
+    }
     simd::Store<N>(out_DN + d * N, sum);
   }
 }
@@ -76,22 +93,37 @@ LOCKSTEP_INLINE void LoadTransposed(float* out_DN, const TensorView& view,
                                     int64_t begin, int64_t count,
                                     int64_t column, int64_t head_dim,
                                     float scale) {
-  for (int64_t lane = 0; lane < N; ++lane) {
-    const float* row =
-        lane < count ? view.FloatRow(begin + lane) + column : kZeroRow;
-    for (int64_t d = 0; d < head_dim; ++d)
+  std::fill_n(out_DN, head_dim * N, 0.0f);
+  for (int64_t lane = 0; lane < count; ++lane) {
+    const float* row = view.FloatRow(begin + lane) + column;
+    for (int64_t d = 0; d < head_dim; ++d) {
       out_DN[d * N + lane] = row[d] * scale;
+    }
   }
 }
 
-// The way back.
+// out_DN = in_ND transposed, times `scale`.
+template <int N>
+LOCKSTEP_INLINE void Transpose(float* out_DN, const float* in_ND,
+                               int64_t head_dim, float scale) {
+  for (int64_t lane = 0; lane < N; ++lane) {
+    for (int64_t d = 0; d < head_dim; ++d) {
+      out_DN[d * N + lane] = in_ND[lane * head_dim + d] * scale;
+    }
+  }
+}
+
+// The way back, to `count` rows from `begin`.
 template <int N>
 LOCKSTEP_INLINE void StoreTransposed(const TensorView& view, int64_t begin,
                                      int64_t count, int64_t column,
-                                     const float* in_DN, int64_t head_dim) {
+                                     const float* in_DN, int64_t head_dim,
+                                     float scale) {
   for (int64_t lane = 0; lane < count; ++lane) {
     float* row = view.FloatRow(begin + lane) + column;
-    for (int64_t d = 0; d < head_dim; ++d) row[d] = in_DN[d * N + lane];
+    for (int64_t d = 0; d < head_dim; ++d) {
+      row[d] = in_DN[d * N + lane] * scale;
+    }
   }
 }
 

@@ -29,6 +29,8 @@ class ScopedVectorLanes {
 // Given `template <int N> LOCKSTEP_INLINE void Name(const Args& args)`, defines
 // `void Name(const Args& args)`, which runs the width of this machine. What the
 // template calls must be inlined into it, or it is compiled for SSE2.
+// A name cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define LOCKSTEP_DISPATCH_VECTOR_WIDTH(Name, Args)                           \
   LOCKSTEP_TARGET_AVX512 void Name##16(const Args& args) { Name<16>(args); } \
   LOCKSTEP_TARGET_AVX2 void Name##8(const Args& args) { Name<8>(args); }     \
@@ -42,5 +44,6 @@ class ScopedVectorLanes {
         return Name<4>(args);                                                \
     }                                                                        \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // LOCKSTEP_KERNELS_CPU_VECTOR_WIDTH_H_

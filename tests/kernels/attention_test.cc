@@ -117,6 +117,23 @@ TEST_P(AttentionTest, SurvivesScoresOfThousands) {
   for (const float value : a.d_qkv.Values()) ASSERT_TRUE(std::isfinite(value));
 }
 
+// 2^-log_sum overflows, also for what fills up the last tile.
+TEST_P(AttentionTest, SurvivesASumThatUnderflows) {
+  Attention a({Cases()[0].layout, {0, 9}, 9});
+  for (int64_t t = 0; t < 9; ++t) {
+    for (int64_t i = 0; i < a.c.layout.value_begin(); ++i) {
+      a.qkv.at(t, i) = i < a.c.layout.key_begin() ? 30.0f : -30.0f;
+    }
+  }
+  a.Run();
+
+  EXPECT_LT(a.log_sum.at(0, 8), -2000);
+  EXPECT_LT(
+      RelativeError(a.d_qkv, AttentionGradientOracle(a.c, a.qkv.ToDoubles(),
+                                                     a.d_out.ToDoubles())),
+      1e-3);
+}
+
 TEST_P(AttentionTest, PackedEqualsEachDocumentAloneBitByBit) {
   Attention packed(Cases()[0]);
   packed.Run();
