@@ -27,7 +27,7 @@ struct Outcome {
 };
 
 // Only lines that no subcommand takes: this process is not to become a rank.
-Outcome Worker(std::vector<std::string> args) {
+Outcome Worker(const std::vector<std::string>& args) {
   std::vector<const char*> argv = {"lockstep-worker"};
   for (const std::string& arg : args) argv.push_back(arg.c_str());
   std::ostringstream out;

@@ -9,33 +9,16 @@
 #include "worker/data/token_cache.h"
 #include "worker/prepare/cache_folder.h"
 #include "worker/prepare/cache_key.h"
+#include "worker/prepare/fill_cache.h"
 #include "worker/prepare/job_error.h"
 #include "worker/prepare/model_input.h"
 #include "worker/prepare/output_folder.h"
 #include "worker/prepare/step_plan.h"
 #include "worker/prepare/text_input.h"
 #include "worker/prepare/token_cache_files.h"
-#include "worker/prepare/tokenize_data.h"
 
 namespace lockstep {
 namespace {
-
-absl::Status FillCache(const v1::JobSpec& spec, const ModelConfig& config,
-                       const TextInput& text, const std::string& key,
-                       CacheFolder& folder) {
-  ASSIGN_OR_RETURN(const TokenizedData data,
-                   TokenizeData(spec, text, config.vocab_size));
-  // A file that was written to while we read it would be cached under the name
-  // of its old content.
-  ASSIGN_OR_RETURN(const std::string key_now, CacheKey(spec, config, text));
-  if (key_now != key) {
-    return absl::AbortedError(
-        "a data or tokenizer file changed while it was read; submit the job "
-        "again once it is complete");
-  }
-  RETURN_IF_ERROR(WriteTokenCacheFiles(data, key, folder.write_path()));
-  return folder.Publish();
-}
 
 // Finds or makes the token cache; the plan says what is in it.
 absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,

@@ -1,0 +1,25 @@
+#include "worker/prepare/fill_cache.h"
+
+#include "proto/contract/status_macros.h"
+#include "worker/prepare/cache_key.h"
+#include "worker/prepare/token_cache_files.h"
+#include "worker/prepare/tokenize_data.h"
+
+namespace lockstep {
+
+absl::Status FillCache(const v1::JobSpec& spec, const ModelConfig& config,
+                       const TextInput& text, const std::string& key,
+                       CacheFolder& folder) {
+  ASSIGN_OR_RETURN(const TokenizedData data,
+                   TokenizeData(spec, text, config.vocab_size));
+  ASSIGN_OR_RETURN(const std::string key_now, CacheKey(spec, config, text));
+  if (key_now != key) {
+    return absl::AbortedError(
+        "a data or tokenizer file changed while it was read; submit the job "
+        "again once it is complete");
+  }
+  RETURN_IF_ERROR(WriteTokenCacheFiles(data, key, folder.write_path()));
+  return folder.Publish();
+}
+
+}  // namespace lockstep
