@@ -114,8 +114,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, SubcommandTest,
     ::testing::Values(
         Subcommand{{"prepare"},
-                   {"--coordinator", "--job", "--token-file", "--spec",
-                    "--cache-dir"}},
+                   {"--coordinator", "--job", "--job-uid", "--token-file",
+                    "--spec", "--cache-dir"}},
         Subcommand{{"supervise"},
                    {"--coordinator", "--job", "--attempt", "--token-file",
                     "--attempt-dir", "--node", "--ranks", "--devices"}},

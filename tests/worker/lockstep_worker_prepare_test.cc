@@ -63,10 +63,11 @@ class WorkerPrepareTest : public ::testing::Test {
   }
   RunResult PrepareSpecFile() {
     WriteFile(dir_.Path("token"), "secret\n");
-    return RunProgram(
-        {BinDir() + "/lockstep-worker", "prepare", "--coordinator", address_,
-         "--job", "jobs/demo", "--token-file", dir_.Path("token"), "--spec",
-         dir_.Path("spec.json"), "--cache-dir", dir_.Path("cache")});
+    return RunProgram({BinDir() + "/lockstep-worker", "prepare",
+                       "--coordinator", address_, "--job", "jobs/demo",
+                       "--job-uid", "u1", "--token-file", dir_.Path("token"),
+                       "--spec", dir_.Path("spec.json"), "--cache-dir",
+                       dir_.Path("cache")});
   }
 
   ScopedTempDir dir_;

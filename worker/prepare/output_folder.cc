@@ -1,10 +1,11 @@
 #include "worker/prepare/output_folder.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <cstdint>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -17,7 +18,10 @@
 namespace lockstep {
 namespace {
 
-constexpr mode_t kFolderMode = 0777;  // The umask takes its share.
+// The umask takes its share.
+constexpr mode_t kFolderMode = 0777;
+constexpr mode_t kClaimFileMode = 0666;
+constexpr int64_t kMaxClaimBytes = 4096;
 
 absl::Status NotWritable(const absl::Status& why) {
   const std::string message = absl::StrCat("output_dir: ", why.message());
@@ -50,28 +54,67 @@ absl::Status MakeMissing(const std::string& path,
   return absl::OkStatus();
 }
 
-absl::Status TryToWrite(const std::string& path) {
-  std::string probe = JoinPath(path, ".lockstep-probe-XXXXXX");
-  const int fd = mkstemp(probe.data());
-  if (fd < 0) return ErrnoToStatus(errno, "create a file in it", path);
-  close(fd);
-  if (unlink(probe.c_str()) != 0) {
-    return ErrnoToStatus(errno, "remove the file just made", probe);
+absl::Status InUse(const std::string& message) {
+  return errors::Error(absl::StatusCode::kFailedPrecondition, "OUTPUT_IN_USE",
+                       absl::StrCat("output_dir: ", message,
+                                    "; name a new folder or an empty one"));
+}
+
+// True when the claim was made now, false when it was `owner`'s before.
+absl::StatusOr<bool> Claim(const std::string& claim, const std::string& owner) {
+  // Two jobs may come at once: the file system lets one make it.
+  const int fd = open(claim.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                      kClaimFileMode);
+  if (fd < 0 && errno != EEXIST) {
+    return NotWritable(ErrnoToStatus(errno, "create", claim));
   }
-  return absl::OkStatus();
+  if (fd >= 0) {
+    close(fd);
+    const absl::Status written = WriteWholeFile(claim, owner, /*sync=*/true);
+    if (written.ok()) return true;
+    unlink(claim.c_str());
+    return NotWritable(written);
+  }
+  const absl::StatusOr<std::string> other =
+      ReadWholeFile(claim, kMaxClaimBytes);
+  if (!other.ok()) return NotWritable(other.status());
+  if (*other == owner) return false;
+  return InUse(absl::StrCat(std::filesystem::path(claim).parent_path().string(),
+                            " belongs to ", *other,
+                            ", which this job's result would overwrite"));
+}
+
+// A name that is not hidden, or none.
+absl::StatusOr<std::string> SomethingIn(const std::string& path) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name[0] != '.') return name;
+  }
+  if (error) return ErrnoToStatus(error.value(), "list", path);
+  return std::string();
 }
 
 }  // namespace
 
-absl::StatusOr<OutputFolder> OutputFolder::Make(const std::string& path) {
+absl::StatusOr<OutputFolder> OutputFolder::Make(const std::string& path,
+                                                const std::string& owner) {
   OutputFolder folder;
-  absl::Status status = MakeMissing(path, folder.made_);
-  if (status.ok()) status = TryToWrite(path);
-  if (!status.ok()) return NotWritable(status);
-  return folder;
+  const absl::Status made = MakeMissing(path, folder.made_);
+  if (!made.ok()) return NotWritable(made);
+  const std::string claim = JoinPath(path, kClaimFile);
+  ASSIGN_OR_RETURN(const bool is_new, Claim(claim, owner));
+  if (!is_new) return folder;
+  folder.claim_ = claim;
+  const absl::StatusOr<std::string> something = SomethingIn(path);
+  if (!something.ok()) return NotWritable(something.status());
+  if (something->empty()) return folder;
+  return InUse(absl::StrCat(path, " holds ", *something,
+                            ", and no result is mixed with other files"));
 }
 
 OutputFolder::~OutputFolder() {
+  if (!claim_.empty()) unlink(claim_.c_str());
   // Only what is still empty goes: somebody else may use it by now.
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
     if (rmdir(folder->c_str()) != 0) break;

@@ -47,7 +47,8 @@ absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options) {
   RETURN_IF_ERROR(ViolationsToStatus(ValidateJobSpec(spec)));
   ASSIGN_OR_RETURN(const ModelInput model, CheckModel(spec));
   for (const std::string& warning : model.warnings) options.warn(warning);
-  ASSIGN_OR_RETURN(OutputFolder output, OutputFolder::Make(spec.output_dir()));
+  ASSIGN_OR_RETURN(OutputFolder output,
+                   OutputFolder::Make(spec.output_dir(), options.owner));
   ASSIGN_OR_RETURN(v1::Plan plan, PlanTokens(options, model.config));
   ASSIGN_OR_RETURN(const TokenCache train,
                    TokenCache::Open(plan.token_cache(), "train"));

@@ -21,6 +21,8 @@ namespace lockstep {
 struct PrepareOptions {
   // As resolved by the coordinator.
   v1::JobSpec spec;
+  // What the output folder is claimed for: no two jobs have the same.
+  std::string owner;
   // Folder of the token caches; made when absent.
   std::string cache_dir;
   // When it is.

@@ -24,6 +24,7 @@ constexpr int64_t kMaxSpecFileBytes = 1 << 20;
 struct PrepareFlags {
   std::string coordinator;
   std::string job;
+  std::string job_uid;
   std::string token_file;
   std::string spec_file;
   std::string cache_dir;
@@ -56,6 +57,7 @@ int RunPrepare(const PrepareFlags& flags) {
   if (!coordinator.ok()) return Usage(coordinator.status());
   PrepareOptions options;
   options.spec = *std::move(spec);
+  options.owner = absl::StrCat(flags.job, " ", flags.job_uid);
   options.cache_dir = flags.cache_dir;
   options.now = absl::Now();
   options.warn = [](const std::string& warning) {
@@ -75,6 +77,7 @@ void AddPrepareCommand(CLI::App& app, std::function<int()>* run) {
                    "unix:/path or host:port")
       ->required();
   command->add_option("--job", flags->job, "jobs/{job}")->required();
+  command->add_option("--job-uid", flags->job_uid, "The job's uid")->required();
   command->add_option("--token-file", flags->token_file, "Token, 0600")
       ->required();
   command->add_option("--spec", flags->spec_file, "The resolved JobSpec, JSON")

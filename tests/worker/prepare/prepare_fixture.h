@@ -68,6 +68,7 @@ class PrepareFixture : public ::testing::Test {
     PrepareOptions options;
     options.spec = spec_;
     ApplyDefaults(&options.spec);
+    options.owner = "jobs/demo u1";
     options.cache_dir = Path("cache");
     options.now = now_;
     options.warn = [this](const std::string& warning) {

@@ -283,11 +283,15 @@ TEST_F(PrepareTest, TwoJobsAtOnceShareTheWork) {
   EXPECT_EQ(std::distance(fs::directory_iterator(Path("cache")), {}), 1);
 }
 
-TEST_F(PrepareTest, OutputFolderIsMade) {
+TEST_F(PrepareTest, OutputFolderIsMadeAndBelongsToTheJob) {
   spec_.set_output_dir(Path("deep/out"));
   GoodPlan();
 
-  EXPECT_TRUE(fs::is_empty(Path("deep/out")));
+  PrepareOptions other = Options();
+  other.owner = "jobs/other u2";
+  const absl::StatusOr<v1::Plan> plan = MakePlan(other);
+  EXPECT_THAT(std::string(plan.status().message()),
+              HasSubstr("deep/out belongs to jobs/demo u1"));
 }
 
 TEST_F(PrepareTest, LengthAboveThePositionsOfTheModelIsAWarning) {
