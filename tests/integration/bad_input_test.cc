@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/test_cluster.h"
@@ -204,6 +205,23 @@ TEST_F(BadInputTest, UnwritableOutput) {
   EXPECT_EQ(run.exit_code, kFailed);
   EXPECT_THAT(run.err, AllOf(HasSubstr("output_dir"), HasSubstr("/proc/out")));
   ExpectUnharmed();
+}
+
+// Neither replaced nor mixed: the first job's files stay as they are.
+TEST_F(BadInputTest, OutputFolderOfAnotherJob) {
+  const std::string full = Job(GoodModel(), GoodData());
+  ASSERT_EQ(cluster_.SubmitAndWait("first", full).exit_code, 0);
+  const std::string weights = ReadFile(cluster_.Path("out/model.safetensors"));
+
+  const RunResult run = cluster_.SubmitAndWait(
+      "second", absl::StrReplaceAll(full, {{"full: {}", "lora: {}"}}));
+
+  EXPECT_EQ(run.exit_code, kFailed);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("output_dir"),
+                             HasSubstr("belongs to jobs/first")));
+  EXPECT_EQ(cluster_.GetJob("second").error().reason(), "OUTPUT_IN_USE");
+  EXPECT_EQ(ReadFile(cluster_.Path("out/model.safetensors")), weights);
+  EXPECT_FALSE(fs::exists(cluster_.Path("out/adapter_config.json")));
 }
 
 TEST_F(BadInputTest, KnownButNotBuiltIsRefusedByName) {
