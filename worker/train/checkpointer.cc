@@ -125,8 +125,11 @@ absl::Status Checkpointer::Save(int64_t step, const TrainingLog& log) {
   options.commit = [&](const CheckpointInfo& info) {
     return Call(CommitRequest::PHASE_COMMIT, info, log);
   };
-  return WithCause(v1::Attempt::STORAGE_FULL,
-                   WriteCheckpoint(options, Contents(step, log)).status());
+  const absl::Status written =
+      WriteCheckpoint(options, Contents(step, log)).status();
+  return WithCause(absl::IsInvalidArgument(written) ? v1::Attempt::NOT_FINITE
+                                                    : v1::Attempt::STORAGE_FULL,
+                   written);
 }
 
 CheckpointContents Checkpointer::Contents(int64_t step,

@@ -267,10 +267,15 @@ absl::Status TrainingRun::Save() {
   context_.progress.SetPhase(worker::v1::PHASE_EXPORTING);
   const int64_t step = context_.job.plan().steps();
   log_->AddSummary(step);
-  return WithCause(
-      v1::Attempt::STORAGE_FULL,
+  const absl::Status written =
       WriteRunResult(spec_, *weights_, log_->ToTrainerState(step),
-                     [this] { return checkpointer_->AskAgain(); }));
+                     [this] { return checkpointer_->AskAgain(); });
+  // What is read here is the base's, for the second time.
+  const bool base_changed =
+      absl::IsNotFound(written) || absl::IsInvalidArgument(written);
+  return WithCause(
+      base_changed ? v1::Attempt::INPUT_CHANGED : v1::Attempt::STORAGE_FULL,
+      written);
 }
 
 absl::Status TrainingRun::Leave() { return data_parallel_->Barrier(); }

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <string>
+#include <utility>
 
 #include "proto/contract/errors.h"
 #include "tests/worker/train/training_fixture.h"
@@ -31,6 +33,26 @@ class RefusingCoordinator : public FakeCoordinator {
                                 const v1::Checkpoint&) override {
     return errors::AttemptSuperseded("jobs/a", 1);
   }
+};
+
+// Removes a folder when the last checkpoint is listed, before the result is
+// written.
+class RemovingCoordinator : public FakeCoordinator {
+ public:
+  explicit RemovingCoordinator(std::string folder)
+      : folder_(std::move(folder)) {}
+
+  absl::Status CommitCheckpoint(
+      worker::v1::CommitCheckpointRequest::Phase phase,
+      const v1::Checkpoint& checkpoint) override {
+    if (phase == worker::v1::CommitCheckpointRequest::PHASE_COMMIT) {
+      std::filesystem::remove_all(folder_);
+    }
+    return FakeCoordinator::CommitCheckpoint(phase, checkpoint);
+  }
+
+ private:
+  const std::string folder_;
 };
 
 class TrainerTest : public ::testing::Test {
@@ -288,6 +310,20 @@ TEST_F(TrainerTest, ALossThatIsNotFiniteEndsTheRunBeforeAnyCheckpointOfIt) {
   EXPECT_FALSE(Exists(".unfinished"));
 }
 
+TEST_F(TrainerTest, WeightsThatAreNotFiniteAreNotSaved) {
+  TrainAllWeights();
+  // Above what a float holds, so the first update itself breaks the weights.
+  fixture_.spec().mutable_train()->set_learning_rate(1e39);
+  fixture_.SetSteps(/*steps=*/1, /*bins=*/4, /*ranks=*/2, /*accumulation=*/1);
+
+  const std::vector<RankOutcome> outcomes = fixture_.Run(coordinator_);
+
+  EXPECT_EQ(EndOfRank(outcomes[0].status).cause, v1::Attempt::NOT_FINITE)
+      << outcomes[0].status;
+  EXPECT_THAT(coordinator_.checkpoints(), IsEmpty());
+  EXPECT_FALSE(Exists("model.safetensors"));
+}
+
 TEST_F(TrainerTest, AnAttemptThatIsOverPublishesNothing) {
   RefusingCoordinator coordinator;
 
@@ -319,6 +355,23 @@ TEST_F(TrainerTest, AnOutputThatCannotBeWrittenIsSaidSo) {
   EXPECT_EQ(EndOfRank(outcomes[0].status).cause, v1::Attempt::STORAGE_FULL);
   EXPECT_THAT(std::string(outcomes[0].status.message()),
               HasSubstr("/proc/out"));
+}
+
+// The result takes the base's config and tokenizer with it.
+TEST_F(TrainerTest, ABaseThatGoesAwayMeanwhileIsChangedInput) {
+  const std::string model = fixture_.Path("model");
+  std::filesystem::copy(TestDataPath("models/tiny-llama"), model,
+                        std::filesystem::copy_options::recursive);
+  fixture_.spec().mutable_model()->set_path(model);
+  TrainAllWeights();
+  RemovingCoordinator coordinator(model);
+
+  const std::vector<RankOutcome> outcomes = fixture_.Run(coordinator);
+
+  EXPECT_EQ(EndOfRank(outcomes[0].status).cause, v1::Attempt::INPUT_CHANGED)
+      << outcomes[0].status;
+  EXPECT_THAT(std::string(outcomes[0].status.message()), HasSubstr(model));
+  EXPECT_FALSE(Exists("model.safetensors"));
 }
 
 TEST_F(TrainerTest, AnAdapterOfAnotherShapeIsInvalidInput) {
