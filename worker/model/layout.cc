@@ -23,13 +23,14 @@ bool IsTarget(const LoraOptions& lora, const std::string& module) {
 }
 
 // `number` counts the block's modules.
-LinearShape MakeLinear(int64_t in, bool has_bias,
-                       std::vector<std::pair<std::string, int64_t>> modules,
-                       const LoraOptions* lora, int64_t& number) {
+LinearShape MakeLinear(
+    int64_t in, bool has_bias,
+    const std::vector<std::pair<std::string, int64_t>>& modules,
+    const LoraOptions* lora, int64_t& number) {
   LinearShape shape;
   shape.in = in;
   shape.has_bias = has_bias;
-  for (auto& [module, rows] : modules) {
+  for (const auto& [module, rows] : modules) {
     LinearSegment segment;
     segment.module = module;
     segment.row = shape.out;

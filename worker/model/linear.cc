@@ -153,8 +153,7 @@ absl::Status Linear::BackwardPlainAdapters(
     // The input is no longer needed: its place takes the input's gradient.
     Product(input, dh, adapter.a);
     RETURN_IF_ERROR(Dropout(View(input), View(input), OfModule(mask, segment)));
-    at::Tensor sum = dx_TK;
-    sum.add_(input, scale_);
+    dx_TK.add_(input, scale_);
   }
   return absl::OkStatus();
 }

@@ -14,7 +14,7 @@ namespace {
 
 // Rows of several parameters that follow one another, as one matrix.
 at::Tensor FusedView(const at::Tensor& flat, int64_t offset,
-                     std::vector<int64_t> shape) {
+                     const std::vector<int64_t>& shape) {
   int64_t size = 1;
   for (int64_t length : shape) size *= length;
   return flat.narrow(0, offset, size).view(shape);
@@ -82,9 +82,9 @@ absl::Status ModelWeights::ReadParameters(const TensorReader& read) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<at::Tensor> ModelWeights::ReadFrozen(const std::string& name,
-                                                    std::vector<int64_t> shape,
-                                                    const TensorReader& read) {
+absl::StatusOr<at::Tensor> ModelWeights::ReadFrozen(
+    const std::string& name, const std::vector<int64_t>& shape,
+    const TensorReader& read) {
   at::Tensor tensor = at::empty(shape, at::kFloat);
   RETURN_IF_ERROR(read(name, shape, tensor.data_ptr<float>()));
   frozen_bytes_ += tensor.nbytes();

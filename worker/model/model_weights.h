@@ -99,7 +99,7 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
                                 const TensorReader& read,
                                 LinearWeights& weights);
   absl::StatusOr<at::Tensor> ReadFrozen(const std::string& name,
-                                        std::vector<int64_t> shape,
+                                        const std::vector<int64_t>& shape,
                                         const TensorReader& read);
   void BindFull();
   void BindFullLinear(int64_t layer, const LinearShape& shape,
