@@ -12,6 +12,12 @@ mkdir -p "$marks"
 checks=$(cat .clang-tidy <(clang-tidy --version) | sha256sum | cut -c1-16)
 headers=$(git ls-files '*.h' '*.proto' | xargs cat | sha256sum | cut -c1-16)
 
+# clang-tidy cannot read GCC's precompiled headers: the same commands without.
+commands=$(mktemp -d)
+trap 'rm -rf "$commands"' EXIT
+sed -E 's/-Winvalid-pch//; s/-include [^ ]*cmake_pch\.hxx//' \
+  "$build/compile_commands.json" >"$commands/compile_commands.json"
+
 sources=()
 while read -r file; do
   if [ "$mode" = ci ] &&
@@ -37,5 +43,5 @@ export -f check_one
 export marks
 printf '%s\n' "${sources[@]}" |
   xargs -P "$(nproc)" -I{} bash -c \
-    'check_one "$@"' _ {} "$headers" "$checks" "$build"
+    'check_one "$@"' _ {} "$headers" "$checks" "$commands"
 echo "clang-tidy: ${#sources[@]} files clean"
