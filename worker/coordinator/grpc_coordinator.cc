@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/duration.pb.h"
+#include "proto/contract/errors.h"
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/status_macros.h"
 
@@ -20,6 +21,14 @@ using Stub = worker::v1::WorkerService::Stub;
 
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
+
+// Whether nobody answered. A daemon that ends cancels the calls it has, and
+// one that is stuck lets them run into our deadline; a deadline of the daemon's
+// own has a reason.
+bool IsAway(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+         (absl::IsDeadlineExceeded(status) && ErrorReason(status).empty());
+}
 
 }  // namespace
 
@@ -96,7 +105,7 @@ absl::Status GrpcCoordinator::CallUntilAnswered(Method method, Request& request,
   absl::Duration pause = kFirstPause;
   while (true) {
     absl::Status status = CallOnce(method, request, response, timeout);
-    if (!absl::IsUnavailable(status)) return status;
+    if (!IsAway(status)) return status;
     if (options_.now() + pause > give_up) {
       return absl::UnavailableError(absl::StrCat(
           "the coordinator at ", options_.address, " was away for ",
