@@ -4,9 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/follow.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/job_input.h"
 #include "client/cli/private_server.h"
 #include "proto/contract/job_spec.h"
+#include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
@@ -24,6 +26,34 @@ void CancelAndWait(const CommandContext& context, const PrivateServer& server,
   options.show = false;
   options.timeout = kCancelWithin;
   (void)FollowJob(context, client, id, options);
+}
+
+// A coordinator, and the job in it.
+struct Running {
+  std::unique_ptr<PrivateServer> server;
+  absl::StatusOr<v1::Job> job;
+};
+
+// CANCELLED when the user gives up before the job can be followed: then neither
+// job nor coordinator is left.
+absl::StatusOr<Running> Begin(const CommandContext& context,
+                              const v1::JobSpec& spec, int ranks) {
+  Running running;
+  bool given_up = false;
+  {
+    const InterruptHandler interrupt([] {});
+    ASSIGN_OR_RETURN(running.server, PrivateServer::Start(ranks, [&] {
+                       return interrupt.interrupted();
+                     }));
+    running.job = running.server->Connect().Submit(
+        spec, {.job_id = "", .request_id = "", .validate_only = false});
+    given_up = interrupt.interrupted();
+  }
+  if (!given_up) return running;
+  if (running.job.ok()) {
+    CancelAndWait(context, *running.server, JobIdOf(running.job->name()));
+  }
+  return absl::CancelledError("interrupted");
 }
 
 ExitStatus Follow(const CommandContext& context, PrivateServer& server,
@@ -49,16 +79,15 @@ ExitStatus Run(const CommandContext& context, const JobInput& input) {
   if (!file->problems.empty()) return ReportProblems(context.console, *file);
   v1::JobSpec resolved = file->spec;
   ApplyDefaults(&resolved);
-  absl::StatusOr<std::unique_ptr<PrivateServer>> server =
-      PrivateServer::Start(resolved.resources().ranks());
-  if (!server.ok()) {
+  const absl::StatusOr<Running> running =
+      Begin(context, file->spec, resolved.resources().ranks());
+  if (absl::IsCancelled(running.status())) return ExitStatus::kInterrupted;
+  if (!running.ok()) {
     return ReportError(context.console, ExitStatus::kFailed,
-                       server.status().message());
+                       running.status().message());
   }
-  const absl::StatusOr<v1::Job> job = (*server)->Connect().Submit(
-      file->spec, {.job_id = "", .request_id = "", .validate_only = false});
-  if (!job.ok()) return context.Report(job.status());
-  return Follow(context, **server, JobIdOf(job->name()));
+  if (!running->job.ok()) return context.Report(running->job.status());
+  return Follow(context, *running->server, JobIdOf(running->job->name()));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #ifndef LOCKSTEP_CLIENT_CLI_INTERRUPT_H_
 #define LOCKSTEP_CLIENT_CLI_INTERRUPT_H_
 
-// Ctrl-C (and SIGTERM), seen by an ordinary thread so that a handler may lock
-// and call what it likes. Without a handler the first signal ends the process
-// with 130; with one, the second does.
+// Ctrl-C (SIGTERM, a closed terminal), seen by an ordinary thread so that a
+// handler may lock and call what it likes. Without a handler the first signal
+// ends the process with 130; with one, the second does.
 
 #include <functional>
 

@@ -48,7 +48,7 @@ std::string ReadLog(const std::string& folder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(
-    int cpu_slots) {
+    int cpu_slots, const std::function<bool()>& given_up) {
   ASSIGN_OR_RETURN(const std::string daemon, SiblingProgram("lockstepd"));
   ASSIGN_OR_RETURN(const std::string worker, SiblingProgram("lockstep-worker"));
   ASSIGN_OR_RETURN(std::string folder, NewFolder());
@@ -60,15 +60,17 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(
                        LogFile(folder)));
   std::unique_ptr<PrivateServer> server(
       new PrivateServer(std::move(folder), std::move(child)));
-  RETURN_IF_ERROR(server->WaitUntilReady());
+  RETURN_IF_ERROR(server->WaitUntilReady(given_up));
   return server;
 }
 
-absl::Status PrivateServer::WaitUntilReady() {
+absl::Status PrivateServer::WaitUntilReady(
+    const std::function<bool()>& given_up) {
   JobClient client = Connect();
   const absl::Time deadline = absl::Now() + kReadyWithin;
   while (absl::Now() < deadline) {
     if (client.ServerInfo().ok()) return absl::OkStatus();
+    if (given_up()) return absl::CancelledError("interrupted");
     if (!daemon_.Running()) {
       return absl::InternalError(absl::StrCat(
           "lockstepd ended with ", daemon_.Wait(), ":\n", ReadLog(folder_)));

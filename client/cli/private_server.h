@@ -4,6 +4,7 @@
 // A coordinator for one `lockstep run`: a lockstepd on a UNIX socket in a
 // temporary folder, gone when this object is.
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,8 +16,10 @@ namespace lockstep::cli {
 
 class PrivateServer {
  public:
-  // Starts lockstepd and waits until it answers.
-  static absl::StatusOr<std::unique_ptr<PrivateServer>> Start(int cpu_slots);
+  // Starts lockstepd and waits until it answers; CANCELLED, and lockstepd is
+  // gone again, when `given_up` says so meanwhile.
+  static absl::StatusOr<std::unique_ptr<PrivateServer>> Start(
+      int cpu_slots, const std::function<bool()>& given_up);
   // Stops lockstepd; removes the folder unless KeepFolder was called.
   ~PrivateServer();
   PrivateServer(const PrivateServer&) = delete;
@@ -32,7 +35,7 @@ class PrivateServer {
  private:
   PrivateServer(std::string folder, ChildProcess daemon)
       : folder_(std::move(folder)), daemon_(std::move(daemon)) {}
-  absl::Status WaitUntilReady();
+  absl::Status WaitUntilReady(const std::function<bool()>& given_up);
 
   const std::string folder_;
   ChildProcess daemon_;

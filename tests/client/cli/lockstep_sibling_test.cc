@@ -1,6 +1,9 @@
 // The programs that `lockstep` runs: a copy of it lies next to scripts that
 // play lockstepd and lockstep-worker.
 
+#include <signal.h>
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -123,6 +126,30 @@ TEST_F(LockstepSiblingTest, RunShowsWhyItsCoordinatorEnded) {
                 ::testing::Not(HasSubstr("lockstep-run-")));
   }
 }
+
+class RunGivenUpTest : public LockstepSiblingTest,
+                       public ::testing::WithParamInterface<int> {};
+
+TEST_P(RunGivenUpTest, WhileItsCoordinatorStartsLeavesNothing) {
+  ASSERT_EQ(mkfifo(Path("up").c_str(), 0600), 0);
+  Script("lockstepd", "echo $$ > " + Path("up") + "; exec sleep 600");
+  Script("lockstep-worker", "exit 0");
+  BackgroundProcess run({Path("lockstep"), "run", Path("job.yaml")},
+                        {{"TMPDIR", coordinator_.folder()}}, Path("log"));
+  const pid_t daemon = std::stoi(ReadFile(Path("up")));
+
+  run.Signal(GetParam());
+
+  EXPECT_EQ(run.Wait(), 130) << ReadFile(Path("log"));
+  EXPECT_EQ(kill(daemon, 0), -1);
+  for (const auto& entry : fs::directory_iterator(coordinator_.folder())) {
+    EXPECT_THAT(entry.path().string(),
+                ::testing::Not(HasSubstr("lockstep-run-")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(BySignal, RunGivenUpTest,
+                         ::testing::Values(SIGINT, SIGHUP));
 
 TEST_F(LockstepSiblingTest, RunRefusesABadJobFileFirst) {
   EXPECT_EQ(
