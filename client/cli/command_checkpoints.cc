@@ -31,7 +31,7 @@ ExitStatus List(const CommandContext& context, const std::string& id,
     v1::ListCheckpointsResponse response;
     *response.mutable_checkpoints() = {checkpoints->begin(),
                                        checkpoints->end()};
-    context.console.out << ToJson(response);
+    context.console.out << ToJsonList(response);
     return ExitStatus::kSuccess;
   }
   if (checkpoints->empty()) {

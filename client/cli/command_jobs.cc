@@ -60,7 +60,7 @@ ExitStatus List(const CommandContext& context, const ListFlags& flags,
   if (context.console.json) {
     v1::ListJobsResponse response;
     *response.mutable_jobs() = {jobs->begin(), jobs->end()};
-    context.console.out << ToJson(response);
+    context.console.out << ToJsonList(response);
     return ExitStatus::kSuccess;
   }
   if (jobs->empty()) {

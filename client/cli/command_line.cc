@@ -116,6 +116,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
                "lockstep");
   CommandContext context{{}, {out, err}, nullptr};
   AddGlobalFlags(app, context.flags);
+  app.set_version_flag("--version", VersionLine());
   AddRunCommand(app, context);
   AddSubmitCommand(app, context);
   AddValidateCommand(app, context);

@@ -18,7 +18,7 @@ ExitStatus List(const CommandContext& context, JobClient& client) {
   if (context.console.json) {
     v1::ListNodesResponse response;
     *response.mutable_nodes() = {nodes->begin(), nodes->end()};
-    context.console.out << ToJson(response);
+    context.console.out << ToJsonList(response);
     return ExitStatus::kSuccess;
   }
   Table table({"NODE", "DEVICE", "KIND", "MODEL", "MEMORY", "JOB"});

@@ -1,9 +1,14 @@
 #include "client/cli/command_version.h"
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/json.h"
 #include "proto/contract/version.h"
 
 namespace lockstep::cli {
+
+std::string VersionLine() {
+  return absl::StrCat("lockstep ", kVersion, " (", BuildRevision(), ")");
+}
 
 void AddVersionCommand(CLI::App& app, CommandContext& context) {
   CLI::App* command = app.add_subcommand("version", "Print the version");
@@ -15,8 +20,7 @@ void AddVersionCommand(CLI::App& app, CommandContext& context) {
         info.set_revision(std::string(BuildRevision()));
         context.console.out << ToJson(info);
       } else {
-        context.console.out << "lockstep " << kVersion << " ("
-                            << BuildRevision() << ")\n";
+        context.console.out << VersionLine() << "\n";
       }
       return ExitStatus::kSuccess;
     };

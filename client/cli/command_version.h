@@ -3,9 +3,14 @@
 
 // lockstep version.
 
+#include <string>
+
 #include "client/cli/command_context.h"
 
 namespace lockstep::cli {
+
+// What --version prints, too.
+std::string VersionLine();
 
 void AddVersionCommand(CLI::App& app, CommandContext& context);
 

@@ -1,5 +1,7 @@
 #include "client/cli/json.h"
 
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace lockstep::cli {
@@ -23,6 +25,15 @@ std::string ToJsonLine(const google::protobuf::Message& message) {
 
 std::string ToJson(const google::protobuf::Message& message) {
   return Print(message, /*indented=*/true);
+}
+
+std::string ToJsonList(const google::protobuf::Message& response) {
+  const google::protobuf::FieldDescriptor* list =
+      response.GetDescriptor()->field(0);
+  if (response.GetReflection()->FieldSize(response, list) > 0) {
+    return ToJson(response);
+  }
+  return absl::StrCat("{\n \"", list->name(), "\": []\n}\n");
 }
 
 }  // namespace lockstep::cli

@@ -15,6 +15,10 @@ std::string ToJsonLine(const google::protobuf::Message& message);
 // Indented, with a newline at the end.
 std::string ToJson(const google::protobuf::Message& message);
 
+// The same for a response whose first field is a list: that is there even when
+// it is empty, so that nobody has to ask.
+std::string ToJsonList(const google::protobuf::Message& response);
+
 }  // namespace lockstep::cli
 
 #endif  // LOCKSTEP_CLIENT_CLI_JSON_H_

@@ -230,6 +230,11 @@ TEST_F(LockstepProgramTest, JobsAreJsonOnRequest) {
               HasSubstr("\"state\": \"RUNNING\""));
 }
 
+TEST_F(LockstepProgramTest, AnEmptyListIsAListInJson) {
+  EXPECT_EQ(Lockstep({"jobs", "list", "-o", "json"}).out,
+            "{\n \"jobs\": []\n}\n");
+}
+
 TEST_F(LockstepProgramTest, AJobIsDescribed) {
   Live({v1::Job::FAILED});
 

@@ -167,7 +167,9 @@ TEST(LockstepUsageTest, ADryRunOnTheClientAsksNobody) {
 }
 
 TEST(LockstepUsageTest, VersionAndHelpSucceed) {
-  EXPECT_THAT(Lockstep({"version"}).out, HasSubstr("lockstep 0.1.0 ("));
+  const std::string version = Lockstep({"version"}).out;
+  EXPECT_THAT(version, HasSubstr("lockstep 0.1.0 ("));
+  EXPECT_EQ(Lockstep({"--version"}).out, version);
   const RunResult help = Lockstep({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("submit"), HasSubstr("Exit codes")));
