@@ -87,6 +87,9 @@ absl::StatusOr<std::string> MakeToken(const std::string& path) {
 
 absl::StatusOr<StateDir> StateDir::Open(const std::string& path) {
   RETURN_IF_ERROR(MakeFolder(path));
+  // The folder itself may be older, and open to all.
+  RETURN_IF_ERROR(MakeFolder(path + "/jobs"));
+  RETURN_IF_ERROR(MakeFolder(path + "/cache"));
   const std::string lock = path + "/lockstepd.lock";
   const int fd = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (fd < 0) return IoError("open", lock);

@@ -15,6 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Job files and paths of users are nobody else's business.
+constexpr fs::perms kStoreMode =
+    fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read;
+
 // "LKST": tells a store from any other SQLite file.
 constexpr int64_t kApplicationId = 0x4c4b5354;
 
@@ -104,7 +108,9 @@ absl::Status Create(const std::string& path) {
     RETURN_IF_ERROR(connection.Execute("PRAGMA synchronous = FULL"));
     RETURN_IF_ERROR(Migrate(connection, 0));
   }
-  fs::rename(temporary, path, error);
+  // Its write-ahead log gets the same mode.
+  fs::permissions(temporary, kStoreMode, error);
+  if (!error) fs::rename(temporary, path, error);
   if (error) {
     return absl::ErrnoToStatus(
         error.value(), absl::StrCat("rename ", temporary, " to ", path));

@@ -35,6 +35,8 @@ TEST_F(StateDirTest, IsMadeForItsOwnerAndGroup) {
   const auto state = StateDir::Open(path_);
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(ModeOf(path_) & 07, 0u);
+  EXPECT_EQ(ModeOf(path_ + "/jobs") & 07, 0u);
+  EXPECT_EQ(ModeOf(path_ + "/cache") & 07, 0u);
   EXPECT_EQ(state->store_path(), path_ + "/lockstep.db");
   EXPECT_EQ(state->jobs_dir(), path_ + "/jobs");
 }

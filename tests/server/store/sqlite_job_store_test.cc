@@ -248,6 +248,13 @@ TEST_F(SqliteJobStoreTest, CleansUpACreationThatWasCutOff) {
   EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
 }
 
+TEST_F(SqliteJobStoreTest, IsForItsOwnerAndGroup) {
+  MakeStore(1);
+  EXPECT_EQ(std::filesystem::status(path_).permissions() &
+                std::filesystem::perms::others_all,
+            std::filesystem::perms::none);
+}
+
 TEST_F(SqliteJobStoreTest, SaysWhichFileCannotBeCreated) {
   const std::string path = dir_.Path("missing/lockstep.db");
   const absl::Status status = SqliteJobStore::Open(path).status();
