@@ -1,13 +1,14 @@
 #include "server/launcher/local_launcher.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "proto/contract/check.h"
 #include "proto/contract/status_macros.h"
 #include "server/launcher/local_node.h"
 #include "server/launcher/nvml.h"
@@ -46,6 +47,14 @@ int OpenRecorded(const server::ProcessRecord& record) {
   return -1;
 }
 
+// Too many open files, most likely. A process whose end nobody would see must
+// not run.
+absl::Status Unwatchable(pid_t pid, int error) {
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  return absl::ErrnoToStatus(error, absl::StrCat("watch process ", pid));
+}
+
 bool Has(const std::vector<std::string>& argv, absl::string_view argument) {
   return std::find(argv.begin(), argv.end(), argument) != argv.end();
 }
@@ -64,6 +73,10 @@ int OpenUnrecorded(const std::string& folder) {
 
 absl::StatusOr<std::unique_ptr<LocalLauncher>> LocalLauncher::Start(
     const LocalLauncherOptions& options) {
+  if (access(options.worker_path.c_str(), X_OK) != 0) {
+    return absl::ErrnoToStatus(errno,
+                               absl::StrCat("run ", options.worker_path));
+  }
   std::unique_ptr<LocalLauncher> launcher(new LocalLauncher(
       {.worker_path = options.worker_path,
        .coordinator = options.coordinator,
@@ -103,7 +116,7 @@ absl::StatusOr<server::ProcessRecord> LocalLauncher::Launch(
   record.set_start_ticks(StartTicks(pid).value_or(0));
   record.set_boot_id(BootId());
   const int pidfd = OpenPidfd(pid);
-  LOCKSTEP_CHECK(pidfd >= 0);
+  if (pidfd < 0) return Unwatchable(pid, errno);
   Watch({request.attempt, folder}, pidfd);
   return record;
 }

@@ -240,6 +240,17 @@ TEST_F(LocalLauncherTest, NamesTheProgramThatCannotBeStarted) {
               HasSubstr("start " + dir_.Path("worker")));
 }
 
+TEST_F(LocalLauncherTest, DoesNotStartWithoutItsProgram) {
+  const auto launcher =
+      LocalLauncher::Start({.state_dir = dir_.Path("state"),
+                            .worker_path = dir_.Path("no-worker"),
+                            .coordinator = "unix:/c.sock",
+                            .cpu_slots = 1});
+  EXPECT_TRUE(absl::IsNotFound(launcher.status()));
+  EXPECT_THAT(std::string(launcher.status().message()),
+              HasSubstr("run " + dir_.Path("no-worker")));
+}
+
 TEST_F(LocalLauncherTest, NamesTheFolderThatCannotBeMade) {
   Write("state", "a file");
   const auto record = Launch(kPrepare, "");
