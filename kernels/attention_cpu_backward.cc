@@ -121,20 +121,25 @@ LOCKSTEP_INLINE void BackwardTile(const Scratch& scratch, int64_t key,
                                   int64_t query, int64_t head_dim) {
   const float* queries_RD = scratch.queries_TD + query * head_dim;
   const float* d_outs_RD = scratch.d_outs_TD + query * head_dim;
-  Float<N> weights[kTile] = {};
-  Float<N> d_scores[kTile] = {};
+  Float<N> weights[kTile];
+  Float<N> d_scores[kTile];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTile; ++r) {
+    weights[r] = simd::Broadcast<N>(-scratch.log_sum_T[query + r]);
+    d_scores[r] = simd::Broadcast<N>(-scratch.delta_T[query + r]);
+  }
   attention::AddDots<N>(weights, scratch.keys_DN + key * head_dim, N,
                         queries_RD, head_dim, head_dim);
   attention::AddDots<N>(d_scores, scratch.values_DN + key * head_dim, N,
                         d_outs_RD, head_dim, head_dim);
   for (int r = 0; r < kTile; ++r) {
-    weights[r] = simd::Exp2<N>(weights[r] - scratch.log_sum_T[query + r]);
+    weights[r] = simd::Exp2<N>(weights[r]);
     if constexpr (kDiagonal) {
       const auto visible = static_cast<int32_t>(query + r - key) + 1;
       weights[r] = simd::Compare<N>::IfLess(attention::LaneNumbers<N>(),
                                             visible, weights[r], Float<N>{});
     }
-    d_scores[r] = weights[r] * (d_scores[r] - scratch.delta_T[query + r]);
+    d_scores[r] = weights[r] * d_scores[r];
   }
   attention::AddWeighted<N>(scratch.d_values_DN + key * head_dim, weights,
                             d_outs_RD, head_dim);

@@ -8,13 +8,46 @@
 namespace lockstep {
 namespace {
 
+using simd::Float;
+
 struct Rotation {
   const RotaryEmbeddingArgs& args;
   float direction;  // 1 rotates forward, -1 back.
 };
 
-template <int N>
-LOCKSTEP_INLINE void Rotate(const Rotation& rotation) {
+// Heads of D values, some in each vector of N:
+// out = heads * cos + heads with their halves swapped * sin, where sin is
+// negative in the first half of each.
+template <int N, int D>
+LOCKSTEP_INLINE void RotateSmallHeads(const Rotation& rotation) {
+  const RotaryEmbeddingArgs& args = rotation.args;
+  constexpr int kHalf = D / 2;
+  const int64_t cols =
+      (args.layout.query_heads + args.layout.kv_heads) * int64_t{D};
+  simd::Int<N> swapped, angle;
+  Float<N> signs;
+  for (int i = 0; i < N; ++i) {
+    swapped[i] = i ^ kHalf;
+    angle[i] = i % kHalf;
+    signs[i] = i % D < kHalf ? -rotation.direction : rotation.direction;
+  }
+  for (int64_t t = 0; t < args.qkv_TN.rows; ++t) {
+    const int64_t place = int64_t{args.positions_T[t]} * kHalf;
+    const Float<N> cos =
+        __builtin_shuffle(simd::LoadUpTo<N>(args.cos_PD + place, kHalf), angle);
+    const Float<N> sin =
+        signs *
+        __builtin_shuffle(simd::LoadUpTo<N>(args.sin_PD + place, kHalf), angle);
+    float* heads = args.qkv_TN.FloatRow(t);
+    for (int64_t i = 0; i < cols; i += N) {
+      const auto x = simd::LoadUpTo<N>(heads + i, cols - i);
+      simd::StoreUpTo<N>(
+          heads + i, x * cos + __builtin_shuffle(x, swapped) * sin, cols - i);
+    }
+  }
+}
+
+LOCKSTEP_INLINE void RotateHeads(const Rotation& rotation) {
   const RotaryEmbeddingArgs& args = rotation.args;
   const int64_t half = args.layout.head_dim / 2;
   const int64_t heads = args.layout.query_heads + args.layout.kv_heads;
@@ -32,6 +65,17 @@ LOCKSTEP_INLINE void Rotate(const Rotation& rotation) {
       }
     }
   }
+}
+
+template <int N>
+LOCKSTEP_INLINE void Rotate(const Rotation& rotation) {
+  if constexpr (N >= 8) {
+    if (rotation.args.layout.head_dim == 8) {
+      RotateSmallHeads<N, 8>(rotation);
+      return;
+    }
+  }
+  RotateHeads(rotation);
 }
 LOCKSTEP_DISPATCH_VECTOR_WIDTH(Rotate, Rotation)
 
