@@ -61,6 +61,16 @@ class GrpcConnection::Call {
 
   grpc::ClientContext* context() { return &context_; }
 
+  // A coordinator that ends cancels what reaches it meanwhile. Nobody here gave
+  // up, so the call may be made again, as when it is away.
+  absl::Status Result(const grpc::Status& status) const {
+    absl::Status result = FromGrpcStatus(status);
+    if (!absl::IsCancelled(result)) return result;
+    absl::MutexLock lock(&owner_.mu_);
+    if (owner_.interrupted_) return result;
+    return absl::UnavailableError("the coordinator is ending");
+  }
+
  private:
   GrpcConnection& owner_;
   grpc::ClientContext context_;
@@ -99,7 +109,7 @@ absl::StatusOr<Response> GrpcConnection::Unary(
         Call call(*this, options_.timeout);
         Response response;
         RETURN_IF_ERROR(
-            FromGrpcStatus((stub.*method)(call.context(), request, &response)));
+            call.Result((stub.*method)(call.context(), request, &response)));
         return response;
       });
 }
@@ -118,7 +128,7 @@ absl::Status GrpcConnection::Stream(
     while (wanted && reader->Read(&response)) wanted = next(response);
     if (!wanted) call.context()->TryCancel();
     const grpc::Status status = reader->Finish();
-    return wanted ? FromGrpcStatus(status) : absl::OkStatus();
+    return wanted ? call.Result(status) : absl::OkStatus();
   };
   return ResumeLoop<Request, Response>(stream_policy_, sleeper_, request, read,
                                        on_message);

@@ -31,7 +31,8 @@ class FakeJobService final : public v1::JobService::Service {
   std::map<std::string, v1::Job> jobs;         // By name; CreateJob adds.
   std::vector<v1::WatchJobsResponse> changes;  // Of every watch.
   bool hold_watch = false;                     // Stay open afterwards.
-  int drop_watch_after = -1;  // The first watch breaks after N changes.
+  int drop_watch_after = -1;  // The first watch breaks after N changes,
+  grpc::StatusCode drop_watch_with = grpc::StatusCode::UNAVAILABLE;  // so.
   std::vector<v1::MetricPoint> points;
   std::string log;
   std::vector<v1::Checkpoint> checkpoints;
@@ -102,7 +103,7 @@ class FakeJobService final : public v1::JobService::Service {
                       : std::stoul(request->resume_token());
     for (; next < changes.size(); ++next) {
       if (connection == 1 && static_cast<int>(next) == drop_watch_after) {
-        return {grpc::StatusCode::UNAVAILABLE, "restarting"};
+        return {drop_watch_with, "restarting"};
       }
       v1::WatchJobsResponse change = changes[next];
       change.set_resume_token(std::to_string(next + 1));

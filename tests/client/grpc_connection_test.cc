@@ -55,11 +55,16 @@ TEST_F(GrpcConnectionTest, TheTokenTravelsAsBearer) {
   EXPECT_EQ(coordinator_.jobs.authorization(), "Bearer secret");
 }
 
-TEST_F(GrpcConnectionTest, AStreamGoesOnAfterTheCoordinatorWasAway) {
+class GrpcConnectionDropTest
+    : public GrpcConnectionTest,
+      public ::testing::WithParamInterface<grpc::StatusCode> {};
+
+TEST_P(GrpcConnectionDropTest, AStreamGoesOnAfterTheCoordinatorWasAway) {
   coordinator_.jobs.changes = {Change(v1::Job::QUEUED),
                                Change(v1::Job::RUNNING),
                                Change(v1::Job::SUCCEEDED)};
   coordinator_.jobs.drop_watch_after = 2;
+  coordinator_.jobs.drop_watch_with = GetParam();
   GrpcConnection connection(Options());
   std::vector<v1::Job::State> seen;
 
@@ -74,6 +79,11 @@ TEST_F(GrpcConnectionTest, AStreamGoesOnAfterTheCoordinatorWasAway) {
       seen, ElementsAre(v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::SUCCEEDED));
   EXPECT_THAT(coordinator_.jobs.watch_tokens(), ElementsAre("", "2"));
 }
+
+// CANCELLED: gRPC's answer to a call that reaches a server which shuts down.
+INSTANTIATE_TEST_SUITE_P(ByStatus, GrpcConnectionDropTest,
+                         ::testing::Values(grpc::StatusCode::UNAVAILABLE,
+                                           grpc::StatusCode::CANCELLED));
 
 TEST_F(GrpcConnectionTest, TheReaderMayLeaveAnOpenStream) {
   coordinator_.jobs.changes = {Change(v1::Job::QUEUED)};
