@@ -134,7 +134,9 @@ std::string PhaseLine(const v1::Job& job) {
                               : "");
     }
     default:
-      return absl::AsciiStrToLower(StateName(job.state()));
+      return absl::StrCat(absl::AsciiStrToLower(StateName(job.state())),
+                          job.error().message().empty() ? "" : ": ",
+                          job.error().message());
   }
 }
 

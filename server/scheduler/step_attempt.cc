@@ -220,8 +220,9 @@ void OnRendezvous(Decision& decision, const RendezvousEvent& event) {
   }
   decision.Record(
       entry, v1::Event::INFO, "RANKS_JOINED",
-      absl::StrCat("all ", attempt.ranks_size(),
-                   attempt.ranks_size() == 1 ? " rank" : " ranks", " joined"),
+      attempt.ranks_size() == 1
+          ? "the one rank joined"
+          : absl::StrCat("all ", attempt.ranks_size(), " ranks joined"),
       outcome.attempt.attempt);
 }
 
