@@ -38,6 +38,7 @@ ExitStatus Plot(const CommandContext& context, const PlotFlags& flags,
         keys.empty() ? "" : absl::StrCat("it has ", absl::StrJoin(keys, ", ")));
   }
   std::vector<PlotPoint> points;
+  points.reserve(by_step.size());
   for (const auto& [step, value] : by_step) points.push_back({step, value});
   PlotOptions options = flags.options;
   options.title = absl::StrCat(id, ": ", flags.key, " by step");
