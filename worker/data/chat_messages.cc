@@ -22,6 +22,14 @@ Json Unquoted(const Json& value) {
   return inner.is_structured() ? inner : value;
 }
 
+// JSON, short enough for a message.
+std::string Excerpt(const Json& value) {
+  constexpr size_t kMost = 80;
+  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true,
+                                Json::error_handler_t::replace);
+  return text.size() <= kMost ? text : text.substr(0, kMost) + "...";
+}
+
 // [{"type": "text", "text": "..."}, ...] joined.
 absl::StatusOr<std::string> JoinParts(const std::string& where,
                                       const Json& parts) {
@@ -31,7 +39,10 @@ absl::StatusOr<std::string> JoinParts(const std::string& where,
                          part.value("type", Json()) == "text" &&
                          part.value("text", Json()).is_string();
     if (!is_text) {
-      return Bad(where, "content may only have parts {\"type\": \"text\"}");
+      return Bad(where, absl::StrCat(
+                            "content may only have parts {\"type\": \"text\", "
+                            "\"text\": string}, not ",
+                            Excerpt(part)));
     }
     text += part["text"].get_ref<const std::string&>();
   }

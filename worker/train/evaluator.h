@@ -4,6 +4,8 @@
 // The loss on the evaluation set: dealt to the ranks like training data, summed
 // over all of them, never a mean of means. Used by the trainer's thread.
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "worker/data/data_loader.h"
 #include "worker/model/transformer.h"
@@ -23,6 +25,9 @@ class Evaluator {
 
   // One pass; the sums over all ranks. Every rank calls it.
   absl::StatusOr<StepSums> Run();
+
+  // Micro-batches that a rank goes through in one pass.
+  int64_t batches() const { return loader_.steps_per_epoch(); }
 
  private:
   DataLoader& loader_;

@@ -120,7 +120,8 @@ absl::Status Trainer::EvaluateIfDue() {
   parts_.progress.SetPhase(worker::v1::PHASE_EVALUATING);
   const Stopwatch stopwatch;
   ASSIGN_OR_RETURN(const StepSums sums, parts_.evaluator->Run());
-  parts_.log.AddEvaluation(step_, sums, stopwatch.Seconds());
+  parts_.log.AddEvaluation(step_, sums, parts_.evaluator->batches(),
+                           stopwatch.Seconds());
   return absl::OkStatus();
 }
 

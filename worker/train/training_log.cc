@@ -77,21 +77,23 @@ void TrainingLog::AddEntry(int64_t step, const StepFigures& figures) {
 }
 
 void TrainingLog::AddEvaluation(int64_t step, const StepSums& sums,
-                                double seconds) {
+                                int64_t batches, double seconds) {
   const double loss = Ratio(sums.loss_sum, sums.trained_tokens);
   eval_loss_ = loss;
   AddRow(step, {{"eval_loss", loss},
                 {"eval_runtime", seconds},
                 {"eval_mean_token_accuracy",
                  Ratio(sums.correct, sums.trained_tokens)},
-                {"eval_samples_per_second", Ratio(sums.examples, seconds)}});
+                {"eval_samples_per_second", Ratio(sums.examples, seconds)},
+                {"eval_steps_per_second", Ratio(batches, seconds)}});
   Tell(step, {{"eval_loss", loss}, {"eval_seconds", seconds}},
        {{"eval/loss", loss}});
   TellProgress(step);
 }
 
 void TrainingLog::AddSummary(int64_t step) {
-  AddRow(step, {{"train_loss", Ratio(loss_sum_, steps_with_loss_)},
+  AddRow(step, {{"total_flos", 0},
+                {"train_loss", Ratio(loss_sum_, steps_with_loss_)},
                 {"train_runtime", seconds_},
                 {"train_samples_per_second", Ratio(samples_seen_, seconds_)},
                 {"train_steps_per_second", Ratio(step, seconds_)}});

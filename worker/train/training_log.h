@@ -57,7 +57,9 @@ class TrainingLog {
 
   // Step `step` is done; `sums` are those of all ranks.
   void AddStep(int64_t step, const StepSums& sums, const StepFigures& figures);
-  void AddEvaluation(int64_t step, const StepSums& sums, double seconds);
+  // `batches`: how many each rank went through.
+  void AddEvaluation(int64_t step, const StepSums& sums, int64_t batches,
+                     double seconds);
   // The last row of trainer_state.json: figures of the whole run.
   void AddSummary(int64_t step);
 

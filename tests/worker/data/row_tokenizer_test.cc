@@ -186,7 +186,12 @@ TEST(RowTokenizerTest, NamesTheMessageThatIsWrong) {
   EXPECT_THAT(messages(R"([{"role": "user", "content": 3}])"),
               IsInvalid("messages[0]: content is a number"));
   EXPECT_THAT(messages(R"([{"role": "user", "content": [{"type": "image"}]}])"),
-              IsInvalid("messages[0]: content may only have parts"));
+              IsInvalid("messages[0]: content may only have parts "
+                        "{\"type\": \"text\", \"text\": string}, not "
+                        "{\"type\":\"image\"}"));
+  EXPECT_THAT(messages(R"([{"role": "user", "content": [{"type": "text",
+                            "value": "hi"}]}])"),
+              IsInvalid("not {\"type\":\"text\",\"value\":\"hi\"}"));
   EXPECT_THAT(messages(R"([{"role": "user", "content": "", "weight": 1}])"),
               IsInvalid("weight is only for messages by the assistant"));
   EXPECT_THAT(

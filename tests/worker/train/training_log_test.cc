@@ -93,7 +93,7 @@ TEST_F(TrainingLogTest, ProgressIsToldAtEveryStep) {
   EXPECT_EQ(coordinator_.progress().steps_planned(), 5);
 
   log.AddStep(2, Sums(2), kFigures);
-  log.AddEvaluation(2, Sums(7), /*seconds=*/2);
+  log.AddEvaluation(2, Sums(7), /*batches=*/3, /*seconds=*/2);
   ASSERT_TRUE(progress_.Flush(absl::Seconds(30)));
 
   const v1::Progress progress = coordinator_.progress();
@@ -117,7 +117,7 @@ TEST_F(TrainingLogTest, GoesOnFromWhatACheckpointKept) {
 
   for (TrainingLog* log : {&straight, &after}) {
     log->AddStep(4, Sums(0.3), kFigures);
-    log->AddEvaluation(4, Sums(0.7), 1);
+    log->AddEvaluation(4, Sums(0.7), /*batches=*/1, /*seconds=*/1);
     log->AddStep(5, Sums(0.2), kFigures);
     log->AddSummary(5);
   }
@@ -130,7 +130,7 @@ TEST_F(TrainingLogTest, RowsAreThoseOfHuggingFace) {
   TrainingLog log(kOptions, nullptr);
   log.AddStep(1, Sums(4), kFigures);
   log.AddStep(2, Sums(2), kFigures);
-  log.AddEvaluation(2, Sums(7), /*seconds=*/2);
+  log.AddEvaluation(2, Sums(7), /*batches=*/3, /*seconds=*/2);
   log.AddSummary(2);
 
   const TrainerState state = log.ToTrainerState(2);
@@ -142,6 +142,8 @@ TEST_F(TrainingLogTest, RowsAreThoseOfHuggingFace) {
   EXPECT_THAT(state.log_history[0].values.at("loss"), DoubleEq(3));
   EXPECT_THAT(state.log_history[1].values.at("eval_loss"), DoubleEq(7));
   EXPECT_THAT(state.log_history[1].values.at("eval_runtime"), DoubleEq(2));
+  EXPECT_THAT(state.log_history[1].values.at("eval_steps_per_second"),
+              DoubleEq(1.5));
   EXPECT_THAT(state.log_history[2].values.at("train_loss"), DoubleEq(3));
   EXPECT_THAT(state.log_history[2].values.at("train_runtime"), DoubleEq(1));
 }
