@@ -14,14 +14,16 @@ using ::testing::SizeIs;
 
 // Many steps, so that a kill in its middle is a kill in its middle, and each a
 // small one: all tests of this file run it, some twice.
+constexpr int kSteps = 600;
+
 std::string LongJob(const std::string& out) {
   const std::string data = SourceDir() + "/tests/testdata/";
   return absl::StrCat(
       "apiVersion: lockstep/v1\nmodel: {path: ", data, "models/tiny-llama}\n",
       "method: {lora: {r: 8, alpha: 16, dropout: 0.1}}\n",
       "data: {train: [{path: ", data, "data/text.jsonl}], max_length: 64}\n",
-      R"(train:
-  max_steps: 1000
+      "train:\n  max_steps: ", kSteps,
+      R"(
   per_device_train_batch_size: 1
   gradient_accumulation_steps: 2
   learning_rate: 1.0e-3
@@ -93,7 +95,7 @@ TEST(RecoveryTest, TrainingGoesOnWithoutItsCoordinator) {
   const v1::Job job = cluster.GetJob("storm");
   ASSERT_THAT(job.attempts(), SizeIs(1));
   EXPECT_EQ(job.attempts(0).ranks(0).pid(), before.attempts(0).ranks(0).pid());
-  EXPECT_THAT(cluster.Losses("storm"), SizeIs(1000));
+  EXPECT_THAT(cluster.Losses("storm"), SizeIs(kSteps));
   EXPECT_EQ(calm, ReadFile(cluster.Path("storm/adapter_model.safetensors")));
 }
 
