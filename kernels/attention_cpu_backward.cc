@@ -150,12 +150,10 @@ LOCKSTEP_INLINE void BackwardTile(const Scratch& scratch, int64_t key,
   }
 }
 
-// All pairs of a query head and its key head. kHeadDim is head_dim, or 0: loops
-// over few values are unrolled if their length is known.
-template <int N, int kHeadDim>
+// All pairs of a query head and its key head.
+template <int N>
 LOCKSTEP_INLINE void BackwardPairs(const Scratch& scratch, int64_t tokens,
                                    int64_t head_dim) {
-  if constexpr (kHeadDim > 0) head_dim = kHeadDim;
   for (int64_t key = 0; key < tokens; key += N) {
     const int64_t first = key / kTile * kTile;
     int64_t query = first;
@@ -173,10 +171,9 @@ LOCKSTEP_INLINE void BackwardPairs(const Scratch& scratch, int64_t tokens,
 
 template <int N>
 LOCKSTEP_INLINE void PackKeys(const BackwardWork& work, int64_t kv_head,
-                              Document document) {
+                              Document document, int64_t head_dim) {
   const QkvLayout& layout = work.args.layout;
   Scratch& scratch = work.scratch;
-  const int64_t head_dim = layout.head_dim;
   // The values pass through the place of the keys.
   attention::PackRows(scratch.keys_TD, work.args.qkv_TN, document.begin,
                       document.end, layout.value_begin() + kv_head * head_dim,
@@ -199,10 +196,9 @@ LOCKSTEP_INLINE void PackKeys(const BackwardWork& work, int64_t kv_head,
 }
 
 LOCKSTEP_INLINE void PackQueries(const BackwardWork& work, int64_t head,
-                                 Document document) {
+                                 Document document, int64_t head_dim) {
   const AttentionBackwardArgs& args = work.args;
   Scratch& scratch = work.scratch;
-  const int64_t head_dim = args.layout.head_dim;
   const int64_t tokens = document.end - document.begin;
   const int64_t padded = attention::PaddedTokens(tokens);
   attention::PackRows(scratch.queries_TD, args.qkv_TN, document.begin,
@@ -225,19 +221,18 @@ LOCKSTEP_INLINE void PackQueries(const BackwardWork& work, int64_t head,
 }
 
 LOCKSTEP_INLINE void UnpackQueries(const BackwardWork& work, int64_t head,
-                                   Document document) {
-  const int64_t head_dim = work.args.layout.head_dim;
+                                   Document document, int64_t head_dim) {
+  const float* from = work.scratch.d_queries_TD;
   for (int64_t t = document.begin; t < document.end; ++t) {
-    std::copy_n(work.scratch.d_queries_TD + (t - document.begin) * head_dim,
-                head_dim, work.args.d_qkv_TN.FloatRow(t) + head * head_dim);
+    float* to = work.args.d_qkv_TN.FloatRow(t) + head * head_dim;
+    for (int64_t d = 0; d < head_dim; ++d) to[d] = *from++;
   }
 }
 
 template <int N>
 LOCKSTEP_INLINE void UnpackKeys(const BackwardWork& work, int64_t kv_head,
-                                Document document) {
+                                Document document, int64_t head_dim) {
   const QkvLayout& layout = work.args.layout;
-  const int64_t head_dim = layout.head_dim;
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
   for (int64_t k = document.begin; k < document.end; k += N) {
     const int64_t count = std::min<int64_t>(N, document.end - k);
@@ -251,24 +246,22 @@ LOCKSTEP_INLINE void UnpackKeys(const BackwardWork& work, int64_t kv_head,
   }
 }
 
+// Loops over the few values of a head are unrolled where head_dim is a
+// constant.
 template <int N>
 LOCKSTEP_INLINE void BackwardDocument(const BackwardWork& work,
-                                      Document document) {
+                                      Document document, int64_t head_dim) {
   const QkvLayout& layout = work.args.layout;
   const int64_t tokens = document.end - document.begin;
   const int64_t group = layout.query_heads / layout.kv_heads;
   for (int64_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
-    PackKeys<N>(work, kv_head, document);
+    PackKeys<N>(work, kv_head, document, head_dim);
     for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-      PackQueries(work, head, document);
-      if (layout.head_dim == 8) {
-        BackwardPairs<N, 8>(work.scratch, tokens, 8);
-      } else {
-        BackwardPairs<N, 0>(work.scratch, tokens, layout.head_dim);
-      }
-      UnpackQueries(work, head, document);
+      PackQueries(work, head, document, head_dim);
+      BackwardPairs<N>(work.scratch, tokens, head_dim);
+      UnpackQueries(work, head, document, head_dim);
     }
-    UnpackKeys<N>(work, kv_head, document);
+    UnpackKeys<N>(work, kv_head, document, head_dim);
   }
 }
 
@@ -276,8 +269,13 @@ template <int N>
 LOCKSTEP_INLINE void Backward(const BackwardWork& work) {
   const PackedDocuments& documents = work.args.documents;
   for (int64_t n = 0; n < documents.count; ++n) {
-    BackwardDocument<N>(work,
-                        {documents.cu_seqlens[n], documents.cu_seqlens[n + 1]});
+    const Document document = {documents.cu_seqlens[n],
+                               documents.cu_seqlens[n + 1]};
+    if (work.args.layout.head_dim == 8) {
+      BackwardDocument<N>(work, document, 8);
+    } else {
+      BackwardDocument<N>(work, document, work.args.layout.head_dim);
+    }
   }
   const TensorView& d_qkv = work.args.d_qkv_TN;
   for (int64_t t = documents.cu_seqlens[documents.count]; t < d_qkv.rows; ++t) {

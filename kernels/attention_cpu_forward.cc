@@ -147,7 +147,7 @@ template <int N, int kHeadDim>
 LOCKSTEP_INLINE void ForwardDocument(const ForwardWork& work,
                                      Document document) {
   const QkvLayout& layout = work.args.layout;
-  const int64_t head_dim = layout.head_dim;
+  const int64_t head_dim = kHeadDim > 0 ? kHeadDim : layout.head_dim;
   const int64_t group = layout.query_heads / layout.kv_heads;
   for (int64_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
     attention::PackRows(work.keys_TD, work.args.qkv_TN, document.begin,
