@@ -12,11 +12,16 @@
 
 namespace lockstep {
 
+// Doubles of scratch memory that the GPU's kernel needs, whatever the size.
+inline constexpr int64_t kSquaredSumScratch = 1056;
+
 struct SquaredSumArgs {
   double* sum = nullptr;  // Overwritten; on `device`.
   const float* values = nullptr;
   int64_t size = 0;
   Device device = Device::kCpu;
+  // [kSquaredSumScratch] on the GPU, for this call's own; null on the CPU.
+  double* scratch = nullptr;
 };
 
 // INVALID_ARGUMENT: a null buffer or a negative size.

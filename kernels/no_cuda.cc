@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "kernels/adamw.h"
-#include "kernels/attention.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
@@ -28,14 +27,6 @@ absl::Status NoCuda(absl::string_view op) {
 }  // namespace
 
 absl::Status AdamWStepCuda(const AdamWArgs&, Stream) { return NoCuda("adamw"); }
-
-absl::Status AttentionForwardCuda(const AttentionForwardArgs&, Stream) {
-  return NoCuda("attention");
-}
-
-absl::Status AttentionBackwardCuda(const AttentionBackwardArgs&, Stream) {
-  return NoCuda("attention");
-}
 
 absl::Status CrossEntropyForwardCuda(const CrossEntropyArgs&, Stream) {
   return NoCuda("cross_entropy");

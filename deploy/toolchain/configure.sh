@@ -6,5 +6,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 eval "$("$here/install.sh" --where)"
 cmake -S "$here/../.." -B "$build" -G Ninja --log-level=WARNING \
   -DLOCKSTEP_TORCH_ENV="$LOCKSTEP_TORCH_ENV" \
+  -DLOCKSTEP_CUDA_ENV="$LOCKSTEP_CUDA_ENV" \
   -DLOCKSTEP_ORACLE_ENV="$LOCKSTEP_ORACLE_ENV" \
   -DLOCKSTEP_BUF="$LOCKSTEP_BUF" "$@" >/dev/null

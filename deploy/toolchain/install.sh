@@ -6,7 +6,7 @@
 #   deploy/toolchain/install.sh          install what is missing
 #   deploy/toolchain/install.sh --where  print the folder of the tools
 #
-# The Python environments (LibTorch; the test oracles) live outside the source
+# The Python environments (LibTorch; nvcc; the test oracles) live outside the source
 # tree, named by the digest of their lock file, so that clones share them and a
 # changed lock makes a new one.
 set -euo pipefail
@@ -15,12 +15,13 @@ root=${LOCKSTEP_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lockstep/toolchai
 
 digest() { cat "$@" | sha256sum | cut -c1-12; }
 torch_env=$root/torch-$(digest "$here/torch.lock")
+cuda_env=$root/cuda-$(digest "$here/cuda.lock")
 oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
 buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
 
 if [ "${1:-}" = --where ]; then
-  printf 'LOCKSTEP_TORCH_ENV=%s\nLOCKSTEP_ORACLE_ENV=%s\nLOCKSTEP_BUF=%s\n' \
-    "$torch_env" "$oracle_env" "$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf"
+  printf 'LOCKSTEP_TORCH_ENV=%s\nLOCKSTEP_CUDA_ENV=%s\nLOCKSTEP_ORACLE_ENV=%s\nLOCKSTEP_BUF=%s\n' \
+    "$torch_env" "$cuda_env" "$oracle_env" "$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf"
   exit 0
 fi
 
@@ -88,6 +89,7 @@ install_buf() {
 
 install_debian_packages
 make_env "$torch_env" "$here/torch.lock"
+make_env "$cuda_env" "$here/cuda.lock"
 make_env "$oracle_env" "$here/oracle.lock"
 link_torch_into_oracles
 install_buf
