@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart test build toolchain format lint bench-hf clean
+.PHONY: quickstart test test-gpu build toolchain format lint bench-hf clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -15,6 +15,10 @@ build: toolchain
 # Everything CI checks.
 test: build
 	@tests/run.sh $(BUILD)
+
+# What needs a GPU.
+test-gpu: build
+	@ctest --test-dir $(BUILD) --output-on-failure -L gpu
 
 # A private coordinator, a tiny model, a job on two ranks, a plot of its loss.
 quickstart: build

@@ -57,8 +57,7 @@ __device__ void StepAt(const Params& params, int64_t i, float kept,
 #pragma unroll
   for (int k = 0; k < kWidth; ++k) {
     const float g = elements.gradient[k] * params.scale;
-    const float m =
-        elements.m[k] + params.share1 * (g - elements.m[k]);
+    const float m = elements.m[k] + params.share1 * (g - elements.m[k]);
     const float v = params.beta2 * elements.v[k] + params.share2 * g * g;
     const float root = sqrtf(v) / params.root_correction + params.epsilon;
     elements.m[k] = m;
@@ -139,8 +138,8 @@ Batch BatchOf(absl::Span<const AdamWSegment> segments, double learning_rate) {
     batch.kept[n] =
         static_cast<float>(1 - learning_rate * segment.weight_decay);
     batch.first_tile[n] = batch.tiles;
-    batch.tiles += CeilDivide(
-        segment.end - segment.begin / kWidth * kWidth, kTile);
+    batch.tiles +=
+        CeilDivide(segment.end - segment.begin / kWidth * kWidth, kTile);
   }
   return batch;
 }
@@ -150,10 +149,9 @@ Batch BatchOf(absl::Span<const AdamWSegment> segments, double learning_rate) {
 
 absl::Status AdamWStepCuda(const AdamWArgs& args, Stream stream) {
   const cuda::Params params = cuda::ParamsOf(args);
-  const bool aligned = cuda::IsAligned(args.values) &&
-                       cuda::IsAligned(args.exp_avg) &&
-                       cuda::IsAligned(args.exp_avg_sq) &&
-                       cuda::IsAligned(args.gradients);
+  const bool aligned =
+      cuda::IsAligned(args.values) && cuda::IsAligned(args.exp_avg) &&
+      cuda::IsAligned(args.exp_avg_sq) && cuda::IsAligned(args.gradients);
   const auto step =
       aligned ? &cuda::StepKernel<true> : &cuda::StepKernel<false>;
   for (size_t i = 0; i < args.segments.size(); i += cuda::kMaxSegments) {

@@ -64,10 +64,10 @@ __device__ Softmax BlockCombine(Softmax softmax) {
   const auto warp_combine = [](Softmax value) {
 #pragma unroll
     for (int distance = kWarp / 2; distance > 0; distance /= 2) {
-      value = Combine(
-          value, {.most = __shfl_xor_sync(~0u, value.most, distance),
-                  .sum = __shfl_xor_sync(~0u, value.sum, distance),
-                  .column = __shfl_xor_sync(~0u, value.column, distance)});
+      value = Combine(value,
+                      {.most = __shfl_xor_sync(~0u, value.most, distance),
+                       .sum = __shfl_xor_sync(~0u, value.sum, distance),
+                       .column = __shfl_xor_sync(~0u, value.column, distance)});
     }
     return value;
   };
@@ -118,8 +118,7 @@ __device__ Softmax ReadRow(const Params<T>& params, const T* row,
 
 template <typename T, int kWidth>
 __device__ void StoreGradient(T* to, const Vector<T, kWidth>& vector, int col,
-                              int label, float most, float share,
-                              float scale) {
+                              int label, float most, float share, float scale) {
   float x[kWidth];
   Unpack(vector, x);
 #pragma unroll
@@ -138,8 +137,8 @@ __global__ void __launch_bounds__(kMaxThreads)
   const int label = params.labels[blockIdx.x];
   float logit[1];
   LoadFloats<1>(row + label, logit);
-  const Softmax softmax = BlockCombine(
-      ReadRow<T, kWidth, kBackward>(params, row, kept));
+  const Softmax softmax =
+      BlockCombine(ReadRow<T, kWidth, kBackward>(params, row, kept));
   if (threadIdx.x == 0) {
     params.loss[blockIdx.x] = logf(softmax.sum) + softmax.most - logit[0];
     if (params.correct != nullptr && softmax.column == label) {
@@ -169,10 +168,10 @@ absl::StatusOr<int64_t> KeptBytes() {
   int device = 0, bytes = 0;
   LOCKSTEP_KERNEL_RETURN_IF_ERROR(
       CudaStatus("cross_entropy", cudaGetDevice(&device)));
-  LOCKSTEP_KERNEL_RETURN_IF_ERROR(CudaStatus(
-      "cross_entropy",
-      cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin,
-                             device)));
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
+      CudaStatus("cross_entropy",
+                 cudaDeviceGetAttribute(
+                     &bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)));
   return bytes - kReservedBytes;
 }
 

@@ -32,8 +32,8 @@ __global__ void __launch_bounds__(kThreads)
   LoadFloats<kWidth>(in.row(row) + col, values);
 #pragma unroll
   for (int i = 0; i < kWidth; i += 4) {
-    const auto words = Philox4x32(row * groups + (col + i) / 4, draw.offset,
-                                  draw.seed);
+    const auto words =
+        Philox4x32(row * groups + (col + i) / 4, draw.offset, draw.seed);
 #pragma unroll
     for (int k = 0; k < (kWidth < 4 ? kWidth : 4); ++k) {
       // A thread of single elements is anywhere within its group.
@@ -59,8 +59,7 @@ absl::Status DropoutCuda(TensorView out_TK, TensorView in_TK,
       .scale = static_cast<float>(1 / (1 - mask.p))};
   return cuda::LaunchOn(
       "dropout", {out_TK, in_TK}, [&]<typename T, int kWidth>() {
-        const int threads =
-            cuda::ThreadsFor(cols / kWidth, 1, cuda::kThreads);
+        const int threads = cuda::ThreadsFor(cols / kWidth, 1, cuda::kThreads);
         const dim3 blocks(rows, cuda::CeilDivide(cols, threads * kWidth));
         cuda::DropoutKernel<T, kWidth>
             <<<blocks, threads, 0, cuda::Handle(stream)>>>(

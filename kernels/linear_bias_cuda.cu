@@ -42,8 +42,7 @@ absl::Status LinearBiasForwardCuda(TensorView inout_TN, TensorView bias_N,
   if (rows == 0 || cols == 0) return absl::OkStatus();
   return cuda::LaunchOn(
       "linear_bias", {inout_TN, bias_N}, [&]<typename T, int kWidth>() {
-        const int threads =
-            cuda::ThreadsFor(cols / kWidth, 1, cuda::kThreads);
+        const int threads = cuda::ThreadsFor(cols / kWidth, 1, cuda::kThreads);
         const dim3 blocks(rows, cuda::CeilDivide(cols, threads * kWidth));
         cuda::ForwardKernel<T, kWidth>
             <<<blocks, threads, 0, cuda::Handle(stream)>>>(
@@ -58,9 +57,9 @@ absl::Status LinearBiasBackwardCuda(float* d_bias_N, TensorView d_out_TN,
   if (rows == 0 || cols == 0) return absl::OkStatus();
   return cuda::LaunchOn(
       "linear_bias", {d_out_TN}, [&]<typename T, int kWidth>() {
-        cuda::AddColumnSums<kWidth>(
-            d_bias_N, rows, cols, cuda::Terms<T>{cuda::Matrix<T>(d_out_TN)},
-            cuda::Handle(stream));
+        cuda::AddColumnSums<kWidth>(d_bias_N, rows, cols,
+                                    cuda::Terms<T>{cuda::Matrix<T>(d_out_TN)},
+                                    cuda::Handle(stream));
       });
 }
 

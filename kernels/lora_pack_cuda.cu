@@ -23,8 +23,7 @@ struct Params {
 };
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads)
-    PackKernel(const Params<T> params) {
+__global__ void __launch_bounds__(kThreads) PackKernel(const Params<T> params) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i < params.a_size) {
     const int64_t row = i / params.in, col = i % params.in;
@@ -53,8 +52,8 @@ absl::Status LoraPackCuda(const LoraPackArgs& args, Stream stream) {
   if (a_size + b_size == 0) return absl::OkStatus();
   LOCKSTEP_KERNEL_RETURN_IF_ERROR(
       cuda::CheckViews("lora_pack", args.packed.dtype, {args.packed}));
-  LOCKSTEP_KERNEL_RETURN_IF_ERROR(cuda::CheckViews(
-      "lora_pack", DType::kFloat32, {args.a_RK, args.b_NR}));
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
+      cuda::CheckViews("lora_pack", DType::kFloat32, {args.a_RK, args.b_NR}));
   cuda::WithDType(
       args.packed.dtype, /*aligned=*/false, [&]<typename T, int kWidth>() {
         const cuda::Params<T> params = {

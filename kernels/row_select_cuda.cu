@@ -8,8 +8,8 @@ namespace cuda {
 namespace {
 
 // The place of `row` in the ascending list, or -1. As its numbers are distinct
-// and below `all`, rows[i] is in [i, i + all - count]: a list of nearly all rows
-// is searched in few steps.
+// and below `all`, rows[i] is in [i, i + all - count]: a list of nearly all
+// rows is searched in few steps.
 __device__ int64_t PlaceOf(const int32_t* rows, int64_t count, int64_t all,
                            int64_t row) {
   int64_t low = max(int64_t{0}, row - (all - count));
@@ -68,11 +68,10 @@ absl::Status ScatterRowsCuda(TensorView out_TD, TensorView in_RD,
   if (rows == 0 || cols == 0) return absl::OkStatus();
   return cuda::LaunchOn(
       "row_select", {out_TD, in_RD}, [&]<typename T, int kWidth>() {
-        cuda::ScatterKernel<T, kWidth>
-            <<<rows, cuda::CopyThreads<kWidth>(cols), 0,
-               cuda::Handle(stream)>>>(
-                cuda::Matrix<T>(out_TD), cuda::Matrix<T>(in_RD), rows_R,
-                in_RD.rows, static_cast<int>(cols));
+        cuda::ScatterKernel<T, kWidth><<<rows, cuda::CopyThreads<kWidth>(cols),
+                                         0, cuda::Handle(stream)>>>(
+            cuda::Matrix<T>(out_TD), cuda::Matrix<T>(in_RD), rows_R, in_RD.rows,
+            static_cast<int>(cols));
       });
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# run.sh BUILD [ctest arguments]: runs every test and checks that none goes
-# quiet: the number of skipped tests must be the expected one, which is 0 when
-# LOCKSTEP_TEST_DATA names the real data, and tests/expected_skips otherwise.
+# run.sh BUILD [ctest arguments]: runs every test that needs no GPU (the others
+# are `make test-gpu`) and checks that none goes quiet: the number of skipped
+# tests must be the expected one, which is 0 when LOCKSTEP_TEST_DATA names the
+# real data, and tests/expected_skips otherwise.
 set -euo pipefail
 build=$(cd "$1" && pwd); shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,7 +14,7 @@ export GTEST_OUTPUT="xml:$results/"
 export OMP_NUM_THREADS=1
 
 status=0
-ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@" || status=$?
+ctest --test-dir "$build" --output-on-failure -j "$(nproc)" -LE gpu "$@" || status=$?
 expected=0
 if [ -z "${LOCKSTEP_TEST_DATA:-}" ]; then
   expected=$(cat "$here/expected_skips")

@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_KERNELS_CUDA_COLUMN_SUM_CUH_
 #define LOCKSTEP_KERNELS_CUDA_COLUMN_SUM_CUH_
 
-// sums[col] += sum over rows of terms(row, col), in an order that depends on the
-// shape only and without memory for partial sums: one block owns a strip of
+// sums[col] += sum over rows of terms(row, col), in an order that depends on
+// the shape only and without memory for partial sums: one block owns a strip of
 // columns and reads all its rows, many at a time.
 
 #include <cstdint>

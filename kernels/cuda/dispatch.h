@@ -55,10 +55,10 @@ inline absl::Status CheckViews(absl::string_view op, DType dtype,
   for (const TensorView& view : views) {
     if (!view.defined()) continue;
     if (view.device != Device::kCuda || view.dtype != dtype) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          op, ": a ", DTypeName(view.dtype), " tensor on device ",
-          DeviceName(view.device), " where the others are ", DTypeName(dtype),
-          " on cuda"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(op, ": a ", DTypeName(view.dtype), " tensor on device ",
+                       DeviceName(view.device), " where the others are ",
+                       DTypeName(dtype), " on cuda"));
     }
   }
   return absl::OkStatus();

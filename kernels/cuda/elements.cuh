@@ -3,8 +3,8 @@
 
 // Elements in device memory and the floats that kernels compute with. kWidth
 // elements travel as one access: 16 bytes, or one element where the views are
-// not aligned (kernels/cuda/dispatch.h chooses). Floats beside bfloat16 elements
-// take two accesses.
+// not aligned (kernels/cuda/dispatch.h chooses). Floats beside bfloat16
+// elements take two accesses.
 
 #include <cuda_bf16.h>
 

@@ -39,6 +39,8 @@ class Matrix {
   float& at(int64_t r, int64_t c) { return data_[r * stride_ + c]; }
   float at(int64_t r, int64_t c) const { return data_[r * stride_ + c]; }
   float* data() { return data_.data(); }
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
   TensorView view();
   Doubles ToDoubles() const;
   // Of the elements, without the tails.

@@ -1,0 +1,144 @@
+// The kernels that move whole rows, and the packing of adapters.
+
+#include "gtest/gtest.h"
+#include "kernels/embedding.h"
+#include "kernels/lora_pack.h"
+#include "kernels/row_select.h"
+#include "tests/kernels/cuda/cuda_kernel_test.h"
+
+namespace lockstep::testing {
+namespace {
+
+class RowSelectCudaTest : public CudaKernelTest {
+ protected:
+  // About two in three of `rows()` rows, or all, or none.
+  std::vector<std::vector<int32_t>> Selections() const {
+    std::vector<int32_t> some, all;
+    for (int32_t row = 0; row < rows(); ++row) {
+      all.push_back(row);
+      if (row * 7919 % 3 != 1) some.push_back(row);
+    }
+    return {some, all, {}};
+  }
+};
+
+TEST_P(RowSelectCudaTest, GatherIsTheCpu) {
+  for (const std::vector<int32_t>& selected : Selections()) {
+    const auto count = static_cast<int64_t>(selected.size());
+    Matrix all = Random(1), out(count, cols());
+    ASSERT_TRUE(GatherRows(out.view(), all.view(), selected.data()).ok());
+    const DeviceMatrix g_all = OnDevice(all), g_out = Output(count, cols());
+    const DeviceArray<int32_t> g_rows(selected);
+
+    ASSERT_TRUE(GatherRows(g_out.view(), g_all.view(), g_rows.data()).ok());
+
+    EXPECT_EQ(g_out.Download().Values(), out.Values());
+  }
+}
+
+TEST_P(RowSelectCudaTest, ScatterIsTheCpu) {
+  for (const std::vector<int32_t>& selected : Selections()) {
+    const auto count = static_cast<int64_t>(selected.size());
+    Matrix in = Random(count, cols(), 2), out(rows(), cols());
+    ASSERT_TRUE(ScatterRows(out.view(), in.view(), selected.data()).ok());
+    const DeviceMatrix g_in = OnDevice(in), g_out = Output();
+    const DeviceArray<int32_t> g_rows(selected);
+
+    ASSERT_TRUE(ScatterRows(g_out.view(), g_in.view(), g_rows.data()).ok());
+
+    EXPECT_EQ(g_out.Download().Values(), out.Values());
+  }
+}
+
+TEST_P(RowSelectCudaTest, ScatterAddIsTheCpuRounded) {
+  for (const std::vector<int32_t>& selected : Selections()) {
+    const auto count = static_cast<int64_t>(selected.size());
+    Matrix in = Random(count, cols(), 3), out = Random(4);
+    const DeviceMatrix g_in = OnDevice(in), g_out = OnDevice(out);
+    const DeviceArray<int32_t> g_rows(selected);
+    ASSERT_TRUE(ScatterAddRows(out.view(), in.view(), selected.data()).ok());
+
+    ASSERT_TRUE(ScatterAddRows(g_out.view(), g_in.view(), g_rows.data()).ok());
+
+    EXPECT_EQ(g_out.Download().Values(), Rounded(out, dtype()).Values());
+  }
+}
+
+LOCKSTEP_INSTANTIATE_CUDA_TEST(RowSelectCudaTest);
+
+class EmbeddingCudaTest : public CudaKernelTest {
+ protected:
+  static constexpr int64_t kVocabulary = 19;
+
+  // Some ids many times, some never.
+  std::vector<int32_t> Ids() const {
+    std::vector<int32_t> ids;
+    for (int64_t t = 0; t < rows(); ++t) {
+      ids.push_back(
+          static_cast<int32_t>(t % 3 == 0 ? 5 : t * t % (kVocabulary - 2)));
+    }
+    return ids;
+  }
+};
+
+TEST_P(EmbeddingCudaTest, ForwardIsTheCpu) {
+  Matrix table = Random(kVocabulary, cols(), 1), out(rows(), cols());
+  const std::vector<int32_t> ids = Ids();
+  ASSERT_TRUE(EmbeddingForward(out.view(), table.view(), ids.data()).ok());
+  const DeviceMatrix g_table = OnDevice(table), g_out = Output();
+  const DeviceArray<int32_t> g_ids(ids);
+
+  ASSERT_TRUE(
+      EmbeddingForward(g_out.view(), g_table.view(), g_ids.data()).ok());
+
+  EXPECT_EQ(g_out.Download().Values(), out.Values());
+}
+
+TEST_P(EmbeddingCudaTest, BackwardIsTheCpuBitByBit) {
+  Matrix d_table = Matrix::Random(kVocabulary, cols(), 2), d_out = Random(3);
+  const std::vector<int32_t> ids = Ids();
+  const DeviceMatrix g_d_table(d_table, DType::kFloat32, tail());
+  const DeviceMatrix g_d_out = OnDevice(d_out);
+  const DeviceArray<int32_t> g_ids(ids);
+  ASSERT_TRUE(EmbeddingBackward(d_table.view(), d_out.view(), ids.data()).ok());
+
+  ASSERT_TRUE(
+      EmbeddingBackward(g_d_table.view(), g_d_out.view(), g_ids.data()).ok());
+
+  EXPECT_EQ(g_d_table.Download().Values(), d_table.Values());
+}
+
+LOCKSTEP_INSTANTIATE_CUDA_TEST(EmbeddingCudaTest);
+
+class LoraPackCudaTest : public CudaKernelTest {};
+
+TEST_P(LoraPackCudaTest, IsTheCpuRoundedAndLeavesTheRest) {
+  constexpr int64_t kRank = 5, kSpare = 12;
+  const int64_t out = rows() + 4, in = cols();
+  Matrix packed = Random(out + kSpare, in + kSpare, 1);
+  Matrix a = Matrix::Random(kRank, in, 2), b = Matrix::Random(rows(), kRank, 3);
+  const DeviceMatrix g_packed = OnDevice(packed);
+  const DeviceMatrix g_a(a, DType::kFloat32, tail());
+  const DeviceMatrix g_b(b, DType::kFloat32, tail());
+  LoraPackArgs args = {.packed = packed.view(),
+                       .out = out,
+                       .in = in,
+                       .row = 3,
+                       .column = 6,
+                       .a_RK = a.view(),
+                       .b_NR = b.view(),
+                       .scale = 1.7};
+  ASSERT_TRUE(LoraPack(args).ok());
+  args.packed = g_packed.view();
+  args.a_RK = g_a.view();
+  args.b_NR = g_b.view();
+
+  ASSERT_TRUE(LoraPack(args).ok());
+
+  EXPECT_EQ(g_packed.Download().Values(), Rounded(packed, dtype()).Values());
+}
+
+LOCKSTEP_INSTANTIATE_CUDA_TEST(LoraPackCudaTest);
+
+}  // namespace
+}  // namespace lockstep::testing

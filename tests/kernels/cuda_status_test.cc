@@ -1,0 +1,69 @@
+// What a build with CUDA kernels answers before anything is launched: it holds
+// on machines without a GPU.
+
+#include "kernels/cuda_status.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "kernels/global_norm.h"
+#include "kernels/linear_bias.h"
+#include "kernels/row_select.h"
+#include "kernels/swiglu.h"
+#include "tests/kernels/matrix.h"
+
+namespace lockstep::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(CudaStatusTest, SaysWhatTheCallerMayDo) {
+  EXPECT_TRUE(CudaStatus("op", cudaSuccess).ok());
+  EXPECT_EQ(CudaStatus("op", cudaErrorNoDevice).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CudaStatus("op", cudaErrorInsufficientDriver).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CudaStatus("op", cudaErrorMemoryAllocation).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(CudaStatus("op", cudaErrorIllegalAddress).code(),
+            absl::StatusCode::kInternal);
+  EXPECT_EQ(CudaStatus("op", cudaErrorNoDevice).message(),
+            "op: cudaErrorNoDevice: no CUDA-capable device is detected");
+}
+
+TEST(CudaViewsTest, OthersThanTheFirstsDTypeOnTheGpuAreRefused) {
+  Matrix gate_up(2, 8), out(2, 4);
+  TensorView on_gpu = gate_up.view();
+  on_gpu.device = Device::kCuda;
+  const absl::Status status = SwigluForward(out.view(), on_gpu);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(),
+            "swiglu: a float32 tensor on device cpu where the others are "
+            "float32 on cuda");
+
+  TensorView half = out.view();
+  half.device = Device::kCuda;
+  half.dtype = DType::kBFloat16;
+  EXPECT_THAT(SwigluForward(half, on_gpu).message(),
+              HasSubstr("a float32 tensor on device cuda where the others are "
+                        "bfloat16 on cuda"));
+}
+
+TEST(CudaViewsTest, EmptyOnesNeedNoGpu) {
+  const TensorView none = {.device = Device::kCuda};
+  TensorView row = none;
+  row.rows = 1;
+  EXPECT_TRUE(LinearBiasForward(none, row).ok());
+  EXPECT_TRUE(GatherRows(none, none, nullptr).ok());
+}
+
+TEST(GlobalNormCudaErrorsTest, NameTheMissingScratch) {
+  double sum = 0;
+  const absl::Status status =
+      SquaredSum({.sum = &sum, .device = Device::kCuda});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(),
+            "global_norm scratch: no data where 1056 elements are needed");
+}
+
+}  // namespace
+}  // namespace lockstep::testing
