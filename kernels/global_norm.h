@@ -13,7 +13,7 @@
 namespace lockstep {
 
 // Doubles of scratch memory that the GPU's kernel needs, whatever the size.
-inline constexpr int64_t kSquaredSumScratch = 1056;
+inline constexpr int64_t kSquaredSumScratch = 528;
 
 struct SquaredSumArgs {
   double* sum = nullptr;  // Overwritten; on `device`.

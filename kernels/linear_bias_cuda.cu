@@ -8,19 +8,32 @@ namespace cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kPerThread = 2;  // Vectors.
 
 template <typename T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     ForwardKernel(const Matrix<T> inout, const T* bias, int cols) {
   T* row = inout.row(blockIdx.x);
-  const int col = (blockIdx.y * blockDim.x + threadIdx.x) * kWidth;
-  if (col >= cols) return;
-  float sum[kWidth], term[kWidth];
-  LoadFloats<kWidth>(row + col, sum);
-  LoadFloats<kWidth>(bias + col, term);
+  const int begin =
+      (blockIdx.y * kPerThread * blockDim.x + threadIdx.x) * kWidth;
+  const int step = blockDim.x * kWidth;
+  Vector<T, kWidth> vectors[kPerThread];
 #pragma unroll
-  for (int i = 0; i < kWidth; ++i) sum[i] += term[i];
-  StoreFloats<kWidth>(row + col, sum);
+  for (int k = 0; k < kPerThread; ++k) {
+    const int col = begin + k * step;
+    if (col < cols) vectors[k] = Load<kWidth>(row + col);
+  }
+#pragma unroll
+  for (int k = 0; k < kPerThread; ++k) {
+    const int col = begin + k * step;
+    if (col >= cols) continue;
+    float sum[kWidth], term[kWidth];
+    Unpack(vectors[k], sum);
+    LoadFloats<kWidth>(bias + col, term);
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) sum[i] += term[i];
+    StoreFloats<kWidth>(row + col, sum);
+  }
 }
 
 template <typename T>
@@ -42,8 +55,10 @@ absl::Status LinearBiasForwardCuda(TensorView inout_TN, TensorView bias_N,
   if (rows == 0 || cols == 0) return absl::OkStatus();
   return cuda::LaunchOn(
       "linear_bias", {inout_TN, bias_N}, [&]<typename T, int kWidth>() {
-        const int threads = cuda::ThreadsFor(cols / kWidth, 1, cuda::kThreads);
-        const dim3 blocks(rows, cuda::CeilDivide(cols, threads * kWidth));
+        const int threads =
+            cuda::ThreadsFor(cols / kWidth, cuda::kPerThread, cuda::kThreads);
+        const dim3 blocks(
+            rows, cuda::CeilDivide(cols, threads * cuda::kPerThread * kWidth));
         cuda::ForwardKernel<T, kWidth>
             <<<blocks, threads, 0, cuda::Handle(stream)>>>(
                 cuda::Matrix<T>(inout_TN), static_cast<const T*>(bias_N.data),

@@ -6,9 +6,9 @@
 #   deploy/toolchain/install.sh          install what is missing
 #   deploy/toolchain/install.sh --where  print the folder of the tools
 #
-# The Python environments (LibTorch; nvcc; the test oracles) live outside the source
-# tree, named by the digest of their lock file, so that clones share them and a
-# changed lock makes a new one.
+# The Python environments (LibTorch; nvcc; the test oracles) live outside the
+# source tree, named by the digest of their lock file, so that clones share them
+# and a changed lock makes a new one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${LOCKSTEP_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lockstep/toolchain}

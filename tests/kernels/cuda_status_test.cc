@@ -62,7 +62,7 @@ TEST(GlobalNormCudaErrorsTest, NameTheMissingScratch) {
       SquaredSum({.sum = &sum, .device = Device::kCuda});
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(),
-            "global_norm scratch: no data where 1056 elements are needed");
+            "global_norm scratch: no data where 528 elements are needed");
 }
 
 }  // namespace
