@@ -175,6 +175,7 @@ void BenchRotary(Bench& bench) {
   const DeviceMatrix qkv = RandomMatrix(kTokens, kLayout.cols(), kTail);
   const DeviceMatrix table = RandomMatrix(2048, 64, 0, DType::kFloat32);
   std::vector<int32_t> positions;
+  positions.reserve(kTokens);
   for (int32_t t = 0; t < kTokens; ++t) positions.push_back(t % 2048);
   const DeviceArray<int32_t> g_positions(positions);
   const auto* angles = static_cast<const float*>(table.view().data);

@@ -88,6 +88,7 @@ void DeviceMatrix::Upload(const std::vector<float>& values) {
     return;
   }
   std::vector<uint16_t> halves;
+  halves.reserve(floats.size());
   for (const float value : floats) halves.push_back(ToBFloat16(value));
   memory_.CopyFrom(halves.data(), halves.size() * 2);
 }
