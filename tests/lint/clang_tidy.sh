@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # clang_tidy.sh BUILD ci|all: runs clang-tidy over our sources. `ci` leaves out
-# the files that include ATen, which cost a minute each. A file that was clean
-# with the same text, the same project headers and the same checks is not looked
-# at again: marks lie in the user's cache.
+# the files that include ATen, which cost half a minute each. A file that was
+# clean with the same text, the same headers that its folder may include and the
+# same checks is not looked at again: marks lie in the user's cache.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 mode=$2
@@ -10,7 +10,29 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 marks=${XDG_CACHE_HOME:-$HOME/.cache}/lockstep/clang-tidy
 mkdir -p "$marks"
 checks=$(cat .clang-tidy <(clang-tidy --version) | sha256sum | cut -c1-16)
-headers=$(git ls-files '*.h' '*.proto' | xargs cat | sha256sum | cut -c1-16)
+
+# digest_of FOLDER...: of all headers below them.
+digest_of() {
+  git ls-files -- "${@/%//*.h}" "${@/%//*.proto}" | xargs cat | sha256sum |
+    cut -c1-16
+}
+# What a file of this folder may include (tests/layering).
+declare -A headers=(
+  [proto]=$(digest_of proto)
+  [kernels]=$(digest_of kernels)
+  [client]=$(digest_of proto client)
+  [server]=$(digest_of proto server)
+  [worker]=$(digest_of proto kernels worker)
+  [tests]=$(digest_of proto kernels client server worker tests)
+)
+for folder in proto kernels client server worker; do
+  headers[tests/$folder]=${headers[$folder]}-$(digest_of tests)
+done
+headers_of() {
+  local folder=${1%/*}
+  while [ -z "${headers[$folder]:-}" ]; do folder=${folder%/*}; done
+  echo "${headers[$folder]}"
+}
 
 # clang-tidy cannot read GCC's precompiled headers: the same commands without.
 commands=$(mktemp -d)
@@ -41,7 +63,8 @@ check_one() {
 }
 export -f check_one
 export marks
-printf '%s\n' "${sources[@]}" |
-  xargs -P "$(nproc)" -I{} bash -c \
-    'check_one "$@"' _ {} "$headers" "$checks" "$commands"
+for file in "${sources[@]}"; do
+  printf '%s %s\n' "$file" "$(headers_of "$file")"
+done | xargs -P "$(nproc)" -L1 bash -c \
+  'check_one "$3" "$4" "$1" "$2"' _ "$checks" "$commands"
 echo "clang-tidy: ${#sources[@]} files clean"
