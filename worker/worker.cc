@@ -86,7 +86,8 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
                                        .communicator = *communicator,
                                        .coordinator = coordinator,
                                        .progress = progress,
-                                       .stop_requested = stop_requested}));
+                                       .stop_requested = stop_requested,
+                                       .lines = &std::cerr}));
   std::cerr << FormatMemoryPlan(run->memory_plan());
   RETURN_IF_ERROR(run->Restore());
   HeedSigterm();

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace lockstep {
 namespace {
 
@@ -107,6 +110,11 @@ void TrainingLog::AddRow(int64_t step, std::map<std::string, double> values) {
 void TrainingLog::Tell(int64_t step, const std::map<std::string, double>& point,
                        const std::map<std::string, double>& scalars) {
   if (progress_ != nullptr) progress_->AddPoint(step, point);
+  if (lines_ != nullptr) {
+    *lines_ << absl::StrCat(
+        "step ", step, "/", options_.steps, ": ",
+        absl::StrJoin(point, ", ", absl::PairFormatter(" ")), "\n");
+  }
   if (board_ == nullptr) return;
   const absl::Status status = board_->AddScalars(step, scalars);
   if (status.ok()) return;

@@ -2,7 +2,8 @@
 #define LOCKSTEP_WORKER_TRAIN_TRAINING_LOG_H_
 
 // What is said of a run: metric points and progress for the coordinator,
-// scalars for TensorBoard, rows for trainer_state.json. As in the Hugging Face
+// scalars for TensorBoard, rows for trainer_state.json, lines for the rank's
+// log. As in the Hugging Face
 // Trainer an entry covers the steps since the one before: the loss is the mean
 // of their losses, grad_norm and learning_rate are the newest.
 //
@@ -13,7 +14,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
+#include <vector>
 
 #include "worker/io/checkpoint_state.h"
 #include "worker/io/tensorboard.h"
@@ -54,6 +57,9 @@ class TrainingLog {
   void SetBoard(std::unique_ptr<TensorBoardWriter> board) {
     board_ = std::move(board);
   }
+
+  // From now on each entry is a line of `lines`, too.
+  void SetLines(std::ostream* lines) { lines_ = lines; }
 
   // Step `step` is done; `sums` are those of all ranks.
   void AddStep(int64_t step, const StepSums& sums, const StepFigures& figures);
@@ -96,6 +102,7 @@ class TrainingLog {
   const TrainingLogOptions options_;
   Progress* const progress_;
   std::unique_ptr<TensorBoardWriter> board_;
+  std::ostream* lines_ = nullptr;
 
   Window window_;
   // Of the whole run.

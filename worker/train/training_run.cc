@@ -165,6 +165,7 @@ void TrainingRun::BuildOptimizer() {
           .num_train_epochs =
               CeilingOf(steps, train_loader_->steps_per_epoch())},
       leads() ? &context_.progress : nullptr);
+  if (leads()) log_->SetLines(context_.lines);
 }
 
 absl::Status TrainingRun::BuildCheckpointer() {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <ostream>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -40,6 +41,8 @@ struct TrainingContext {
   Progress& progress;
   // Set by SIGTERM.
   const std::atomic<bool>& stop_requested;
+  // Gets a line for each entry of rank 0; null for nobody.
+  std::ostream* lines = nullptr;
 };
 
 class TrainingRun {

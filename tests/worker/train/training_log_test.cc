@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/testing/temp_dir.h"
 #include "tests/worker/coordinator/fake_coordinator.h"
 
@@ -10,6 +12,7 @@ namespace lockstep {
 namespace {
 
 using ::testing::DoubleEq;
+using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
 constexpr TrainingLogOptions kOptions = {
@@ -58,6 +61,17 @@ TEST_F(TrainingLogTest, AnEntryIsTheMeanOfItsWindow) {
   EXPECT_DOUBLE_EQ(values.at("step_seconds"), 0.75);
   EXPECT_DOUBLE_EQ(values.at("tokens_per_second"), 80 / 1.5);
   EXPECT_DOUBLE_EQ(values.at("token_accuracy"), 0.5);
+}
+
+TEST_F(TrainingLogTest, AnEntryIsALineOfTheLog) {
+  std::ostringstream lines;
+  TrainingLog log(kOptions, &progress_);
+  log.SetLines(&lines);
+
+  log.AddStep(1, Sums(4), kFigures);
+  log.AddStep(2, Sums(2), kFigures);
+
+  EXPECT_THAT(lines.str(), MatchesRegex("step 2/[0-9]+: .*loss 3, .*\n"));
 }
 
 TEST_F(TrainingLogTest, TheLastStepClosesAShortWindow) {
