@@ -34,8 +34,8 @@ TEST(WorkerCommandTest, Prepare) {
   EXPECT_THAT(
       WorkerCommand(kContext, RequestFor(0)),
       ElementsAre("/bin/lockstep-worker", "prepare", "--coordinator",
-                  "unix:/run/lockstepd.sock", "--job", "jobs/a1", "--job-uid", "u",
-                  "--token-file", "/s/jobs/u/prepare/token", "--spec",
+                  "unix:/run/lockstepd.sock", "--job", "jobs/a1", "--job-uid",
+                  "u", "--token-file", "/s/jobs/u/prepare/token", "--spec",
                   "/s/jobs/u/prepare/spec.json", "--cache-dir", "/s/cache"));
 }
 
