@@ -1,5 +1,7 @@
 #include "kernels/rotary_embedding.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/vector_width.h"
@@ -15,6 +17,18 @@ struct Rotation {
   float direction;  // 1 rotates forward, -1 back.
 };
 
+// x[i ^ kHalf] for each i: the halves of each head change places.
+template <int kHalf, typename Vector, int... I>
+LOCKSTEP_INLINE Vector SwapHalves(Vector x, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(x, x, (I ^ kHalf)...);
+}
+
+// x[i % kHalf] for each i: the angles of one half serve all.
+template <int kHalf, typename Vector, int... I>
+LOCKSTEP_INLINE Vector RepeatHalf(Vector x, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(x, x, (I % kHalf)...);
+}
+
 // Heads of D values, some in each vector of N:
 // out = heads * cos + heads with their halves swapped * sin, where sin is
 // negative in the first half of each.
@@ -24,25 +38,23 @@ LOCKSTEP_INLINE void RotateSmallHeads(const Rotation& rotation) {
   constexpr int kHalf = D / 2;
   const int64_t cols =
       (args.layout.query_heads + args.layout.kv_heads) * int64_t{D};
-  simd::Int<N> swapped, angle;
+  constexpr std::make_integer_sequence<int, N> kLanes{};
   Float<N> signs;
   for (int i = 0; i < N; ++i) {
-    swapped[i] = i ^ kHalf;
-    angle[i] = i % kHalf;
     signs[i] = i % D < kHalf ? -rotation.direction : rotation.direction;
   }
   for (int64_t t = 0; t < args.qkv_TN.rows; ++t) {
     const int64_t place = int64_t{args.positions_T[t]} * kHalf;
-    const Float<N> cos =
-        __builtin_shuffle(simd::LoadUpTo<N>(args.cos_PD + place, kHalf), angle);
+    const Float<N> cos = RepeatHalf<kHalf>(
+        simd::LoadUpTo<N>(args.cos_PD + place, kHalf), kLanes);
     const Float<N> sin =
-        signs *
-        __builtin_shuffle(simd::LoadUpTo<N>(args.sin_PD + place, kHalf), angle);
+        signs * RepeatHalf<kHalf>(simd::LoadUpTo<N>(args.sin_PD + place, kHalf),
+                                  kLanes);
     float* heads = args.qkv_TN.FloatRow(t);
     for (int64_t i = 0; i < cols; i += N) {
       const auto x = simd::LoadUpTo<N>(heads + i, cols - i);
       simd::StoreUpTo<N>(
-          heads + i, x * cos + __builtin_shuffle(x, swapped) * sin, cols - i);
+          heads + i, x * cos + SwapHalves<kHalf>(x, kLanes) * sin, cols - i);
     }
   }
 }

@@ -24,7 +24,7 @@ class BadInputTest : public ::testing::Test {
  protected:
   // A copy of the tiny model that a test may damage.
   std::string CopyOfModel() {
-    const std::string copy = cluster_.Path("model");
+    std::string copy = cluster_.Path("model");
     fs::copy(SourceDir() + "/tests/testdata/models/tiny-llama", copy,
              fs::copy_options::recursive);
     return copy;

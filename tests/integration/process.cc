@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace lockstep::testing {
@@ -29,12 +30,15 @@ std::vector<std::string> WithEnvironment(const Environment& added) {
       result.push_back(std::move(text));
     }
   }
-  for (const auto& [name, value] : added) result.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) {
+    result.push_back(absl::StrCat(name, "=", value));
+  }
   return result;
 }
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
+  result.reserve(strings.size() + 1);
   for (const std::string& text : strings) {
     result.push_back(const_cast<char*>(text.c_str()));
   }

@@ -40,7 +40,7 @@ constexpr char kIds[] = "1,5,9,33,20,7,60,11,2";
 // The worker's own logits, as the file that check_peft.py compares with.
 std::string DumpLogits(const TestCluster& cluster, const std::string& model,
                        const std::string& adapter) {
-  const std::string file = cluster.Path("logits.safetensors");
+  std::string file = cluster.Path("logits.safetensors");
   std::vector<std::string> argv = {BinDir() + "/lockstep-worker",
                                    "forward",
                                    "--model",

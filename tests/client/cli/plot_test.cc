@@ -52,8 +52,8 @@ TEST(PlotTest, BrailleRampIsGolden) {
 }
 
 TEST(PlotTest, ASpikeIsNeverLost) {
-  std::vector<PlotPoint> points;
-  for (int i = 0; i < 10000; ++i) points.push_back({i, 1.0});
+  std::vector<PlotPoint> points(10000);
+  for (int i = 0; i < 10000; ++i) points[i] = {i, 1.0};
   points[5000].y = 9;
 
   const std::string text =
