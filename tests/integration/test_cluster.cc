@@ -152,6 +152,7 @@ std::vector<double> TestCluster::Losses(const std::string& id) {
   }
   EXPECT_TRUE(reader->Finish().ok());
   std::vector<double> losses;
+  losses.reserve(by_step.size());
   for (const auto& [step, loss] : by_step) losses.push_back(loss);
   return losses;
 }

@@ -12,6 +12,7 @@ namespace {
 std::vector<v1::Job::State> AllStates() {
   std::vector<v1::Job::State> states;
   const auto* type = v1::Job::State_descriptor();
+  states.reserve(type->value_count());
   for (int i = 0; i < type->value_count(); ++i) {
     states.push_back(static_cast<v1::Job::State>(type->value(i)->number()));
   }
