@@ -4,25 +4,16 @@
 
 #include <memory>
 #include <numeric>
-#include <optional>
 
 #include "proto/contract/status_macros.h"
-#include "worker/io/hf_config.h"
 #include "worker/io/peft_adapter.h"
 #include "worker/io/safetensors.h"
-#include "worker/io/weight_map.h"
 #include "worker/model/model_weights.h"
 #include "worker/model/transformer.h"
+#include "worker/train/model_loading.h"
 
 namespace lockstep {
 namespace {
-
-// Reads tensors by name from a WeightSource or a PeftAdapter.
-template <typename Source>
-TensorReader ReaderOf(const Source& source) {
-  return [&source](const std::string& name, const std::vector<int64_t>& shape,
-                   float* out) { return source.ReadFloat32(name, shape, out); };
-}
 
 Method MethodOf(const PeftConfig& config) {
   Method method;
@@ -35,18 +26,13 @@ Method MethodOf(const PeftConfig& config) {
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
     const ForwardOptions& options) {
-  ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(options.model));
-  ASSIGN_OR_RETURN(const WeightSource source,
-                   WeightSource::Open(options.model));
-  if (options.adapter.empty()) {
-    return ModelWeights::Load(config, Method(), ReaderOf(source));
-  }
+  if (options.adapter.empty()) return LoadBase(options.model, Method());
+  ASSIGN_OR_RETURN(const PeftConfig config, ReadPeftConfig(options.adapter));
+  ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
+                   LoadBase(options.model, MethodOf(config)));
   ASSIGN_OR_RETURN(const PeftAdapter adapter,
-                   PeftAdapter::Open(options.adapter, config));
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<ModelWeights> weights,
-      ModelWeights::Load(config, MethodOf(adapter.config()), ReaderOf(source)));
-  RETURN_IF_ERROR(weights->LoadAdapters(ReaderOf(adapter)));
+                   PeftAdapter::Open(options.adapter, weights->config()));
+  RETURN_IF_ERROR(LoadAdapter(adapter, *weights));
   return weights;
 }
 

@@ -47,24 +47,13 @@ absl::Status StartFromAdapter(const v1::JobSpec& spec, ModelWeights& weights) {
   RETURN_IF_ERROR(CheckSameAdapter(
       dir, adapter.config(),
       PeftConfigOf(spec, weights.method().lora.target_modules)));
-  return weights.LoadAdapters(
-      [&adapter](const std::string& name, const std::vector<int64_t>& shape,
-                 float* out) { return adapter.ReadFloat32(name, shape, out); });
+  return LoadAdapter(adapter, weights);
 }
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> Load(const v1::JobSpec& spec) {
-  const std::string& dir = spec.model().path();
   ASSIGN_OR_RETURN(const Method method, MethodOf(spec));
-  ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(dir));
-  ASSIGN_OR_RETURN(const WeightSource source, WeightSource::Open(dir));
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<ModelWeights> weights,
-      ModelWeights::Load(
-          config, method,
-          [&source](const std::string& name, const std::vector<int64_t>& shape,
-                    float* out) {
-            return source.ReadFloat32(name, shape, out);
-          }));
+  ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
+                   LoadBase(spec.model().path(), method));
   if (spec.model().has_adapter()) {
     RETURN_IF_ERROR(StartFromAdapter(spec, *weights));
   }
@@ -89,6 +78,22 @@ absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec) {
   method.lora.scale = PeftConfigOf(spec, method.lora.target_modules).scale();
   method.lora.dropout = lora.dropout();
   return method;
+}
+
+absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(const std::string& dir,
+                                                       const Method& method) {
+  ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(dir));
+  ASSIGN_OR_RETURN(const WeightSource source, WeightSource::Open(dir));
+  return ModelWeights::Load(
+      config, method,
+      [&source](const std::string& name, const std::vector<int64_t>& shape,
+                float* out) { return source.ReadFloat32(name, shape, out); });
+}
+
+absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights) {
+  return weights.LoadAdapters(
+      [&adapter](const std::string& name, const std::vector<int64_t>& shape,
+                 float* out) { return adapter.ReadFloat32(name, shape, out); });
 }
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> LoadModel(

@@ -8,14 +8,23 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lockstep/v1/job.pb.h"
+#include "worker/io/peft_adapter.h"
 #include "worker/model/model_weights.h"
 
 namespace lockstep {
 
 // What the spec, with its defaults, asks to be trained.
 absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec);
+
+// Reads the model in `dir`; adapters that `method` asks for are new.
+absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(const std::string& dir,
+                                                       const Method& method);
+
+// Replaces the adapters of `weights` by those of `adapter`.
+absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights);
 
 // Reads the base and, if the spec names one, the adapter to start from. Errors
 // have the cause INVALID_INPUT and name file, tensor or key.
