@@ -29,6 +29,11 @@ struct GlooOptions {
 };
 
 // Returns when all ranks are connected. `coordinator` is used only here.
+//
+// One group per process: LibTorch's flight recorder keeps a map of groups that
+// their first collectives fill without a lock (torch 2.x,
+// FlightRecorder::recordWithResetEnabled). Ranks that are threads of one
+// process must turn the recorder off, TORCH_FR_BUFFER_SIZE=0.
 absl::StatusOr<std::unique_ptr<Communicator>> ConnectGloo(
     Coordinator& coordinator, const GlooOptions& options);
 

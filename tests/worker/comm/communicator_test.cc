@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,10 @@ namespace lockstep {
 namespace {
 
 using Group = std::vector<std::unique_ptr<Communicator>>;
+
+// Here the ranks are threads; see ConnectGloo. LibTorch reads the variable at
+// the first collective.
+const int kNoFlightRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1);
 
 Group MakeGlooGroup(int world_size) {
   FakeCoordinator coordinator;
@@ -63,6 +68,7 @@ class CommunicatorTest : public testing::TestWithParam<Backend> {
 };
 
 TEST_P(CommunicatorTest, KnowsItsPlace) {
+  ASSERT_EQ(kNoFlightRecorder, 0);
   for (int rank = 0; rank < world_size(); ++rank) {
     EXPECT_EQ(group_[rank]->rank(), rank);
     EXPECT_EQ(group_[rank]->world_size(), world_size());
