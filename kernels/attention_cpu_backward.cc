@@ -3,8 +3,10 @@
 #include <memory>
 
 #include "kernels/attention.h"
+#include "kernels/cpu/attention_query_gradient.h"
 #include "kernels/cpu/attention_tile.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/cpu/vector_width.h"
 #include "kernels/status.h"
 
@@ -18,7 +20,9 @@
 //
 // One query head of one document at a time, its rows packed and padded with
 // zeros: all that a padding query adds is zero, and a padding key is behind
-// every query.
+// every query. A block of keys, one a lane, meets the queries in chunks: first
+// their scores, then each gradient as a product of its own, whose sums stay in
+// registers.
 
 namespace lockstep {
 namespace {
@@ -27,14 +31,16 @@ using attention::Document;
 using attention::kTile;
 using simd::Float;
 
+constexpr int64_t kQueries = 4 * kTile;  // Of a chunk.
+
 // Room for one head of the longest document.
 class Scratch {
  public:
   Scratch(int64_t tokens, int64_t head_dim) {
     const int64_t rows = attention::PaddedTokens(tokens);
-    // Eight buffers of head_dim columns, one of 16, two of one.
+    // Nine buffers of head_dim columns, two of one.
     floats_ = std::make_unique_for_overwrite<float[]>(
-        rows * (8 * head_dim + 18) + attention::kLine);
+        rows * (9 * head_dim + 2) + attention::kLine);
     float* next = attention::AlignToLine(floats_.get());
     const auto take = [&](int64_t cols) {
       float* taken = next;
@@ -45,11 +51,10 @@ class Scratch {
     values_DN = take(head_dim);
     d_keys_DN = take(head_dim);
     d_values_DN = take(head_dim);
-    keys_TD = take(head_dim);
+    keys_TD = take(2 * head_dim);
     queries_TD = take(head_dim);
     d_outs_TD = take(head_dim);
-    d_queries_TD = take(head_dim);
-    d_scores_TN = take(16);
+    d_queries = take(head_dim);
     log_sum_T = take(1);
     delta_T = take(1);
   }
@@ -59,12 +64,11 @@ class Scratch {
   float* values_DN;
   float* d_keys_DN;
   float* d_values_DN;
-  float* keys_TD;  // Over sqrt(head_dim).
+  float* keys_TD;  // Over sqrt(head_dim); each number kKeyCopies times.
   float* queries_TD;
   float* d_outs_TD;
-  float* d_queries_TD;
-  float* d_scores_TN;  // Of one block of keys.
-  float* log_sum_T;    // In base 2.
+  float* d_queries;  // As SingleQueries or QueryPairs keep them.
+  float* log_sum_T;  // In base 2.
   float* delta_T;
 
  private:
@@ -76,51 +80,19 @@ struct BackwardWork {
   Scratch& scratch;
 };
 
-// d_q += d_s K for the queries from `query` on, W values of the head at a time.
-template <int N, int W>
-LOCKSTEP_INLINE void AddQueryGradientsBy(const Scratch& scratch, int64_t key,
-                                         int64_t query, int64_t tokens,
-                                         int64_t head_dim) {
-  for (; query < tokens; query += kTile) {
-    float* d_queries_RD = scratch.d_queries_TD + query * head_dim;
-    for (int64_t d = 0; d < head_dim; d += W) {
-      Float<W> sums[kTile];
-      for (int r = 0; r < kTile; ++r) {
-        sums[r] = simd::Load<W>(d_queries_RD + r * head_dim + d);
-      }
-      attention::AddDots<W>(sums, scratch.keys_TD + key * head_dim + d,
-                            head_dim, scratch.d_scores_TN + query * N, N, N);
-      for (int r = 0; r < kTile; ++r) {
-        simd::Store<W>(d_queries_RD + r * head_dim + d, sums[r]);
-      }
-    }
-  }
-}
-
+// What a block of keys and a chunk of queries give each other.
 template <int N>
-LOCKSTEP_INLINE void AddQueryGradients(const Scratch& scratch, int64_t key,
-                                       int64_t query, int64_t tokens,
-                                       int64_t head_dim) {
-  if (head_dim % N == 0) {
-    AddQueryGradientsBy<N, N>(scratch, key, query, tokens, head_dim);
-    return;
-  }
-  if constexpr (N > 8) {
-    if (head_dim % 8 == 0) {
-      AddQueryGradientsBy<N, 8>(scratch, key, query, tokens, head_dim);
-      return;
-    }
-  }
-  AddQueryGradientsBy<N, 2>(scratch, key, query, tokens, head_dim);
-}
+struct ChunkScores {
+  Float<N> weights[kQueries];
+  Float<N> d_scores[kQueries];
+  alignas(64) float d_scores_QN[kQueries * N];  // For the queries' gradients.
+};
 
-// The gradients between a block of keys and a tile of queries, both by their
-// place in the document.
+// The scores of a tile of queries, both by their place in the document.
 template <int N, bool kDiagonal>
-LOCKSTEP_INLINE void BackwardTile(const Scratch& scratch, int64_t key,
-                                  int64_t query, int64_t head_dim) {
-  const float* queries_RD = scratch.queries_TD + query * head_dim;
-  const float* d_outs_RD = scratch.d_outs_TD + query * head_dim;
+LOCKSTEP_INLINE void ScoreTile(Float<N>* weights_R, Float<N>* d_scores_R,
+                               const Scratch& scratch, int64_t key,
+                               int64_t query, int64_t head_dim) {
   Float<N> weights[kTile];
   Float<N> d_scores[kTile];
 #pragma GCC unroll 8
@@ -129,9 +101,11 @@ LOCKSTEP_INLINE void BackwardTile(const Scratch& scratch, int64_t key,
     d_scores[r] = simd::Broadcast<N>(-scratch.delta_T[query + r]);
   }
   attention::AddDots<N>(weights, scratch.keys_DN + key * head_dim, N,
-                        queries_RD, head_dim, head_dim);
+                        scratch.queries_TD + query * head_dim, head_dim,
+                        head_dim);
   attention::AddDots<N>(d_scores, scratch.values_DN + key * head_dim, N,
-                        d_outs_RD, head_dim, head_dim);
+                        scratch.d_outs_TD + query * head_dim, head_dim,
+                        head_dim);
   for (int r = 0; r < kTile; ++r) {
     weights[r] = simd::Exp2<N>(weights[r]);
     if constexpr (kDiagonal) {
@@ -139,58 +113,80 @@ LOCKSTEP_INLINE void BackwardTile(const Scratch& scratch, int64_t key,
       weights[r] = simd::Compare<N>::IfLess(attention::LaneNumbers<N>(),
                                             visible, weights[r], Float<N>{});
     }
-    d_scores[r] = weights[r] * d_scores[r];
+    weights_R[r] = weights[r];
+    d_scores_R[r] = weights[r] * d_scores[r];
   }
-  attention::AddWeighted<N>(scratch.d_values_DN + key * head_dim, weights,
-                            d_outs_RD, head_dim);
-  attention::AddWeighted<N>(scratch.d_keys_DN + key * head_dim, d_scores,
-                            queries_RD, head_dim);
-  for (int r = 0; r < kTile; ++r) {
-    simd::Store<N>(scratch.d_scores_TN + (query + r) * N, d_scores[r]);
+}
+
+template <int N, typename QueryGradient>
+LOCKSTEP_INLINE void BackwardChunk(const Scratch& scratch, int64_t key,
+                                   int64_t query, int64_t count,
+                                   int64_t head_dim) {
+  ChunkScores<N> chunk;
+  for (int64_t i = 0; i < count; i += kTile) {
+    Float<N>* d_scores = chunk.d_scores + i;
+    if (query + i < key + N) {
+      ScoreTile<N, true>(chunk.weights + i, d_scores, scratch, key, query + i,
+                         head_dim);
+    } else {
+      ScoreTile<N, false>(chunk.weights + i, d_scores, scratch, key, query + i,
+                          head_dim);
+    }
+    for (int r = 0; r < kTile; r += 2) {
+      QueryGradient::StoreScores(chunk.d_scores_QN + (i + r) * N, d_scores[r],
+                                 d_scores[r + 1]);
+    }
   }
+  attention::AddWeighted<N>(scratch.d_values_DN + key * head_dim, chunk.weights,
+                            scratch.d_outs_TD + query * head_dim, count,
+                            head_dim);
+  attention::AddWeighted<N>(scratch.d_keys_DN + key * head_dim, chunk.d_scores,
+                            scratch.queries_TD + query * head_dim, count,
+                            head_dim);
+  QueryGradient::Add(
+      scratch.d_queries + query * head_dim,
+      scratch.keys_TD + key * head_dim * QueryGradient::kKeyCopies,
+      chunk.d_scores_QN, count, head_dim);
 }
 
 // All pairs of a query head and its key head.
-template <int N>
+template <int N, typename QueryGradient>
 LOCKSTEP_INLINE void BackwardPairs(const Scratch& scratch, int64_t tokens,
                                    int64_t head_dim) {
+  const int64_t end = attention::PaddedTokens(tokens);
   for (int64_t key = 0; key < tokens; key += N) {
-    const int64_t first = key / kTile * kTile;
-    int64_t query = first;
-    for (; query < std::min(key + N, tokens); query += kTile) {
-      BackwardTile<N, true>(scratch, key, query, head_dim);
+    for (int64_t query = key / kTile * kTile; query < end; query += kQueries) {
+      BackwardChunk<N, QueryGradient>(
+          scratch, key, query, std::min(kQueries, end - query), head_dim);
     }
-    for (; query < tokens; query += kTile) {
-      BackwardTile<N, false>(scratch, key, query, head_dim);
-    }
-    // Not tile by tile: a vector that was stored just now is slow to read
-    // number by number.
-    AddQueryGradients<N>(scratch, key, first, tokens, head_dim);
   }
 }
 
-template <int N>
+template <int N, typename QueryGradient>
 LOCKSTEP_INLINE void PackKeys(const BackwardWork& work, int64_t kv_head,
                               Document document, int64_t head_dim) {
   const QkvLayout& layout = work.args.layout;
+  const TensorView& qkv = work.args.qkv_TN;
   Scratch& scratch = work.scratch;
-  // The values pass through the place of the keys.
-  attention::PackRows(scratch.keys_TD, work.args.qkv_TN, document.begin,
-                      document.end, layout.value_begin() + kv_head * head_dim,
-                      head_dim, 1);
-  const int64_t padded = attention::PaddedTokens(document.end - document.begin);
+  const int64_t key_column = layout.key_begin() + kv_head * head_dim;
+  const int64_t value_column = layout.value_begin() + kv_head * head_dim;
+  const int64_t tokens = document.end - document.begin;
+  const int64_t padded = attention::PaddedTokens(tokens);
   for (int64_t k = 0; k < padded; k += N) {
-    attention::Transpose<N>(scratch.values_DN + k * head_dim,
-                            scratch.keys_TD + k * head_dim, head_dim, 1);
+    const int64_t count = std::clamp<int64_t>(tokens - k, 0, N);
+    const float* row = qkv.FloatRow(document.begin + k);
+    simd::LoadTransposed<N>(scratch.keys_DN + k * head_dim, row + key_column,
+                            qkv.stride, count, head_dim,
+                            attention::ScoreScale(head_dim));
+    simd::LoadTransposed<N>(scratch.values_DN + k * head_dim,
+                            row + value_column, qkv.stride, count, head_dim, 1);
   }
-  attention::PackRows(scratch.keys_TD, work.args.qkv_TN, document.begin,
-                      document.end, layout.key_begin() + kv_head * head_dim,
-                      head_dim, 1 / std::sqrt(static_cast<float>(head_dim)));
-  for (int64_t k = 0; k < padded; k += N) {
-    attention::Transpose<N>(scratch.keys_DN + k * head_dim,
-                            scratch.keys_TD + k * head_dim, head_dim,
-                            attention::kLog2E);
-  }
+  constexpr int kCopies = QueryGradient::kKeyCopies;
+  QueryGradient::PackKeys(
+      scratch.keys_TD, qkv.FloatRow(document.begin) + key_column, qkv.stride,
+      tokens, head_dim, 1 / std::sqrt(static_cast<float>(head_dim)));
+  std::fill_n(scratch.keys_TD + tokens * head_dim * kCopies,
+              (padded - tokens) * head_dim * kCopies, 0.0f);
   std::fill_n(scratch.d_keys_DN, padded * head_dim, 0.0f);
   std::fill_n(scratch.d_values_DN, padded * head_dim, 0.0f);
 }
@@ -205,7 +201,7 @@ LOCKSTEP_INLINE void PackQueries(const BackwardWork& work, int64_t head,
                       document.end, head * head_dim, head_dim, 1);
   attention::PackRows(scratch.d_outs_TD, args.d_out_TQ, document.begin,
                       document.end, head * head_dim, head_dim, 1);
-  std::fill_n(scratch.d_queries_TD, padded * head_dim, 0.0f);
+  std::fill_n(scratch.d_queries, padded * head_dim, 0.0f);
   const float* log_sum = args.log_sum_HT.FloatRow(head) + document.begin;
   for (int64_t t = 0; t < tokens; ++t) {
     const float* out =
@@ -220,62 +216,71 @@ LOCKSTEP_INLINE void PackQueries(const BackwardWork& work, int64_t head,
   std::fill_n(scratch.log_sum_T + tokens, padded - tokens, 0.0f);
 }
 
-LOCKSTEP_INLINE void UnpackQueries(const BackwardWork& work, int64_t head,
-                                   Document document, int64_t head_dim) {
-  const float* from = work.scratch.d_queries_TD;
-  for (int64_t t = document.begin; t < document.end; ++t) {
-    float* to = work.args.d_qkv_TN.FloatRow(t) + head * head_dim;
-    for (int64_t d = 0; d < head_dim; ++d) to[d] = *from++;
-  }
-}
-
 template <int N>
 LOCKSTEP_INLINE void UnpackKeys(const BackwardWork& work, int64_t kv_head,
                                 Document document, int64_t head_dim) {
   const QkvLayout& layout = work.args.layout;
+  const TensorView& d_qkv = work.args.d_qkv_TN;
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
   for (int64_t k = document.begin; k < document.end; k += N) {
     const int64_t count = std::min<int64_t>(N, document.end - k);
     const int64_t place = (k - document.begin) * head_dim;
-    attention::StoreTransposed<N>(
-        work.args.d_qkv_TN, k, count, layout.key_begin() + kv_head * head_dim,
-        work.scratch.d_keys_DN + place, head_dim, scale);
-    attention::StoreTransposed<N>(
-        work.args.d_qkv_TN, k, count, layout.value_begin() + kv_head * head_dim,
-        work.scratch.d_values_DN + place, head_dim, 1);
+    float* row = d_qkv.FloatRow(k);
+    simd::StoreTransposed<N>(row + layout.key_begin() + kv_head * head_dim,
+                             d_qkv.stride, work.scratch.d_keys_DN + place,
+                             count, head_dim, scale);
+    simd::StoreTransposed<N>(row + layout.value_begin() + kv_head * head_dim,
+                             d_qkv.stride, work.scratch.d_values_DN + place,
+                             count, head_dim, 1);
   }
 }
 
 // Loops over the few values of a head are unrolled where head_dim is a
 // constant.
-template <int N>
+template <int N, typename QueryGradient>
 LOCKSTEP_INLINE void BackwardDocument(const BackwardWork& work,
                                       Document document, int64_t head_dim) {
   const QkvLayout& layout = work.args.layout;
   const int64_t tokens = document.end - document.begin;
   const int64_t group = layout.query_heads / layout.kv_heads;
   for (int64_t kv_head = 0; kv_head < layout.kv_heads; ++kv_head) {
-    PackKeys<N>(work, kv_head, document, head_dim);
+    PackKeys<N, QueryGradient>(work, kv_head, document, head_dim);
     for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       PackQueries(work, head, document, head_dim);
-      BackwardPairs<N>(work.scratch, tokens, head_dim);
-      UnpackQueries(work, head, document, head_dim);
+      BackwardPairs<N, QueryGradient>(work.scratch, tokens, head_dim);
+      const TensorView& d_qkv = work.args.d_qkv_TN;
+      QueryGradient::Unpack(d_qkv.FloatRow(document.begin) + head * head_dim,
+                            d_qkv.stride, work.scratch.d_queries, tokens,
+                            head_dim);
     }
     UnpackKeys<N>(work, kv_head, document, head_dim);
   }
 }
 
 template <int N>
+LOCKSTEP_INLINE void BackwardDocument(const BackwardWork& work,
+                                      Document document) {
+  using Single = attention::SingleQueries<N>;
+  const int64_t head_dim = work.args.layout.head_dim;
+  if constexpr (N == attention::QueryPairs::kLanes) {
+    using Pairs = attention::QueryPairs;
+    if (head_dim == 8) {
+      return BackwardDocument<N, Pairs>(work, document, 8);
+    }
+    if (head_dim % N == 8) {
+      return BackwardDocument<N, Pairs>(work, document, head_dim);
+    }
+  }
+  if (head_dim == 8) return BackwardDocument<N, Single>(work, document, 8);
+  BackwardDocument<N, Single>(work, document, head_dim);
+}
+
+template <int N>
 LOCKSTEP_INLINE void Backward(const BackwardWork& work) {
   const PackedDocuments& documents = work.args.documents;
   for (int64_t n = 0; n < documents.count; ++n) {
-    const Document document = {documents.cu_seqlens[n],
-                               documents.cu_seqlens[n + 1]};
-    if (work.args.layout.head_dim == 8) {
-      BackwardDocument<N>(work, document, 8);
-    } else {
-      BackwardDocument<N>(work, document, work.args.layout.head_dim);
-    }
+    BackwardDocument<N>(work,
+                        {documents.cu_seqlens[n], documents.cu_seqlens[n + 1]});
   }
   const TensorView& d_qkv = work.args.d_qkv_TN;
   for (int64_t t = documents.cu_seqlens[documents.count]; t < d_qkv.rows; ++t) {

@@ -6,6 +6,7 @@
 #include "kernels/attention.h"
 #include "kernels/cpu/attention_tile.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/cpu/vector_width.h"
 #include "kernels/status.h"
 
@@ -101,11 +102,8 @@ LOCKSTEP_INLINE void Attend(QueryBlock<N>& block, const ForwardWork& work,
     Float<N> scores[kKeys];
     Score<N>(scores, block, work.keys_TD, key, key + count, head_dim);
     Exponentiate<N>(block, scores, count, head_dim);
-    for (int64_t j = 0; j < count; j += kTile) {
-      attention::AddWeighted<N>(block.out_DN, scores + j,
-                                work.values_TD + (key + j) * head_dim,
-                                head_dim);
-    }
+    attention::AddWeighted<N>(block.out_DN, scores,
+                              work.values_TD + key * head_dim, count, head_dim);
   }
 }
 
@@ -123,17 +121,18 @@ LOCKSTEP_INLINE void ForwardBlock(const ForwardWork& work, Document document,
   block.most = simd::Broadcast<N>(-std::numeric_limits<float>::infinity());
   block.sum = Float<N>{};
   std::fill_n(block.out_DN, head_dim * N, 0.0f);
-  attention::LoadTransposed<N>(block.queries_DN, args.qkv_TN, begin, count,
-                               column, head_dim,
-                               attention::ScoreScale(head_dim));
+  simd::LoadTransposed<N>(
+      block.queries_DN, args.qkv_TN.FloatRow(begin) + column,
+      args.qkv_TN.stride, count, head_dim, attention::ScoreScale(head_dim));
   Attend<N>(block, work, document.end - document.begin, head_dim);
 
   for (int64_t d = 0; d < head_dim; ++d) {
     float* out = block.out_DN + d * N;
     simd::Store<N>(out, simd::Load<N>(out) / block.sum);
   }
-  attention::StoreTransposed<N>(args.out_TQ, begin, count, column, block.out_DN,
-                                head_dim, 1);
+  simd::StoreTransposed<N>(args.out_TQ.FloatRow(begin) + column,
+                           args.out_TQ.stride, block.out_DN, count, head_dim,
+                           1);
   float* log_sum = args.log_sum_HT.FloatRow(head) + begin;
   for (int64_t lane = 0; lane < count; ++lane) {
     log_sum[lane] =

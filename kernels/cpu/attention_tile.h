@@ -65,6 +65,7 @@ template <int N>
 LOCKSTEP_INLINE void AddDots(simd::Float<N> (&sums)[kTile], const float* a_KN,
                              int64_t a_stride, const float* tile_RK,
                              int64_t tile_stride, int64_t size) {
+#pragma GCC unroll 8
   for (int64_t k = 0; k < size; ++k) {
     const simd::Float<N> a = simd::Load<N>(a_KN + k * a_stride);
     for (int r = 0; r < kTile; ++r) {
@@ -73,57 +74,34 @@ LOCKSTEP_INLINE void AddDots(simd::Float<N> (&sums)[kTile], const float* a_KN,
   }
 }
 
-// out_DN[d] += sum_r(weights[r] * tile_RD[r][d])
+// out_DN[d] += sum_R(weights[r] * rows_RD[r][d]). Eight columns at a time,
+// whose sums stay in registers for all rows.
 template <int N>
 LOCKSTEP_INLINE void AddWeighted(float* out_DN, const simd::Float<N>* weights,
-                                 const float* tile_RD, int64_t head_dim) {
-  for (int64_t d = 0; d < head_dim; ++d) {
+                                 const float* rows_RD, int64_t rows,
+                                 int64_t head_dim) {
+  constexpr int kColumns = 8;
+  int64_t d = 0;
+  for (; d + kColumns <= head_dim; d += kColumns) {
+    simd::Float<N> sums[kColumns];
+    for (int c = 0; c < kColumns; ++c) {
+      sums[c] = simd::Load<N>(out_DN + (d + c) * N);
+    }
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* row = rows_RD + r * head_dim + d;
+      for (int c = 0; c < kColumns; ++c) sums[c] += weights[r] * row[c];
+    }
+    for (int c = 0; c < kColumns; ++c) {
+      simd::Store<N>(out_DN + (d + c) * N, sums[c]);
+    }
+  }
+  for (; d < head_dim; ++d) {
     simd::Float<N> sum = simd::Load<N>(out_DN + d * N);
-    for (int r = 0; r < kTile; ++r) {
-      sum += weights[r] * tile_RD[r * head_dim + d];
+    for (int64_t r = 0; r < rows; ++r) {
+      sum += weights[r] * rows_RD[r * head_dim + d];
     }
     simd::Store<N>(out_DN + d * N, sum);
-  }
-}
-
-// out_DN: `count` rows from `begin`, one a lane, times `scale`; zero in the
-// other lanes.
-template <int N>
-LOCKSTEP_INLINE void LoadTransposed(float* out_DN, const TensorView& view,
-                                    int64_t begin, int64_t count,
-                                    int64_t column, int64_t head_dim,
-                                    float scale) {
-  std::fill_n(out_DN, head_dim * N, 0.0f);
-  for (int64_t lane = 0; lane < count; ++lane) {
-    const float* row = view.FloatRow(begin + lane) + column;
-    for (int64_t d = 0; d < head_dim; ++d) {
-      out_DN[d * N + lane] = row[d] * scale;
-    }
-  }
-}
-
-// out_DN = in_ND transposed, times `scale`.
-template <int N>
-LOCKSTEP_INLINE void Transpose(float* out_DN, const float* in_ND,
-                               int64_t head_dim, float scale) {
-  for (int64_t lane = 0; lane < N; ++lane) {
-    for (int64_t d = 0; d < head_dim; ++d) {
-      out_DN[d * N + lane] = in_ND[lane * head_dim + d] * scale;
-    }
-  }
-}
-
-// The way back, to `count` rows from `begin`.
-template <int N>
-LOCKSTEP_INLINE void StoreTransposed(const TensorView& view, int64_t begin,
-                                     int64_t count, int64_t column,
-                                     const float* in_DN, int64_t head_dim,
-                                     float scale) {
-  for (int64_t lane = 0; lane < count; ++lane) {
-    float* row = view.FloatRow(begin + lane) + column;
-    for (int64_t d = 0; d < head_dim; ++d) {
-      row[d] = in_DN[d * N + lane] * scale;
-    }
   }
 }
 

@@ -40,8 +40,23 @@ LOCKSTEP_INLINE void Store(float* to, Float<N> value) {
 }
 
 template <int N>
+struct Constant {
+  LOCKSTEP_INLINE static Float<N> Of(float value) {
+    return value - Float<N>{};  // Not a sum: -0 + 0 is 0.
+  }
+};
+
+// GCC 12 may set lane after lane where it does not know AVX-512.
+template <>
+struct Constant<16> {
+  LOCKSTEP_TARGET_AVX512 static inline Float<16> Of(float value) {
+    return _mm512_set1_ps(value);
+  }
+};
+
+template <int N>
 LOCKSTEP_INLINE Float<N> Broadcast(float value) {
-  return value - Float<N>{};  // Not a sum: -0 + 0 is 0.
+  return Constant<N>::Of(value);
 }
 
 // Where lanes are compared. If `a` is a NaN, it is the larger and the smaller.

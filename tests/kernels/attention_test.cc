@@ -65,6 +65,7 @@ std::vector<AttentionCase> Cases() {
        120},
       {{.query_heads = 3, .kv_heads = 1, .head_dim = 16}, {0, 37, 101}, 101},
       {{.query_heads = 2, .kv_heads = 2, .head_dim = 10}, {0, 33, 48}, 51},
+      {{.query_heads = 4, .kv_heads = 2, .head_dim = 24}, {0, 41, 48, 97}, 99},
       {{.query_heads = 4, .kv_heads = 2, .head_dim = 64}, {0, 65, 70}, 71},
       {{.query_heads = 2, .kv_heads = 1, .head_dim = 128}, {0, 40}, 40},
       {{.query_heads = 1, .kv_heads = 1, .head_dim = 256}, {0, 19}, 19},
