@@ -9,7 +9,8 @@
 namespace lockstep {
 namespace {
 
-constexpr int64_t kAlignment = 64;
+// A line of the CPU's cache, and what vector loads and cuBLAS want on a GPU.
+constexpr int64_t kAlignment = 256;
 
 int64_t RoundUp(int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;

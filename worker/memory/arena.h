@@ -33,7 +33,7 @@ class Arena {
 
   bool measuring() const { return !block_.defined(); }
 
-  // A contiguous buffer, aligned to 64 bytes; undefined on a measuring arena.
+  // A contiguous buffer, aligned to 256 bytes; undefined on a measuring arena.
   // It lives as long as the arena. A real arena that is too small is a defect
   // of the plan and ends the process.
   at::Tensor Take(at::IntArrayRef shape, at::ScalarType type = at::kFloat);

@@ -3,6 +3,7 @@
 #include "kernels/attention.h"
 #include "kernels/rotary_embedding.h"
 #include "proto/contract/status_macros.h"
+#include "worker/model/flash_attention.h"
 #include "worker/model/view.h"
 
 namespace lockstep {
@@ -10,18 +11,19 @@ namespace {
 
 RotaryEmbeddingArgs RotaryArgs(const QkvLayout& layout,
                                const RotaryTable& table,
-                               const TokenBatch& batch, const at::Tensor& qkv) {
+                               const PlacedBatch& batch,
+                               const at::Tensor& qkv) {
   return {.qkv_TN = View(qkv, layout.cols()),
-          .positions_T = batch.positions.data(),
+          .positions_T = batch.positions(),
           .cos_PD = table.cos_PD.data_ptr<float>(),
           .sin_PD = table.sin_PD.data_ptr<float>(),
           .table_positions = table.cos_PD.size(0),
           .layout = layout};
 }
 
-PackedDocuments DocumentsOf(const TokenBatch& batch) {
-  return {.cu_seqlens = batch.cu_seqlens.data(),
-          .count = static_cast<int64_t>(batch.cu_seqlens.size()) - 1,
+PackedDocuments DocumentsOf(const PlacedBatch& batch) {
+  return {.cu_seqlens = batch.cu_seqlens().data(),
+          .count = batch.documents(),
           .max_length = batch.longest_document()};
 }
 
@@ -37,40 +39,62 @@ Attention::Attention(const ModelConfig& config, const BlockShape& shape,
       o_(shape.o, lora) {}
 
 absl::Status Attention::Forward(const BlockWeights& weights,
-                                const TokenBatch& batch, BlockActivations& kept,
-                                StepBuffers& buffers,
+                                const PlacedBatch& batch,
+                                BlockActivations& kept, StepBuffers& buffers,
                                 const DropoutMask& mask) const {
   RETURN_IF_ERROR(qkv_.Forward(weights.qkv, kept.x1_TD, kept.qkv_TN, mask,
                                buffers.dropped_TK));
   RETURN_IF_ERROR(
       RotaryEmbeddingForward(RotaryArgs(layout_, rotary_, batch, kept.qkv_TN)));
-  RETURN_IF_ERROR(
-      AttentionForward({.out_TQ = View(kept.attended_TQ, layout_.query_cols()),
-                        .log_sum_HT = View(kept.log_sum_HT),
-                        .qkv_TN = View(kept.qkv_TN, layout_.cols()),
-                        .documents = DocumentsOf(batch),
-                        .layout = layout_}));
+  RETURN_IF_ERROR(AttendForward(batch, kept));
   return o_.Forward(weights.o, kept.attended_TQ, buffers.delta_TD, mask,
                     buffers.dropped_TK);
 }
 
+absl::Status Attention::AttendForward(const PlacedBatch& batch,
+                                      BlockActivations& kept) const {
+  if (kept.qkv_TN.is_cuda()) {
+    FlashAttentionForward(layout_, batch, kept.qkv_TN, kept.attended_TQ,
+                          kept.log_sum_HT);
+    return absl::OkStatus();
+  }
+  return AttentionForward(
+      {.out_TQ = View(kept.attended_TQ, layout_.query_cols()),
+       .log_sum_HT = View(kept.log_sum_HT),
+       .qkv_TN = View(kept.qkv_TN, layout_.cols()),
+       .documents = DocumentsOf(batch),
+       .layout = layout_});
+}
+
+absl::Status Attention::AttendBackward(const PlacedBatch& batch,
+                                       const BlockActivations& kept,
+                                       StepBuffers& buffers) const {
+  if (kept.qkv_TN.is_cuda()) {
+    FlashAttentionBackward(layout_, batch, kept.qkv_TN, kept.attended_TQ,
+                           kept.log_sum_HT, buffers.dattended_TQ,
+                           buffers.dqkv_TN);
+    return absl::OkStatus();
+  }
+  return AttentionBackward(
+      {.d_qkv_TN = View(buffers.dqkv_TN, layout_.cols()),
+       .d_out_TQ = View(buffers.dattended_TQ),
+       .out_TQ = View(kept.attended_TQ, layout_.query_cols()),
+       .log_sum_HT = View(kept.log_sum_HT),
+       .qkv_TN = View(kept.qkv_TN, layout_.cols()),
+       .documents = DocumentsOf(batch),
+       .layout = layout_});
+}
+
 absl::Status Attention::Backward(const BlockWeights& weights,
                                  BlockGradients& gradients,
-                                 const TokenBatch& batch,
+                                 const PlacedBatch& batch,
                                  bool need_input_gradient,
                                  BlockActivations& kept, StepBuffers& buffers,
                                  const DropoutMask& mask) const {
   RETURN_IF_ERROR(o_.Backward(weights.o, gradients.o, kept.attended_TQ,
                               buffers.dresidual_TD, buffers.dattended_TQ, mask,
                               buffers.dropped_TK));
-  RETURN_IF_ERROR(
-      AttentionBackward({.d_qkv_TN = View(buffers.dqkv_TN, layout_.cols()),
-                         .d_out_TQ = View(buffers.dattended_TQ),
-                         .out_TQ = View(kept.attended_TQ, layout_.query_cols()),
-                         .log_sum_HT = View(kept.log_sum_HT),
-                         .qkv_TN = View(kept.qkv_TN, layout_.cols()),
-                         .documents = DocumentsOf(batch),
-                         .layout = layout_}));
+  RETURN_IF_ERROR(AttendBackward(batch, kept, buffers));
   RETURN_IF_ERROR(RotaryEmbeddingBackward(
       RotaryArgs(layout_, rotary_, batch, buffers.dqkv_TN)));
   return qkv_.Backward(weights.qkv, gradients.qkv, kept.x1_TD, buffers.dqkv_TN,

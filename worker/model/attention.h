@@ -12,9 +12,9 @@
 #include "kernels/qkv_layout.h"
 #include "worker/model/linear.h"
 #include "worker/model/model_config.h"
+#include "worker/model/placed_batch.h"
 #include "worker/model/rotary_table.h"
 #include "worker/model/step_buffers.h"
-#include "worker/model/token_batch.h"
 #include "worker/model/weights.h"
 
 namespace lockstep {
@@ -26,18 +26,25 @@ class Attention {
             const LoraOptions* lora, const RotaryTable& rotary);
 
   // From kept.x1_TD to buffers.delta_TD.
-  absl::Status Forward(const BlockWeights& weights, const TokenBatch& batch,
+  absl::Status Forward(const BlockWeights& weights, const PlacedBatch& batch,
                        BlockActivations& kept, StepBuffers& buffers,
                        const DropoutMask& mask) const;
 
   // From buffers.dresidual_TD to buffers.dx_TD, the gradient of kept.x1_TD,
   // which is left out unless `need_input_gradient`.
   absl::Status Backward(const BlockWeights& weights, BlockGradients& gradients,
-                        const TokenBatch& batch, bool need_input_gradient,
+                        const PlacedBatch& batch, bool need_input_gradient,
                         BlockActivations& kept, StepBuffers& buffers,
                         const DropoutMask& mask) const;
 
  private:
+  // Scores, softmax and the sum of values, on the device of the buffers.
+  absl::Status AttendForward(const PlacedBatch& batch,
+                             BlockActivations& kept) const;
+  absl::Status AttendBackward(const PlacedBatch& batch,
+                              const BlockActivations& kept,
+                              StepBuffers& buffers) const;
+
   const QkvLayout layout_;
   const RotaryTable& rotary_;
   const Linear qkv_;

@@ -14,7 +14,7 @@ Block::Block(const ModelConfig& config, const BlockShape& shape,
       mlp_(config, shape, lora) {}
 
 absl::Status Block::Forward(const BlockWeights& weights,
-                            const TokenBatch& batch, const at::Tensor& base_TD,
+                            const PlacedBatch& batch, const at::Tensor& base_TD,
                             BlockActivations& kept, StepBuffers& buffers,
                             const DropoutMask& mask) const {
   const bool first = !base_TD.defined();
@@ -38,9 +38,9 @@ absl::Status Block::Forward(const BlockWeights& weights,
 }
 
 absl::Status Block::Backward(const BlockWeights& weights,
-                             BlockGradients& gradients, const TokenBatch& batch,
-                             bool need_input_gradient, BlockActivations& kept,
-                             StepBuffers& buffers,
+                             BlockGradients& gradients,
+                             const PlacedBatch& batch, bool need_input_gradient,
+                             BlockActivations& kept, StepBuffers& buffers,
                              const DropoutMask& mask) const {
   RETURN_IF_ERROR(mlp_.Backward(weights, gradients, kept, buffers, mask));
   RETURN_IF_ERROR(BackwardNorm(weights.post_attention_norm,

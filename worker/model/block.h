@@ -12,9 +12,9 @@
 #include "worker/model/attention.h"
 #include "worker/model/mlp.h"
 #include "worker/model/model_config.h"
+#include "worker/model/placed_batch.h"
 #include "worker/model/rotary_table.h"
 #include "worker/model/step_buffers.h"
-#include "worker/model/token_batch.h"
 #include "worker/model/weights.h"
 
 namespace lockstep {
@@ -29,7 +29,7 @@ class Block {
   // undefined for the first block, whose stream already lies in
   // kept.residual_TD. `mask` is that of the block's first module, the others
   // follow it; probability 0 drops nothing.
-  absl::Status Forward(const BlockWeights& weights, const TokenBatch& batch,
+  absl::Status Forward(const BlockWeights& weights, const PlacedBatch& batch,
                        const at::Tensor& base_TD, BlockActivations& kept,
                        StepBuffers& buffers, const DropoutMask& mask) const;
 
@@ -37,7 +37,7 @@ class Block {
   // it, in place in buffers.dresidual_TD; adds to `gradients`. The latter
   // gradient is left out unless `need_input_gradient`.
   absl::Status Backward(const BlockWeights& weights, BlockGradients& gradients,
-                        const TokenBatch& batch, bool need_input_gradient,
+                        const PlacedBatch& batch, bool need_input_gradient,
                         BlockActivations& kept, StepBuffers& buffers,
                         const DropoutMask& mask) const;
 

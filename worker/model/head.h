@@ -14,6 +14,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "kernels/cross_entropy.h"
+#include "worker/model/placed_ints.h"
+#include "worker/model/placement.h"
 #include "worker/model/step_buffers.h"
 
 namespace lockstep {
@@ -28,10 +31,12 @@ struct StepOutput {
 
 class Head {
  public:
-  explicit Head(int64_t max_tokens);
+  Head(const Placement& placement, int64_t max_tokens);
 
-  // Rows of logits that fit a few MiB, which stay in the cache of a core.
-  static int64_t ChunkRows(int64_t vocabulary, int64_t max_tokens);
+  // Rows of logits that exist at a time: on the CPU as many as stay in the
+  // cache of a core, on a GPU as many as fill it.
+  static int64_t ChunkRows(const Placement& placement, int64_t vocabulary,
+                           int64_t max_tokens);
 
   // Finds the rows that have a label, for the calls below, and returns how
   // many there are.
@@ -39,21 +44,32 @@ class Head {
 
   // The loss of the selected rows of buffers.final_TD.
   absl::StatusOr<StepOutput> Forward(const at::Tensor& head_VD,
-                                     StepBuffers& buffers) const;
+                                     StepBuffers& buffers);
 
   // Also writes the gradient of buffers.final_TD into the first columns of
   // buffers.dresidual_TD, and adds to `dhead_VD` if it is defined.
   absl::StatusOr<StepOutput> ForwardBackward(const at::Tensor& head_VD,
                                              const at::Tensor& dhead_VD,
-                                             StepBuffers& buffers) const;
+                                             StepBuffers& buffers);
 
  private:
   int64_t selected() const { return static_cast<int64_t>(rows_.size()); }
-  absl::Status Gather(StepBuffers& buffers) const;
+  // Begins the sums of a micro-batch.
+  absl::Status Begin(StepBuffers& buffers);
+  CrossEntropyArgs LossArgs(const at::Tensor& logits_CV, int64_t begin,
+                            const StepBuffers& buffers);
+  void AddLosses(const StepBuffers& buffers, int64_t rows);
+  // On a GPU it waits for the loss.
+  StepOutput Sums() const;
 
   // Ascending, and the label of each.
   std::vector<int32_t> rows_;
   std::vector<int32_t> labels_;
+  PlacedInts placed_rows_;
+  PlacedInts placed_labels_;
+  // Where the losses are; float64 and int64, one element each.
+  at::Tensor loss_sum_;
+  at::Tensor correct_;
 };
 
 }  // namespace lockstep

@@ -87,7 +87,8 @@ absl::StatusOr<std::vector<std::string>> ResolveTargets(
   return target_modules;
 }
 
-BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora) {
+BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora,
+                          int64_t tail_multiple) {
   const int64_t hidden = config.hidden_size;
   const int64_t query = config.num_heads * config.head_dim;
   const int64_t key_value = config.num_kv_heads * config.head_dim;
@@ -106,6 +107,11 @@ BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora) {
                              lora, number);
   shape.down = MakeLinear(inner, /*has_bias=*/false,
                           {{"mlp.down_proj", hidden}}, lora, number);
+  for (LinearShape* linear :
+       {&shape.qkv, &shape.o, &shape.gate_up, &shape.down}) {
+    linear->tail =
+        (linear->tail + tail_multiple - 1) / tail_multiple * tail_multiple;
+  }
   return shape;
 }
 

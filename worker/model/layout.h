@@ -70,8 +70,10 @@ struct LoraOptions {
 absl::StatusOr<std::vector<std::string>> ResolveTargets(
     const std::vector<std::string>& target_modules);
 
-// `lora` may be null.
-BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora);
+// `lora` may be null. Tails are filled up to a multiple of `tail_multiple`
+// columns: the matrix units of a GPU want rows of whole 16s.
+BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora,
+                          int64_t tail_multiple = 1);
 
 // "model.layers.3.self_attn.q_proj".
 std::string ModuleName(int64_t layer, const std::string& module);

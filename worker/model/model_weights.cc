@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
 #include "worker/model/linear.h"
 #include "worker/model/random.h"
@@ -20,12 +21,31 @@ at::Tensor FusedView(const at::Tensor& flat, int64_t offset,
   return flat.narrow(0, offset, size).view(shape);
 }
 
+// A copy of the trained weights in another type, and products of the plain
+// path in it, do not exist.
+absl::Status CheckBuilt(const Method& method, const Placement& placement) {
+  if (placement.compute == at::kFloat) return absl::OkStatus();
+  if (method.kind == Method::Kind::kFull) {
+    return absl::UnimplementedError(
+        "method.full: trains in float32 only, which is what a CPU computes in");
+  }
+  if (method.kind == Method::Kind::kLora && !method.lora.concatenated()) {
+    return absl::UnimplementedError(absl::StrCat(
+        "method.lora: r ", method.lora.r, " and dropout ", method.lora.dropout,
+        " where a GPU trains r up to 64 without dropout"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-ModelWeights::ModelWeights(const ModelConfig& config, const Method& method)
+ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
+                           const Placement& placement)
     : config_(config),
       method_(method),
-      block_shape_(MakeBlockShape(config, lora())),
+      placement_(placement),
+      block_shape_(
+          MakeBlockShape(config, lora(), placement.device.is_cpu() ? 1 : 16)),
       blocks_(config.num_layers),
       gradients_(config.num_layers) {}
 
@@ -34,18 +54,21 @@ const LoraOptions* ModelWeights::lora() const {
 }
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
-    const ModelConfig& config, const Method& method, const TensorReader& read) {
-  std::unique_ptr<ModelWeights> weights(new ModelWeights(config, method));
+    const ModelConfig& config, const Method& method, const TensorReader& read,
+    const Placement& placement) {
+  RETURN_IF_ERROR(CheckBuilt(method, placement));
+  std::unique_ptr<ModelWeights> weights(
+      new ModelWeights(config, method, placement));
   switch (method.kind) {
     case Method::Kind::kFull:
-      weights->parameters_ =
-          std::make_unique<Parameters>(FullParameters(config), at::kCPU);
+      weights->parameters_ = std::make_unique<Parameters>(
+          FullParameters(config), placement.device);
       RETURN_IF_ERROR(weights->ReadParameters(read));
       weights->BindFull();
       break;
     case Method::Kind::kLora:
       weights->parameters_ = std::make_unique<Parameters>(
-          LoraParameters(config, method.lora), at::kCPU);
+          LoraParameters(config, method.lora), placement.device);
       RETURN_IF_ERROR(weights->LoadBase(read));
       weights->BindAdapters();
       weights->InitializeAdapters();
@@ -76,19 +99,32 @@ absl::Status ModelWeights::AfterUpdate() {
 
 absl::Status ModelWeights::ReadParameters(const TensorReader& read) {
   for (const Parameter& parameter : parameters_->list()) {
-    RETURN_IF_ERROR(read(parameter.name, parameter.shape,
-                         parameters_->Value(parameter.name).data_ptr<float>()));
+    ASSIGN_OR_RETURN(const at::Tensor value,
+                     Read(parameter.name, parameter.shape, read));
+    parameters_->Value(parameter.name).copy_(value);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<at::Tensor> ModelWeights::Read(const std::string& name,
+                                              const std::vector<int64_t>& shape,
+                                              const TensorReader& read) {
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  RETURN_IF_ERROR(read(name, shape, tensor.data_ptr<float>()));
+  return tensor;
+}
+
+at::TensorOptions ModelWeights::FrozenOptions() const {
+  return at::TensorOptions(placement_.compute).device(placement_.device);
 }
 
 absl::StatusOr<at::Tensor> ModelWeights::ReadFrozen(
     const std::string& name, const std::vector<int64_t>& shape,
     const TensorReader& read) {
-  at::Tensor tensor = at::empty(shape, at::kFloat);
-  RETURN_IF_ERROR(read(name, shape, tensor.data_ptr<float>()));
-  frozen_bytes_ += tensor.nbytes();
-  return tensor;
+  ASSIGN_OR_RETURN(const at::Tensor value, Read(name, shape, read));
+  const at::Tensor placed = value.to(FrozenOptions());
+  frozen_bytes_ += static_cast<int64_t>(placed.nbytes());
+  return placed;
 }
 
 absl::Status ModelWeights::LoadBase(const TensorReader& read) {
@@ -127,25 +163,24 @@ absl::Status ModelWeights::LoadFrozenLinear(int64_t layer,
                                             LinearWeights& weights) {
   const bool concatenated = lora() != nullptr && lora()->concatenated();
   const int64_t tail = concatenated ? shape.tail : 0;
-  weights.matrix = at::zeros({shape.out + tail, shape.in + tail}, at::kFloat);
+  weights.matrix =
+      at::zeros({shape.out + tail, shape.in + tail}, FrozenOptions());
   frozen_bytes_ += weights.matrix.nbytes();
   if (shape.has_bias) {
-    weights.bias = at::empty({shape.out}, at::kFloat);
+    weights.bias = at::empty({shape.out}, FrozenOptions());
     frozen_bytes_ += weights.bias.nbytes();
   }
   for (const LinearSegment& segment : shape.segments) {
-    // The file's rows are dense, the fused matrix's may be wider.
-    at::Tensor rows = at::empty({segment.rows, shape.in}, at::kFloat);
     const std::string module = ModuleName(layer, segment.module);
-    RETURN_IF_ERROR(read(module + ".weight", {segment.rows, shape.in},
-                         rows.data_ptr<float>()));
+    ASSIGN_OR_RETURN(const at::Tensor rows,
+                     Read(module + ".weight", {segment.rows, shape.in}, read));
     weights.matrix.narrow(0, segment.row, segment.rows)
         .narrow(1, 0, shape.in)
         .copy_(rows);
-    if (shape.has_bias) {
-      RETURN_IF_ERROR(read(module + ".bias", {segment.rows},
-                           weights.bias.data_ptr<float>() + segment.row));
-    }
+    if (!shape.has_bias) continue;
+    ASSIGN_OR_RETURN(const at::Tensor bias,
+                     Read(module + ".bias", {segment.rows}, read));
+    weights.bias.narrow(0, segment.row, segment.rows).copy_(bias);
   }
   return absl::OkStatus();
 }
@@ -227,7 +262,9 @@ void ModelWeights::InitializeAdapters() {
          {&block.qkv, &block.o, &block.gate_up, &block.down}) {
       for (Adapter& adapter : linear->adapters) {
         const double bound = 1.0 / std::sqrt(adapter.a.size(1));
-        FillUniform(Mix(method_.seed, ++number), -bound, bound, adapter.a);
+        at::Tensor start = at::empty(adapter.a.sizes(), at::kFloat);
+        FillUniform(Mix(method_.seed, ++number), -bound, bound, start);
+        adapter.a.copy_(start);
       }
     }
   }

@@ -7,7 +7,7 @@
 // are concatenated the base's matrices hold derived copies of them, which
 // AfterUpdate renews.
 //
-// Float32 on the CPU. Used by the trainer's thread.
+// Used by the trainer's thread.
 
 #include <ATen/core/Tensor.h>
 
@@ -23,6 +23,7 @@
 #include "worker/model/layout.h"
 #include "worker/model/model_config.h"
 #include "worker/model/parameters.h"
+#include "worker/model/placement.h"
 #include "worker/model/weights.h"
 
 namespace lockstep {
@@ -50,16 +51,19 @@ using TensorReader = std::function<absl::Status(
 class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
  public:
   // Reads the model. New adapters get PEFT's start: A uniform in
-  // +-1/sqrt(in), B zero. An error of `read` is passed on.
+  // +-1/sqrt(in), B zero. An error of `read` is passed on. UNIMPLEMENTED: full
+  // fine-tuning or adapters that are not concatenated (see LoraOptions) where
+  // `placement` does not compute in float32.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
-      const ModelConfig& config, const Method& method,
-      const TensorReader& read);
+      const ModelConfig& config, const Method& method, const TensorReader& read,
+      const Placement& placement = {});
 
   // Replaces the adapters by those that `read` finds under PEFT's names.
   absl::Status LoadAdapters(const TensorReader& read);
 
   const ModelConfig& config() const { return config_; }
   const Method& method() const { return method_; }
+  const Placement& placement() const { return placement_; }
   const BlockShape& block_shape() const { return block_shape_; }
   // Null unless adapters are trained.
   const LoraOptions* lora() const;
@@ -91,8 +95,14 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   int64_t frozen_bytes() const { return frozen_bytes_; }
 
  private:
-  ModelWeights(const ModelConfig& config, const Method& method);
+  ModelWeights(const ModelConfig& config, const Method& method,
+               const Placement& placement);
 
+  // On the host, in float32.
+  static absl::StatusOr<at::Tensor> Read(const std::string& name,
+                                         const std::vector<int64_t>& shape,
+                                         const TensorReader& read);
+  at::TensorOptions FrozenOptions() const;
   absl::Status ReadParameters(const TensorReader& read);
   absl::Status LoadBase(const TensorReader& read);
   absl::Status LoadFrozenLinear(int64_t layer, const LinearShape& shape,
@@ -111,6 +121,7 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
 
   const ModelConfig config_;
   const Method method_;
+  const Placement placement_;
   const BlockShape block_shape_;
   std::unique_ptr<Parameters> parameters_;
   at::Tensor embedding_;

@@ -12,7 +12,12 @@ void Product(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
 void AddProduct(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b,
                 double scale) {
   at::Tensor target = out;
-  at::addmm_out(target, target, a, b, /*beta=*/1, /*alpha=*/scale);
+  if (a.scalar_type() == out.scalar_type()) {
+    at::addmm_out(target, target, a, b, /*beta=*/1, /*alpha=*/scale);
+  } else {
+    at::addmm_out(target, target, a, b, out.scalar_type(), /*beta=*/1,
+                  /*alpha=*/scale);
+  }
 }
 
 }  // namespace lockstep

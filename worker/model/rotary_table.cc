@@ -10,7 +10,8 @@
 namespace lockstep {
 
 absl::StatusOr<RotaryTable> MakeRotaryTable(const ModelConfig& config,
-                                            int64_t positions) {
+                                            int64_t positions,
+                                            at::Device device) {
   RotaryTableOptions options;
   options.head_dim = config.head_dim;
   options.rope_theta = config.rope_theta;
@@ -30,6 +31,8 @@ absl::StatusOr<RotaryTable> MakeRotaryTable(const ModelConfig& config,
                     .sin_PD = at::empty({positions, half}, at::kFloat)};
   FillRotaryTable(table.cos_PD.data_ptr<float>(),
                   table.sin_PD.data_ptr<float>(), frequencies, positions);
+  table.cos_PD = table.cos_PD.to(device);
+  table.sin_PD = table.sin_PD.to(device);
   return table;
 }
 

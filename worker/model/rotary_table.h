@@ -21,7 +21,8 @@ struct RotaryTable {
 
 // INVALID_ARGUMENT: a constant of the configuration that has no table.
 absl::StatusOr<RotaryTable> MakeRotaryTable(const ModelConfig& config,
-                                            int64_t positions);
+                                            int64_t positions,
+                                            at::Device device = at::kCPU);
 
 }  // namespace lockstep
 

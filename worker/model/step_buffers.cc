@@ -8,21 +8,24 @@ namespace lockstep {
 namespace {
 
 BlockActivations CarveBlock(const ModelConfig& config, const BlockShape& block,
-                            int64_t tokens, Arena& arena) {
+                            const StepShape& shape, Arena& arena) {
+  const int64_t tokens = shape.max_tokens;
   const int64_t hidden = config.hidden_size;
+  const auto rows = [&](int64_t columns) {
+    return arena.Take({tokens, columns}, shape.compute);
+  };
   BlockActivations kept;
-  kept.residual_TD = arena.Take({tokens, hidden});
-  kept.middle_TD = arena.Take({tokens, hidden});
-  kept.x1_TD = arena.Take({tokens, hidden + block.qkv.tail});
+  kept.residual_TD = rows(hidden);
+  kept.middle_TD = rows(hidden);
+  kept.x1_TD = rows(hidden + block.qkv.tail);
   kept.inv_rms1_T = arena.Take({tokens});
-  kept.x2_TD = arena.Take({tokens, hidden + block.gate_up.tail});
+  kept.x2_TD = rows(hidden + block.gate_up.tail);
   kept.inv_rms2_T = arena.Take({tokens});
-  kept.qkv_TN = arena.Take({tokens, block.qkv.out});
+  kept.qkv_TN = rows(block.qkv.out);
   kept.log_sum_HT = arena.Take({config.num_heads, tokens});
-  kept.attended_TQ = arena.Take({tokens, block.o.in + block.o.tail});
-  kept.gate_up_TI =
-      arena.Take({tokens, block.gate_up.out + block.gate_up.tail});
-  kept.inner_TI = arena.Take({tokens, block.down.in + block.down.tail});
+  kept.attended_TQ = rows(block.o.in + block.o.tail);
+  kept.gate_up_TI = rows(block.gate_up.out + block.gate_up.tail);
+  kept.inner_TI = rows(block.down.in + block.down.tail);
   return kept;
 }
 
@@ -32,26 +35,29 @@ void CarveScratch(const ModelConfig& config, const BlockShape& block,
                   const StepShape& shape, Arena& arena, StepBuffers& buffers) {
   const int64_t tokens = shape.max_tokens;
   const int64_t hidden = config.hidden_size;
+  const auto rows = [&](int64_t columns) {
+    return arena.Take({tokens, columns}, shape.compute);
+  };
   if (shape.backward) {
     buffers.dresidual_TD =
-        arena.Take({tokens, hidden + std::max(block.o.tail, block.down.tail)});
+        rows(hidden + std::max(block.o.tail, block.down.tail));
   }
   const int64_t head = arena.Mark();
-  buffers.head_x_TD = arena.Take({tokens, hidden});
-  if (shape.backward) buffers.head_dx_TD = arena.Take({tokens, hidden});
-  buffers.logits_CV = arena.Take({shape.logits_rows, config.vocab_size});
+  buffers.head_x_TD = rows(hidden);
+  if (shape.backward) buffers.head_dx_TD = rows(hidden);
+  buffers.logits_CV =
+      arena.Take({shape.logits_rows, config.vocab_size}, shape.compute);
   buffers.loss_C = arena.Take({shape.logits_rows});
   arena.Release(head);
-  buffers.delta_TD = arena.Take({tokens, hidden});
+  buffers.delta_TD = rows(hidden);
   if (shape.dropout) {
-    buffers.dropped_TK =
-        arena.Take({tokens, std::max({hidden, block.o.in, block.down.in})});
+    buffers.dropped_TK = rows(std::max({hidden, block.o.in, block.down.in}));
   }
   if (!shape.backward) return;
-  buffers.dx_TD = arena.Take({tokens, hidden});
-  buffers.dattended_TQ = arena.Take({tokens, block.o.in});
-  buffers.dqkv_TN = arena.Take({tokens, block.qkv.out + block.qkv.tail});
-  buffers.dinner_TI = arena.Take({tokens, block.down.in});
+  buffers.dx_TD = rows(hidden);
+  buffers.dattended_TQ = rows(block.o.in);
+  buffers.dqkv_TN = rows(block.qkv.out + block.qkv.tail);
+  buffers.dinner_TI = rows(block.down.in);
 }
 
 at::Tensor Rows(const at::Tensor& tensor, int64_t rows) {
@@ -83,12 +89,13 @@ StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
   const int64_t tokens = shape.max_tokens;
   for (int64_t i = 0; i < config.num_layers; ++i) {
     buffers.blocks.push_back(i == 0 || shape.backward
-                                 ? CarveBlock(config, block, tokens, arena)
+                                 ? CarveBlock(config, block, shape, arena)
                                  : buffers.blocks[0]);
   }
-  buffers.last_residual_TD = arena.Take({tokens, config.hidden_size});
+  buffers.last_residual_TD =
+      arena.Take({tokens, config.hidden_size}, shape.compute);
   buffers.last_inv_rms_T = arena.Take({tokens});
-  buffers.final_TD = arena.Take({tokens, config.hidden_size});
+  buffers.final_TD = arena.Take({tokens, config.hidden_size}, shape.compute);
   CarveScratch(config, block, shape, arena, buffers);
   return buffers;
 }

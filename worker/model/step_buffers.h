@@ -68,6 +68,8 @@ struct StepBuffers {
 
 struct StepShape {
   int64_t max_tokens = 0;
+  // Of activations and their gradients; sums and losses are float32.
+  at::ScalarType compute = at::kFloat;
   // Without a backward pass all blocks share one set of activations.
   bool backward = true;
   bool dropout = false;

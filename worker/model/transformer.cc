@@ -20,10 +20,11 @@ StepShape ShapeOf(const ModelWeights& weights,
   const LoraOptions* lora = weights.lora();
   return StepShape{
       .max_tokens = options.max_tokens,
+      .compute = weights.placement().compute,
       .backward = options.backward,
       .dropout = options.backward && lora != nullptr && lora->dropout > 0,
-      .logits_rows =
-          Head::ChunkRows(weights.config().vocab_size, options.max_tokens),
+      .logits_rows = Head::ChunkRows(
+          weights.placement(), weights.config().vocab_size, options.max_tokens),
   };
 }
 
@@ -47,7 +48,8 @@ DropoutMask OfLayer(DropoutMask mask, int64_t layer) {
 absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Create(
     ModelWeights& weights, const TransformerOptions& options) {
   ASSIGN_OR_RETURN(RotaryTable rotary,
-                   MakeRotaryTable(weights.config(), options.max_document));
+                   MakeRotaryTable(weights.config(), options.max_document,
+                                   weights.placement().device));
   return absl::WrapUnique(new Transformer(weights, options, std::move(rotary)));
 }
 
@@ -57,11 +59,13 @@ Transformer::Transformer(ModelWeights& weights,
       options_(options),
       rotary_(std::move(rotary)),
       block_(weights.config(), weights.block_shape(), weights.lora(), rotary_),
-      head_(options.max_tokens) {
+      head_(weights.placement(), options.max_tokens),
+      batch_(weights.placement().device, options.max_tokens) {
   const StepShape shape = ShapeOf(weights, options);
   Arena measure;
   CarveStepBuffers(weights.config(), weights.block_shape(), shape, measure);
-  arena_ = std::make_unique<Arena>(measure.peak_bytes(), at::kCPU);
+  arena_ =
+      std::make_unique<Arena>(measure.peak_bytes(), weights.placement().device);
   all_buffers_ =
       CarveStepBuffers(weights.config(), weights.block_shape(), shape, *arena_);
 }
@@ -80,7 +84,7 @@ absl::StatusOr<StepOutput> Transformer::ForwardBackward(const TokenBatch& batch,
   ASSIGN_OR_RETURN(const StepOutput output,
                    head_.ForwardBackward(weights_.head(),
                                          weights_.head_gradient(), buffers));
-  RETURN_IF_ERROR(Backward(batch, buffers, mask));
+  RETURN_IF_ERROR(Backward(buffers, mask));
   return output;
 }
 
@@ -140,13 +144,13 @@ StepBuffers& Transformer::BuffersFor(int64_t tokens) {
 
 absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
                                   const DropoutMask& mask) {
+  batch_.Place(batch);
   const int64_t layers = weights_.config().num_layers;
   RETURN_IF_ERROR(EmbeddingForward(View(buffers.blocks[0].residual_TD),
-                                   View(weights_.embedding()),
-                                   batch.ids.data()));
+                                   View(weights_.embedding()), batch_.ids()));
   at::Tensor base_TD;
   for (int64_t layer = 0; layer < layers; ++layer) {
-    RETURN_IF_ERROR(block_.Forward(weights_.Weights(layer), batch, base_TD,
+    RETURN_IF_ERROR(block_.Forward(weights_.Weights(layer), batch_, base_TD,
                                    buffers.blocks[layer], buffers,
                                    OfLayer(mask, layer)));
     weights_.Release(layer);
@@ -161,8 +165,7 @@ absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
                          .epsilon = weights_.config().rms_norm_eps});
 }
 
-absl::Status Transformer::Backward(const TokenBatch& batch,
-                                   StepBuffers& buffers,
+absl::Status Transformer::Backward(StepBuffers& buffers,
                                    const DropoutMask& mask) {
   const TensorView dresidual_TD =
       View(buffers.dresidual_TD, weights_.config().hidden_size);
@@ -176,7 +179,7 @@ absl::Status Transformer::Backward(const TokenBatch& batch,
   const bool trains_embedding = weights_.embedding_gradient().defined();
   for (int64_t layer = weights_.config().num_layers - 1; layer >= 0; --layer) {
     RETURN_IF_ERROR(block_.Backward(
-        weights_.Weights(layer), weights_.Gradients(layer), batch,
+        weights_.Weights(layer), weights_.Gradients(layer), batch_,
         /*need_input_gradient=*/layer > 0 || trains_embedding,
         buffers.blocks[layer], buffers, OfLayer(mask, layer)));
     weights_.Release(layer);
@@ -184,7 +187,7 @@ absl::Status Transformer::Backward(const TokenBatch& batch,
   }
   if (!trains_embedding) return absl::OkStatus();
   return EmbeddingBackward(View(weights_.embedding_gradient()), dresidual_TD,
-                           batch.ids.data());
+                           batch_.ids());
 }
 
 MemoryPlan Transformer::memory_plan() const {

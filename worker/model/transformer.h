@@ -18,6 +18,7 @@
 #include "worker/model/block.h"
 #include "worker/model/head.h"
 #include "worker/model/model_weights.h"
+#include "worker/model/placed_batch.h"
 #include "worker/model/rotary_table.h"
 #include "worker/model/step_buffers.h"
 #include "worker/model/token_batch.h"
@@ -66,14 +67,15 @@ class Transformer {
   StepBuffers& BuffersFor(int64_t tokens);
   absl::Status Forward(const TokenBatch& batch, StepBuffers& buffers,
                        const DropoutMask& mask);
-  absl::Status Backward(const TokenBatch& batch, StepBuffers& buffers,
-                        const DropoutMask& mask);
+  // Of the batch that Forward was given.
+  absl::Status Backward(StepBuffers& buffers, const DropoutMask& mask);
 
   ModelWeights& weights_;
   const TransformerOptions options_;
   const RotaryTable rotary_;
   const Block block_;
   Head head_;
+  PlacedBatch batch_;
   std::unique_ptr<Arena> arena_;
   StepBuffers all_buffers_;
   // Views for the newest size of batch.

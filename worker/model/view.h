@@ -11,7 +11,8 @@
 
 namespace lockstep {
 
-// The first `cols` columns of a float32 matrix whose rows are contiguous.
+// The first `cols` columns of a float32 or bfloat16 matrix whose rows are
+// contiguous.
 inline TensorView View(const at::Tensor& matrix, int64_t cols) {
   return TensorView{
       .data = matrix.data_ptr(),
@@ -19,6 +20,8 @@ inline TensorView View(const at::Tensor& matrix, int64_t cols) {
       .cols = cols,
       .stride = matrix.stride(0),
       .device = matrix.is_cuda() ? Device::kCuda : Device::kCpu,
+      .dtype = matrix.scalar_type() == at::kBFloat16 ? DType::kBFloat16
+                                                     : DType::kFloat32,
   };
 }
 

@@ -41,19 +41,21 @@ AdamW::AdamW(at::Tensor values, at::Tensor gradients,
 
 void AdamW::Step(double learning_rate, double gradient_scale) {
   ++steps_;
-  LOCKSTEP_CHECK(AdamWStep({.values = values_.data_ptr<float>(),
-                            .exp_avg = exp_avg_.data_ptr<float>(),
-                            .exp_avg_sq = exp_avg_sq_.data_ptr<float>(),
-                            .gradients = gradients_.data_ptr<float>(),
-                            .size = values_.numel(),
-                            .segments = segments_,
-                            .learning_rate = learning_rate,
-                            .beta1 = options_.beta1,
-                            .beta2 = options_.beta2,
-                            .epsilon = options_.epsilon,
-                            .step = steps_,
-                            .gradient_scale = gradient_scale})
-                     .ok());
+  LOCKSTEP_CHECK(
+      AdamWStep({.values = values_.data_ptr<float>(),
+                 .exp_avg = exp_avg_.data_ptr<float>(),
+                 .exp_avg_sq = exp_avg_sq_.data_ptr<float>(),
+                 .gradients = gradients_.data_ptr<float>(),
+                 .size = values_.numel(),
+                 .device = values_.is_cuda() ? Device::kCuda : Device::kCpu,
+                 .segments = segments_,
+                 .learning_rate = learning_rate,
+                 .beta1 = options_.beta1,
+                 .beta2 = options_.beta2,
+                 .epsilon = options_.epsilon,
+                 .step = steps_,
+                 .gradient_scale = gradient_scale})
+          .ok());
 }
 
 std::vector<OptimizerBuffer> AdamW::State() {

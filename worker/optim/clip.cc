@@ -11,12 +11,19 @@ namespace lockstep {
 
 double GlobalNorm(const at::Tensor& flat) {
   LOCKSTEP_CHECK(flat.is_contiguous());
-  double sum = 0;
+  const auto options = flat.options().dtype(at::kDouble);
+  const at::Tensor sum = at::empty({1}, options);
+  const at::Tensor scratch =
+      flat.is_cuda() ? at::empty({kSquaredSumScratch}, options) : at::Tensor();
   LOCKSTEP_CHECK(
       SquaredSum(
-          {.sum = &sum, .values = flat.data_ptr<float>(), .size = flat.numel()})
+          {.sum = sum.data_ptr<double>(),
+           .values = flat.data_ptr<float>(),
+           .size = flat.numel(),
+           .device = flat.is_cuda() ? Device::kCuda : Device::kCpu,
+           .scratch = flat.is_cuda() ? scratch.data_ptr<double>() : nullptr})
           .ok());
-  return std::sqrt(sum);
+  return std::sqrt(sum.item<double>());
 }
 
 double ClipFactor(double norm, double max_norm) {

@@ -8,7 +8,7 @@
 namespace lockstep {
 
 // Euclidean norm of a contiguous float32 buffer, summed in double in a fixed
-// order.
+// order. On a GPU it waits for the sum.
 double GlobalNorm(const at::Tensor& flat);
 
 // What gradients of this norm are multiplied by: 1, or max_norm / (norm +

@@ -55,6 +55,28 @@ TEST(LayoutTest, AdaptersLieInTheOrderOfTheirNames) {
   EXPECT_THAT(list[1].shape, ElementsAre(20, 3));
 }
 
+TEST(LayoutTest, TailsAreFilledUp) {
+  const LoraOptions lora = LoraMethod(6).lora;
+
+  const BlockShape plain = MakeBlockShape(Qwen2(), &lora);
+  const BlockShape filled = MakeBlockShape(Qwen2(), &lora, 16);
+
+  EXPECT_EQ(plain.qkv.tail, 18);
+  EXPECT_EQ(filled.qkv.tail, 32);
+  EXPECT_EQ(filled.down.tail, 16);
+  EXPECT_EQ(MakeBlockShape(Qwen2(), nullptr, 16).qkv.tail, 0);
+}
+
+TEST(ModelWeightsTest, BFloat16IsForConcatenatedAdaptersOnly) {
+  const Placement bfloat16 = {.compute = at::kBFloat16};
+  for (const Method& method : {Full(), LoraMethod(8, 0.1), LoraMethod(65)}) {
+    EXPECT_EQ(ModelWeights::Load(Qwen2(), method, RandomReader(), bfloat16)
+                  .status()
+                  .code(),
+              absl::StatusCode::kUnimplemented);
+  }
+}
+
 TEST(LayoutTest, OnlyMatricesDecayAndATiedHeadHasNoWeightOfItsOwn) {
   for (const Parameter& parameter : FullParameters(Qwen2())) {
     EXPECT_NE(parameter.name, "lm_head.weight");

@@ -1,0 +1,174 @@
+// The transformer on a GPU in bfloat16 against itself on the CPU in float32,
+// on the same weights: LoRA, both families, packed documents.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/contract/check.h"
+#include "tests/worker/model/random_model.h"
+#include "worker/model/transformer.h"
+#include "worker/optim/adamw.h"
+#include "worker/optim/clip.h"
+
+namespace lockstep {
+namespace {
+
+const Placement kGpu = {.device = at::Device(at::kCUDA),
+                        .compute = at::kBFloat16};
+
+// Heads of 64, and a rank that fills no tail of 16 columns.
+ModelConfig SmallConfig(ModelConfig::Family family) {
+  ModelConfig config = OddConfig(family);
+  config.vocab_size = 1003;
+  config.hidden_size = 256;
+  config.intermediate_size = 512;
+  config.num_layers = 3;
+  config.num_heads = 4;
+  config.num_kv_heads = 2;
+  config.head_dim = 64;
+  return config;
+}
+
+// Representable in bfloat16, so that both sides begin with the same weights.
+TensorReader RoundedReader() {
+  return [read = RandomReader(0.06)](const std::string& name,
+                                     const std::vector<int64_t>& shape,
+                                     float* out) {
+    const absl::Status status = read(name, shape, out);
+    at::Tensor view = at::from_blob(out, shape, at::kFloat);
+    view.copy_(view.to(at::kBFloat16));
+    return status;
+  };
+}
+
+struct Model {
+  Model(const ModelConfig& config, const Method& method,
+        const Placement& placement)
+      : weights(
+            *ModelWeights::Load(config, method, RoundedReader(), placement)) {
+    LOCKSTEP_CHECK(weights->LoadAdapters(RoundedReader()).ok());
+    transformer = MakeTransformer(*weights);
+  }
+
+  StepOutput ForwardBackward(const Batch& batch) {
+    weights->parameters()->gradients_and_tail().zero_();
+    auto output = transformer->ForwardBackward(batch.view(), 0);
+    LOCKSTEP_CHECK(output.ok());
+    return *output;
+  }
+  at::Tensor Gradients() const {
+    return weights->parameters()->gradients().cpu();
+  }
+
+  std::unique_ptr<ModelWeights> weights;
+  std::unique_ptr<Transformer> transformer;
+};
+
+class TransformerCudaTest : public testing::TestWithParam<ModelConfig::Family> {
+ protected:
+  TransformerCudaTest()
+      : config_(SmallConfig(GetParam())),
+        batch_(RandomDocuments({7, 130, 1, 64, 201}, config_.vocab_size)) {}
+
+  const ModelConfig config_;
+  const Batch batch_;
+};
+
+TEST_P(TransformerCudaTest, LossAndGradientsEqualTheCpus) {
+  Model cpu(config_, LoraMethod(6), {});
+  Model gpu(config_, LoraMethod(6), kGpu);
+
+  const StepOutput expected = cpu.ForwardBackward(batch_);
+  const StepOutput output = gpu.ForwardBackward(batch_);
+
+  EXPECT_EQ(output.trained_tokens, expected.trained_tokens);
+  EXPECT_NEAR(output.loss_sum / expected.loss_sum, 1, 2e-3);
+  EXPECT_LT(RelativeError(gpu.Gradients(), cpu.Gradients()), 2e-2);
+  const Parameters& parameters = *cpu.weights->parameters();
+  for (const Parameter& parameter : parameters.list()) {
+    EXPECT_LT(RelativeError(Parameters::View(gpu.Gradients(), parameter),
+                            Parameters::View(cpu.Gradients(), parameter)),
+              4e-2)
+        << parameter.name;
+  }
+}
+
+TEST_P(TransformerCudaTest, LogitsEqualTheCpus) {
+  Model cpu(config_, LoraMethod(16), {});
+  Model gpu(config_, LoraMethod(16), kGpu);
+
+  const auto expected = cpu.transformer->Logits(batch_.view());
+  const auto logits = gpu.transformer->Logits(batch_.view());
+
+  ASSERT_TRUE(logits.ok());
+  EXPECT_LT(RelativeError(logits->cpu(), *expected), 2e-2);
+}
+
+TEST_P(TransformerCudaTest, EvaluatesTheLossThatItTrains) {
+  Model gpu(config_, LoraMethod(16), kGpu);
+
+  const auto evaluated = gpu.transformer->Evaluate(batch_.view());
+  const StepOutput trained = gpu.ForwardBackward(batch_);
+
+  ASSERT_TRUE(evaluated.ok());
+  EXPECT_EQ(evaluated->loss_sum, trained.loss_sum);
+  EXPECT_EQ(evaluated->correct, trained.correct);
+}
+
+TEST_P(TransformerCudaTest, ASmallerBatchUsesTheSamePlan) {
+  Model cpu(config_, LoraMethod(8), {});
+  Model gpu(config_, LoraMethod(8), kGpu);
+  const Batch small(RandomDocuments({33}, config_.vocab_size));
+  gpu.ForwardBackward(batch_);
+
+  const StepOutput expected = cpu.ForwardBackward(small);
+  const StepOutput output = gpu.ForwardBackward(small);
+
+  EXPECT_NEAR(output.loss_sum / expected.loss_sum, 1, 2e-3);
+  EXPECT_LT(RelativeError(gpu.Gradients(), cpu.Gradients()), 2e-2);
+}
+
+std::vector<double> Losses(Model& model, const Batch& batch, int steps) {
+  Parameters& parameters = *model.weights->parameters();
+  AdamW adamw(parameters.values(), parameters.gradients(),
+              {{0, parameters.size(), true}}, AdamWOptions{});
+  std::vector<double> losses;
+  for (int i = 0; i < steps; ++i) {
+    const StepOutput output = model.ForwardBackward(batch);
+    const double scale = 1.0 / static_cast<double>(output.trained_tokens);
+    losses.push_back(output.loss_sum * scale);
+    const double norm = GlobalNorm(parameters.gradients()) * scale;
+    adamw.Step(/*learning_rate=*/3e-3, scale * ClipFactor(norm, 1.0));
+    LOCKSTEP_CHECK(model.weights->AfterUpdate().ok());
+  }
+  return losses;
+}
+
+TEST_P(TransformerCudaTest, TrainsAlongTheCpusLossCurve) {
+  Model cpu(config_, LoraMethod(16), {});
+  Model gpu(config_, LoraMethod(16), kGpu);
+
+  const std::vector<double> expected = Losses(cpu, batch_, 20);
+  const std::vector<double> losses = Losses(gpu, batch_, 20);
+
+  EXPECT_LT(expected.back(), 0.9 * expected.front());
+  for (size_t i = 0; i < losses.size(); ++i) {
+    EXPECT_NEAR(losses[i] / expected[i], 1, 1e-2) << "step " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, TransformerCudaTest,
+                         testing::Values(ModelConfig::Family::kLlama,
+                                         ModelConfig::Family::kQwen2),
+                         [](const auto& info) {
+                           return info.param == ModelConfig::Family::kLlama
+                                      ? "llama"
+                                      : "qwen2";
+                         });
+
+}  // namespace
+}  // namespace lockstep
