@@ -1,16 +1,12 @@
 #include "worker/prepare/prepare.h"
 
-#include <iostream>
-
 #include "absl/strings/str_cat.h"
-#include "proto/contract/exit_code.h"
 #include "proto/contract/job_spec.h"
 #include "proto/contract/status_macros.h"
 #include "worker/data/token_cache.h"
 #include "worker/prepare/cache_folder.h"
 #include "worker/prepare/cache_key.h"
 #include "worker/prepare/fill_cache.h"
-#include "worker/prepare/job_error.h"
 #include "worker/prepare/model_input.h"
 #include "worker/prepare/output_folder.h"
 #include "worker/prepare/step_plan.h"
@@ -24,6 +20,8 @@ namespace {
 absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,
                                     const ModelConfig& config) {
   const v1::JobSpec& spec = options.spec;
+  options.at(absl::StrCat("model.path: ", spec.model().path(),
+                          ": tokenizer or chat template"));
   ASSIGN_OR_RETURN(const TextInput text,
                    LoadTextInput(spec, config, options.now));
   ASSIGN_OR_RETURN(const std::string key, CacheKey(spec, config, text));
@@ -33,7 +31,7 @@ absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,
   ASSIGN_OR_RETURN(CacheFolder folder,
                    CacheFolder::Open(options.cache_dir, key, whole));
   if (!folder.found()) {
-    RETURN_IF_ERROR(FillCache(spec, config, text, key, folder));
+    RETURN_IF_ERROR(FillCache(spec, config, text, key, folder, options.at));
   }
   ASSIGN_OR_RETURN(v1::Plan plan, ReadTokenCacheCounts(folder.path(), key));
   plan.set_token_cache(folder.path());
@@ -45,6 +43,7 @@ absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,
 absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options) {
   const v1::JobSpec& spec = options.spec;
   RETURN_IF_ERROR(ViolationsToStatus(ValidateJobSpec(spec)));
+  options.at(absl::StrCat("model.path: ", spec.model().path()));
   ASSIGN_OR_RETURN(const ModelInput model, CheckModel(spec));
   for (const std::string& warning : model.warnings) options.warn(warning);
   ASSIGN_OR_RETURN(OutputFolder output,
@@ -57,22 +56,6 @@ absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options) {
   plan.set_trainable_parameters(model.trainable_parameters);
   output.Keep();
   return plan;
-}
-
-int Prepare(const PrepareOptions& options, Coordinator& coordinator) {
-  const absl::StatusOr<v1::Plan> plan = MakePlan(options);
-  if (!plan.ok()) {
-    std::cerr << "lockstep-worker prepare: " << plan.status().message() << "\n";
-  }
-  const absl::Status told =
-      plan.ok() ? coordinator.ReportPrepared(*plan)
-                : coordinator.ReportPrepareFailed(ToJobError(plan.status()));
-  if (!told.ok()) {
-    std::cerr << "lockstep-worker prepare: cannot report: " << told.message()
-              << "\n";
-    return ExitCodeOfReport(told);
-  }
-  return plan.ok() ? kOk : ExitCodeOfInput(plan.status());
 }
 
 }  // namespace lockstep
