@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/exit_code.h"
+#include "proto/contract/printable.h"
 #include "worker/io/file.h"
 #include "worker/prepare/system_calls.h"
 
@@ -149,7 +150,7 @@ Confined Disorderly(const End& end, const std::string& place) {
   Confined confined;
   v1::JobError& error = *confined.outcome.report.mutable_error();
   error.set_reason(v1::Attempt::EndCause_Name(end.cause));
-  error.set_message(absl::StrCat(place, ": ", end.how));
+  error.set_message(Printable(absl::StrCat(place, ": ", end.how)));
   confined.outcome.exit_code = end.exit_code;
   return confined;
 }

@@ -148,7 +148,9 @@ TEST(ConfinedTest, AnExitThatClaimsSuccess) {
 TEST(ConfinedTest, AReportLongerThanThereCanBe) {
   const Confined confined = RunConfined(kLimits, [](const TellPlace& at) {
     at("here");
-    return Said(std::string(2 << 20, 'x'));
+    PrepareOutcome outcome = Said("");
+    outcome.report.mutable_error()->set_message(std::string(2 << 20, 'x'));
+    return outcome;
   });
 
   EXPECT_FALSE(confined.orderly);
@@ -171,7 +173,7 @@ TEST(ConfinedTest, ThereIsNoNetworkAndNoOtherProgram) {
   const Confined confined = RunConfined(kLimits, [&](const TellPlace&) {
     std::string errors;
     const auto note = [&](int result) {
-      absl::StrAppend(&errors, result, " ", std::strerror(errno), "\n");
+      absl::StrAppend(&errors, result, " ", std::strerror(errno), "; ");
     };
     note(socket(AF_INET, SOCK_STREAM, 0));
     note(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -182,7 +184,7 @@ TEST(ConfinedTest, ThereIsNoNetworkAndNoOtherProgram) {
     return Said(errors);
   });
 
-  const std::string denied = "-1 Operation not permitted\n";
+  const std::string denied = "-1 Operation not permitted; ";
   EXPECT_EQ(confined.outcome.report.error().message(),
             denied + denied + denied + denied);
 }
