@@ -154,7 +154,6 @@ TEST(HostileFiles, Generated) {
     ApplyDefaults(&options.spec);
     options.owner = "jobs/generated";
     options.cache_dir = dir.Path("cache");
-    options.warn = [](const std::string&) {};
     const Confined confined =
         RunConfined(LimitsFor(options.spec), [&](const TellPlace& at) {
           options.at = at;

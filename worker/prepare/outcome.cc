@@ -25,6 +25,9 @@ int Tell(const PrepareOutcome& outcome, Coordinator& coordinator) {
     std::cerr << "lockstep-worker prepare: " << report.error().message()
               << "\n";
   }
+  for (const std::string& warning : report.plan().warnings()) {
+    std::cerr << "warning: " << warning << "\n";
+  }
   const absl::Status told =
       report.has_plan() ? coordinator.ReportPrepared(report.plan())
                         : coordinator.ReportPrepareFailed(report.error());

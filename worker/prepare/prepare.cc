@@ -4,8 +4,10 @@
 #include "proto/contract/job_spec.h"
 #include "proto/contract/status_macros.h"
 #include "worker/data/token_cache.h"
+#include "worker/io/input_files.h"
 #include "worker/prepare/cache_folder.h"
 #include "worker/prepare/cache_key.h"
+#include "worker/prepare/field.h"
 #include "worker/prepare/fill_cache.h"
 #include "worker/prepare/model_input.h"
 #include "worker/prepare/output_folder.h"
@@ -38,22 +40,38 @@ absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,
   return plan;
 }
 
+// What the run starts from, as it is now.
+absl::StatusOr<InputFiles> Inputs(const PrepareOptions& options) {
+  const v1::ModelSpec& model = options.spec.model();
+  absl::StatusOr<InputFiles> inputs = DigestInputs(
+      model.path(), model.adapter(), [&options](const std::string& path) {
+        options.at(absl::StrCat("model: ", path));
+      });
+  if (!inputs.ok()) return InField("model", inputs.status());
+  return inputs;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options) {
   const v1::JobSpec& spec = options.spec;
   RETURN_IF_ERROR(ViolationsToStatus(ValidateJobSpec(spec)));
   options.at(absl::StrCat("model.path: ", spec.model().path()));
-  ASSIGN_OR_RETURN(const ModelInput model, CheckModel(spec));
-  for (const std::string& warning : model.warnings) options.warn(warning);
+  RETURN_IF_ERROR(CheckModel(spec).status());
   ASSIGN_OR_RETURN(OutputFolder output,
                    OutputFolder::Make(spec.output_dir(), options.owner));
+  ASSIGN_OR_RETURN(InputFiles inputs, Inputs(options));
+  // Again, and only now for good: what is checked after it was hashed cannot
+  // become something else without the attempt's noticing.
+  ASSIGN_OR_RETURN(const ModelInput model, CheckModel(spec));
   ASSIGN_OR_RETURN(v1::Plan plan, PlanTokens(options, model.config));
   ASSIGN_OR_RETURN(const TokenCache train,
                    TokenCache::Open(plan.token_cache(), "train"));
   RETURN_IF_ERROR(PlanSteps(spec, train, &plan));
   plan.set_parameters(model.parameters);
   plan.set_trainable_parameters(model.trainable_parameters);
+  *plan.mutable_warnings() = {model.warnings.begin(), model.warnings.end()};
+  *plan.mutable_inputs() = {inputs.begin(), inputs.end()};
   output.Keep();
   return plan;
 }

@@ -8,7 +8,6 @@
 //
 // Runs once, on the thread that calls it; the scheduler starts the process.
 
-#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -27,8 +26,6 @@ struct PrepareOptions {
   std::string cache_dir;
   // When it is.
   absl::Time now;
-  // Gets what the user should look at though the job goes on.
-  std::function<void(const std::string& warning)> warn;
   // Follows it.
   TellPlace at = [](const std::string&) {};
 };

@@ -89,9 +89,6 @@ int RunPrepare(const PrepareFlags& flags) {
   options.owner = absl::StrCat(flags.job, " ", flags.job_uid);
   options.cache_dir = flags.cache_dir;
   options.now = absl::Now();
-  options.warn = [](const std::string& warning) {
-    std::cerr << "warning: " << warning << "\n";
-  };
   const PrepareOutcome outcome = PlanConfined(limits, std::move(options));
   // Only now: its threads and its token are not for the child.
   const auto coordinator =

@@ -295,12 +295,28 @@ TEST_F(PrepareTest, OutputFolderIsMadeAndBelongsToTheJob) {
 }
 
 TEST_F(PrepareTest, LengthAboveThePositionsOfTheModelIsAWarning) {
-  GoodPlan();
-  EXPECT_THAT(warnings_, IsEmpty());
+  EXPECT_THAT(GoodPlan().warnings(), IsEmpty());
 
   spec_.mutable_data()->set_max_length(100000);
-  GoodPlan();
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("data.max_length: 100000")));
+  EXPECT_THAT(GoodPlan().warnings(),
+              ElementsAre(HasSubstr("data.max_length: 100000")));
+}
+
+TEST_F(PrepareTest, ThePlanSaysWhichFilesItIsFor) {
+  spec_.mutable_model()->set_adapter(TestData("adapters/tiny-llama-r8"));
+
+  const v1::Plan plan = GoodPlan();
+
+  std::vector<std::string> names;
+  for (const v1::InputFile& input : plan.inputs()) {
+    names.push_back(fs::path(input.path()).filename());
+    EXPECT_EQ(input.sha256().size(), 64u);
+  }
+  EXPECT_THAT(names,
+              ElementsAre("model.safetensors", "config.json", "tokenizer.json",
+                          "tokenizer_config.json", "special_tokens_map.json",
+                          "generation_config.json", "adapter_config.json",
+                          "adapter_model.safetensors"));
 }
 
 TEST_F(PrepareTest, AdapterToTrainOnMustBringWhatTheJobAsksFor) {
