@@ -27,17 +27,20 @@ absl::StatusOr<v1::Plan> PlanTokens(const PrepareOptions& options,
   ASSIGN_OR_RETURN(const TextInput text,
                    LoadTextInput(spec, config, options.now));
   ASSIGN_OR_RETURN(const std::string key, CacheKey(spec, config, text));
-  const auto whole = [&key](const std::string& path) {
-    return ReadTokenCacheCounts(path, key).ok();
+  absl::StatusOr<v1::Plan> counts;
+  const auto whole = [&](const std::string& path) {
+    counts = ReadTokenCacheCounts(path, key);
+    return counts.ok();
   };
   ASSIGN_OR_RETURN(CacheFolder folder,
                    CacheFolder::Open(options.cache_dir, key, whole));
   if (!folder.found()) {
     RETURN_IF_ERROR(FillCache(spec, config, text, key, folder, options.at));
+    counts = ReadTokenCacheCounts(folder.path(), key);
   }
-  ASSIGN_OR_RETURN(v1::Plan plan, ReadTokenCacheCounts(folder.path(), key));
-  plan.set_token_cache(folder.path());
-  return plan;
+  RETURN_IF_ERROR(counts.status());
+  counts->set_token_cache(folder.path());
+  return counts;
 }
 
 // What the run starts from, as it is now.

@@ -1,6 +1,7 @@
 #include "worker/train/run_inputs.h"
 
 #include "proto/contract/status_macros.h"
+#include "worker/io/checksums.h"
 #include "worker/train/rank_end.h"
 
 namespace lockstep {
@@ -32,6 +33,12 @@ absl::StatusOr<RunInputs> CheckRunInputs(const v1::JobSpec& spec,
   absl::StatusOr<RunInputs> inputs = Check(spec, plan);
   if (inputs.ok()) return inputs;
   return WithCause(v1::Attempt::INPUT_CHANGED, inputs.status());
+}
+
+absl::Status CheckCacheIsWhole(const std::string& dir) {
+  const absl::Status whole = CheckChecksums(dir);
+  if (absl::IsNotFound(whole)) return absl::OkStatus();
+  return WithCause(v1::Attempt::INPUT_CHANGED, whole);
 }
 
 absl::Status ExplainLoadFailure(const absl::Status& failure,

@@ -26,6 +26,10 @@ struct RunInputs {
 absl::StatusOr<RunInputs> CheckRunInputs(const v1::JobSpec& spec,
                                          const v1::Plan& plan);
 
+// Reads all of a token cache. INPUT_CHANGED names the file that is damaged. One
+// of a release that wrote no checksums is taken as it is.
+absl::Status CheckCacheIsWhole(const std::string& dir);
+
 // For a model that could not be loaded: INPUT_CHANGED when that is because it
 // is no longer the one that was prepared, else `failure`.
 absl::Status ExplainLoadFailure(const absl::Status& failure,

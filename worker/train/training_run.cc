@@ -77,6 +77,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Build(
 
 absl::Status TrainingRun::OpenData() {
   const v1::Plan& plan = context_.job.plan();
+  RETURN_IF_ERROR(CheckCacheIsWhole(plan.token_cache()));
   ASSIGN_OR_RETURN(train_cache_, OpenCache(plan.token_cache(), "train"));
   const v1::DataSpec& data = spec_.data();
   ASSIGN_OR_RETURN(

@@ -270,6 +270,23 @@ TEST_F(PrepareTest, DamagedCacheIsMadeAnew) {
   EXPECT_TRUE(TokenCache::Open(first.token_cache()).ok());
 }
 
+TEST_F(PrepareTest, AnyDamagedByteOfTheCacheIsFound) {
+  spec_.mutable_data()->set_eval_fraction(0.2);
+  const v1::Plan first = GoodPlan();
+  for (const char* name : {"train.tokens", "eval.tokens", "counts.json"}) {
+    const std::string path = first.token_cache() + "/" + name;
+    const std::string whole = ReadFile(path);
+    for (const size_t at : {whole.size() / 3, whole.size() - 1}) {
+      std::string damaged = whole;
+      damaged[at] ^= 1;
+      WriteFile(path, damaged);
+
+      EXPECT_EQ(GoodPlan().ShortDebugString(), first.ShortDebugString());
+      EXPECT_EQ(ReadFile(path), whole) << name << " at " << at;
+    }
+  }
+}
+
 TEST_F(PrepareTest, TwoJobsAtOnceShareTheWork) {
   absl::StatusOr<v1::Plan> plans[2];
   PrepareOptions options[2] = {Options(), Options()};

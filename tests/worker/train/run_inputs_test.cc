@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tests/worker/train/training_fixture.h"
+#include "worker/io/checksums.h"
 #include "worker/io/file.h"
 #include "worker/train/rank_end.h"
 
@@ -69,6 +70,12 @@ class RunInputsTest : public ::testing::Test {
                                                       inputs->end()};
   }
 
+  void ExpectDamage(const std::string& message) {
+    for (const RankOutcome& outcome : fixture_.Run(coordinator_)) {
+      EXPECT_EQ(EndOfRank(outcome.status).cause, v1::Attempt::INPUT_CHANGED);
+      EXPECT_THAT(std::string(outcome.status.message()), HasSubstr(message));
+    }
+  }
   void ExpectChangedInput(FakeCoordinator& coordinator,
                           const std::string& message) {
     const std::vector<RankOutcome> outcomes = fixture_.Run(coordinator);
@@ -138,6 +145,19 @@ TEST_F(RunInputsTest, AModelThatNeverLoadedIsInvalidInput) {
   EXPECT_EQ(ExplainLoadFailure(failure, fixture_.spec(), plan), failure);
   plan.add_inputs()->set_path("/elsewhere");
   EXPECT_NE(ExplainLoadFailure(failure, fixture_.spec(), plan), failure);
+}
+
+TEST_F(RunInputsTest, ADamagedTokenCacheIsNamed) {
+  const std::string cache = fixture_.Path("cache");
+  ASSERT_TRUE(WriteChecksums(cache, {"train.tokens"}).ok());
+  fixture_.MustRun(coordinator_);
+
+  // A token that is as good as any other, but for the checksum.
+  std::string tokens = Read(cache + "/train.tokens");
+  tokens[64] ^= 1;
+  Write(cache + "/train.tokens", tokens);
+
+  ExpectDamage(cache + "/train.tokens: is damaged");
 }
 
 // They belong to the weights that were trained.
