@@ -22,6 +22,7 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "proto/contract/check.h"
 #include "proto/contract/exit_code.h"
+#include "proto/contract/printable.h"
 #include "proto/contract/status_macros.h"
 #include "worker/comm/gloo_communicator.h"
 #include "worker/comm/local_communicator.h"
@@ -122,7 +123,7 @@ void Tell(const absl::Status& error, Progress& progress) {
   const RankEnd end = EndOfRank(error);
   if (end.cause == v1::Attempt::END_CAUSE_UNSPECIFIED) return;
   // If it does not arrive, the exit code says the kind of end.
-  progress.ReportFailure(end.cause, std::string(error.message())).IgnoreError();
+  progress.ReportFailure(end.cause, Printable(error.message())).IgnoreError();
 }
 
 absl::StatusOr<Trainer::End> Live(const WorkerOptions& options) {

@@ -64,7 +64,8 @@ int OpenUnrecorded(const std::string& folder) {
   for (const ProcessEntry& entry : FindByArgument(MarkOf(folder))) {
     const bool is_ours =
         Has(entry.argv, "prepare") || Has(entry.argv, "supervise");
-    if (is_ours) return OpenPidfd(entry.pid);
+    // Not a child of it: what we start leads a session.
+    if (is_ours && getsid(entry.pid) == entry.pid) return OpenPidfd(entry.pid);
   }
   return -1;
 }

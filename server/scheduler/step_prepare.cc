@@ -93,6 +93,9 @@ void OnPrepared(Decision& decision, const PreparedEvent& event) {
     return;
   }
   *entry.record.mutable_job()->mutable_plan() = event.report.plan();
+  for (const std::string& warning : event.report.plan().warnings()) {
+    decision.Record(entry, v1::Event::WARNING, "INPUT_WARNING", warning);
+  }
   decision.SetState(entry, v1::Job::QUEUED, v1::Event::INFO,
                     InWords(event.report.plan()));
 }

@@ -45,6 +45,8 @@ class DatasetReader {
   absl::StatusOr<std::optional<Row>> Next();
 
   const std::string& path() const { return path_; }
+  // Where it stands, from 1.
+  int64_t line() const { return scanner_.line(); }
 
  private:
   DatasetReader(std::string path, RowScanner scanner, ColumnMap columns)

@@ -36,6 +36,9 @@ class RowScanner {
   // that does not go on or end as one.
   absl::StatusOr<std::optional<RowText>> Next();
 
+  // Where it stands, from 1.
+  int64_t line() const { return line_; }
+
  private:
   enum class Layout { kUnknown, kLines, kArray, kEnded };
 

@@ -130,10 +130,10 @@ std::vector<Row> ReadBatch(DatasetReader& reader,
 
 }  // namespace
 
-absl::StatusOr<TokenizedSource> TokenizeSource(const v1::DataSource& source,
-                                               const v1::DataSpec& data,
-                                               const RowTokenizer& tokenizer,
-                                               int threads) {
+absl::StatusOr<TokenizedSource> TokenizeSource(
+    const v1::DataSource& source, const v1::DataSpec& data,
+    const RowTokenizer& tokenizer, int threads,
+    const std::function<void(int64_t line)>& at) {
   TokenizedSource result;
   result.path = source.path();
   ASSIGN_OR_RETURN(result.format, ResolveFormat(source));
@@ -147,6 +147,7 @@ absl::StatusOr<TokenizedSource> TokenizeSource(const v1::DataSource& source,
   Intake intake(data, result);
   std::optional<absl::Status> end;
   while (!end.has_value()) {
+    at(reader.line());
     const std::vector<Row> rows = ReadBatch(reader, end);
     auto documents = TokenizeRows(rows, result.format, tokenizer, threads);
     for (size_t i = 0; i < rows.size(); ++i) {

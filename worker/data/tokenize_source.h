@@ -6,6 +6,7 @@
 // on how many.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -42,11 +43,11 @@ struct TokenizedSource {
 // `data` gives max_length and truncation. INVALID_ARGUMENT, as FILE:LINE: the
 // first bad row: malformed, too long under truncation: error, or without a
 // token to learn after truncation. INVALID_ARGUMENT also: a file in which no
-// row is left.
-absl::StatusOr<TokenizedSource> TokenizeSource(const v1::DataSource& source,
-                                               const v1::DataSpec& data,
-                                               const RowTokenizer& tokenizer,
-                                               int threads = 1);
+// row is left. `at` is told, every few hundred rows, the line of the next one.
+absl::StatusOr<TokenizedSource> TokenizeSource(
+    const v1::DataSource& source, const v1::DataSpec& data,
+    const RowTokenizer& tokenizer, int threads = 1,
+    const std::function<void(int64_t line)>& at = [](int64_t) {});
 
 }  // namespace lockstep
 

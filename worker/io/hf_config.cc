@@ -18,6 +18,8 @@ using Json = nlohmann::json;
 constexpr int64_t kMaxConfigBytes = 1 << 20;
 // Bounds every size, so that products of them do not overflow.
 constexpr int64_t kMaxSize = int64_t{1} << 24;
+// Each costs a list entry a tensor before any is looked for.
+constexpr int64_t kMaxLayers = 4096;
 
 // Reads keys of one JSON object; remembers the first thing that is wrong, so
 // that reading a config is a list of keys and not of ifs.
@@ -133,6 +135,10 @@ void ReadSizes(KeyReader& keys, ModelConfig& config) {
   config.hidden_size = keys.Size("hidden_size");
   config.intermediate_size = keys.Size("intermediate_size");
   config.num_layers = keys.Size("num_hidden_layers");
+  if (config.num_layers > kMaxLayers) {
+    keys.Refuse("num_hidden_layers",
+                absl::StrCat("a number from 1 to ", kMaxLayers));
+  }
   config.num_heads = keys.Size("num_attention_heads");
   config.num_kv_heads = keys.Size("num_key_value_heads", config.num_heads);
   if (config.num_heads % config.num_kv_heads != 0) {

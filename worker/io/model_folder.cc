@@ -104,12 +104,19 @@ absl::Status CopyModelConfig(const std::string& from_dir,
   return WriteWholeFile(to, config.dump(2) + "\n", /*sync=*/true);
 }
 
+std::vector<std::string> PassedThroughFiles(const std::string& dir) {
+  std::vector<std::string> names;
+  for (const char* name : kPassedThrough) {
+    if (FileExists(JoinPath(dir, name))) names.emplace_back(name);
+  }
+  return names;
+}
+
 absl::Status CopyTokenizerFiles(const std::string& from_dir,
                                 const std::string& to_dir) {
-  for (const char* name : kPassedThrough) {
-    const std::string from = JoinPath(from_dir, name);
-    if (!FileExists(from)) continue;
-    RETURN_IF_ERROR(CopyWholeFile(from, JoinPath(to_dir, name)));
+  for (const std::string& name : PassedThroughFiles(from_dir)) {
+    RETURN_IF_ERROR(
+        CopyWholeFile(JoinPath(from_dir, name), JoinPath(to_dir, name)));
   }
   return absl::OkStatus();
 }

@@ -46,7 +46,11 @@ absl::Status CopyModelConfig(const std::string& from_dir,
                              const std::string& to_dir,
                              const std::string& dtype);
 
-// Copies what there is of tokenizer, chat template and generation files.
+// Names of those of tokenizer, chat template and generation files that there
+// are in a model folder.
+std::vector<std::string> PassedThroughFiles(const std::string& dir);
+
+// Copies them.
 absl::Status CopyTokenizerFiles(const std::string& from_dir,
                                 const std::string& to_dir);
 

@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "proto/contract/check.h"
 #include "worker/io/file.h"
 
@@ -54,20 +57,22 @@ std::string Sha256Hex(absl::string_view content) {
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ErrnoToStatus(errno, "open", path);
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  struct stat info;
+  if (fstat(fd, &info) != 0) return ErrnoToStatus(errno, "stat", path);
+  if (!S_ISREG(info.st_mode)) {  // A device may have no end.
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is not a regular file"));
+  }
   Sha256 sha256;
   std::vector<char> block(1 << 16);
   while (true) {
     const ssize_t got = read(fd, block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int error = errno;
-      close(fd);
-      return ErrnoToStatus(error, "read", path);
-    }
+    if (got < 0) return ErrnoToStatus(errno, "read", path);
     if (got == 0) break;
     sha256.Update(block.data(), static_cast<size_t>(got));
   }
-  close(fd);
   return sha256.HexDigest();
 }
 

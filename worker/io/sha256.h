@@ -38,7 +38,8 @@ class Sha256 {
 
 std::string Sha256Hex(absl::string_view content);
 
-// Of a file of any length. NOT_FOUND and the like as of opening it.
+// Of a file of any length. NOT_FOUND and the like as of opening it;
+// INVALID_ARGUMENT: not a regular file.
 absl::StatusOr<std::string> Sha256OfFile(const std::string& path);
 
 }  // namespace lockstep

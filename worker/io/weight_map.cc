@@ -44,6 +44,30 @@ void AddLayer(const ModelConfig& config, int64_t layer,
   add("mlp.down_proj.weight", {hidden, inner});
 }
 
+// Whoever loads a pickle runs what is in it, so none is opened, not even to see
+// whether it is one.
+bool IsPickleByName(absl::string_view name) {
+  for (const char* ending : {".bin", ".pt", ".pth", ".ckpt", ".pkl"}) {
+    if (absl::EndsWith(name, ending)) return true;
+  }
+  return false;
+}
+
+absl::Status NoWeights(const std::string& model_dir) {
+  std::string message = absl::StrCat(model_dir, ": holds neither ", kSingleFile,
+                                     " nor ", kIndexFile);
+  const auto files = ListFiles(model_dir);
+  for (const std::string& name :
+       files.ok() ? *files : std::vector<std::string>()) {
+    if (!IsPickleByName(name)) continue;
+    return absl::NotFoundError(absl::StrCat(
+        message, ", but ", name,
+        ", a pickle, which may run programs and is never opened; convert it "
+        "to safetensors first"));
+  }
+  return absl::NotFoundError(message);
+}
+
 }  // namespace
 
 std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config) {
@@ -81,9 +105,7 @@ absl::StatusOr<WeightSource> WeightSource::Open(const std::string& model_dir) {
     return source;
   }
   if (!FileExists(index)) {
-    return absl::NotFoundError(absl::StrCat(
-        model_dir, ": holds neither ", kSingleFile, " nor ", kIndexFile,
-        " (weights are read from safetensors only, never from pickles)"));
+    return NoWeights(model_dir);
   }
   RETURN_IF_ERROR(source.OpenIndex(index));
   return source;

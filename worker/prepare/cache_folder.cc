@@ -19,8 +19,10 @@ namespace {
 
 constexpr mode_t kFolderMode = 0750;
 
+constexpr char kTemporary[] = ".tmp";
+
 std::string TemporaryPath(const std::string& final_path) {
-  return final_path + ".tmp";
+  return final_path + kTemporary;
 }
 
 // The folder `path`, locked by us; -1 when it is no longer the folder of that
@@ -71,6 +73,21 @@ absl::StatusOr<CacheFolder> CacheFolder::Open(
     RETURN_IF_ERROR(RemoveTree(final_path));
     RETURN_IF_ERROR(RemoveContent(folder.write_path()));
     return folder;
+  }
+}
+
+void CacheFolder::RemoveAbandoned(const std::string& cache_dir) {
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(cache_dir, error)) {
+    if (entry.path().extension() != kTemporary) continue;
+    const std::string path = entry.path().string();
+    const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) continue;
+    // Whoever writes it holds the lock; who comes for it now waits for ours,
+    // and then looks whether the folder is still there.
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) RemoveTree(path).IgnoreError();
+    close(fd);
   }
 }
 

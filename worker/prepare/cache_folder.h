@@ -24,6 +24,8 @@ class CacheFolder {
   static absl::StatusOr<CacheFolder> Open(
       const std::string& cache_dir, const std::string& digest,
       const std::function<bool(const std::string& path)>& whole);
+  // Removes what killed processes left of caches that nobody writes any more.
+  static void RemoveAbandoned(const std::string& cache_dir);
   // Removes the temporary folder unless it was published.
   ~CacheFolder();
   CacheFolder(CacheFolder&& other) noexcept;

@@ -9,6 +9,7 @@
 #include "lockstep/v1/job.pb.h"
 #include "worker/model/model_config.h"
 #include "worker/prepare/cache_folder.h"
+#include "worker/prepare/place.h"
 #include "worker/prepare/text_input.h"
 
 namespace lockstep {
@@ -18,7 +19,7 @@ namespace lockstep {
 // it would be cached under the name of its old content. Else as TokenizeData.
 absl::Status FillCache(const v1::JobSpec& spec, const ModelConfig& config,
                        const TextInput& text, const std::string& key,
-                       CacheFolder& folder);
+                       CacheFolder& folder, const TellPlace& at);
 
 }  // namespace lockstep
 

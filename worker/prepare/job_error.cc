@@ -5,6 +5,7 @@
 #include "proto/contract/end_cause.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/exit_code.h"
+#include "proto/contract/printable.h"
 
 namespace lockstep {
 namespace {
@@ -33,7 +34,7 @@ v1::JobError ToJobError(const absl::Status& status) {
   const std::string reason = ErrorReason(status);
   error.set_reason(reason.empty() ? std::string(EndCauseName(CauseOf(status)))
                                   : reason);
-  error.set_message(std::string(status.message()));
+  error.set_message(Printable(status.message()));
   return error;
 }
 

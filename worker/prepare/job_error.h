@@ -10,7 +10,7 @@
 namespace lockstep {
 
 // The reason is the status's own where it has one, else the end cause that its
-// code stands for.
+// code stands for. The message may quote the input, and is made printable.
 v1::JobError ToJobError(const absl::Status& status);
 
 // Of a prepare that found the input unusable.

@@ -100,6 +100,7 @@ absl::StatusOr<std::string> SomethingIn(const std::string& path) {
 absl::StatusOr<OutputFolder> OutputFolder::Make(const std::string& path,
                                                 const std::string& owner) {
   OutputFolder folder;
+  folder.owner_ = owner;
   const absl::Status made = MakeMissing(path, folder.made_);
   if (!made.ok()) return NotWritable(made);
   const std::string claim = JoinPath(path, kClaimFile);
@@ -113,8 +114,25 @@ absl::StatusOr<OutputFolder> OutputFolder::Make(const std::string& path,
                             ", and no result is mixed with other files"));
 }
 
+OutputFolder OutputFolder::Expect(const std::string& path,
+                                  const std::string& owner) {
+  OutputFolder folder;
+  folder.owner_ = owner;
+  std::string parent;
+  for (const auto& part : std::filesystem::path(path)) {
+    parent = parent.empty() ? part.string() : JoinPath(parent, part.string());
+    if (!FileExists(parent)) folder.made_.push_back(parent);
+  }
+  const std::string claim = JoinPath(path, kClaimFile);
+  if (!FileExists(claim)) folder.claim_ = claim;
+  return folder;
+}
+
 OutputFolder::~OutputFolder() {
-  if (!claim_.empty()) unlink(claim_.c_str());
+  if (!claim_.empty() &&
+      ReadWholeFile(claim_, kMaxClaimBytes).value_or("") == owner_) {
+    unlink(claim_.c_str());
+  }
   // Only what is still empty goes: somebody else may use it by now.
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
     if (rmdir(folder->c_str()) != 0) break;

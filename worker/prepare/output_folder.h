@@ -28,10 +28,14 @@ class OutputFolder {
   // when the disk is full.
   static absl::StatusOr<OutputFolder> Make(const std::string& path,
                                            const std::string& owner);
+  // What Make, in another process, is going to make: for removing it when that
+  // process does not live to do so.
+  static OutputFolder Expect(const std::string& path, const std::string& owner);
   ~OutputFolder();
   OutputFolder(OutputFolder&& other) noexcept
       : made_(std::exchange(other.made_, {})),
-        claim_(std::exchange(other.claim_, {})) {}
+        claim_(std::exchange(other.claim_, {})),
+        owner_(std::move(other.owner_)) {}
   OutputFolder& operator=(OutputFolder&&) = delete;
 
   // The job goes on: what was made stays.
@@ -47,6 +51,7 @@ class OutputFolder {
   std::vector<std::string> made_;
   // The file, when it was not there before.
   std::string claim_;
+  std::string owner_;
 };
 
 }  // namespace lockstep

@@ -8,13 +8,12 @@
 //
 // Runs once, on the thread that calls it; the scheduler starts the process.
 
-#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
-#include "worker/coordinator/coordinator.h"
+#include "worker/prepare/place.h"
 
 namespace lockstep {
 
@@ -27,17 +26,14 @@ struct PrepareOptions {
   std::string cache_dir;
   // When it is.
   absl::Time now;
-  // Gets what the user should look at though the job goes on.
-  std::function<void(const std::string& warning)> warn;
+  // Follows it.
+  TellPlace at = [](const std::string&) {};
 };
 
 // The plan, with its token cache and the output folder on disk; or why there is
 // none, and then no file is left of it. An error names the field, the file (and
 // line), the value and what is allowed.
 absl::StatusOr<v1::Plan> MakePlan(const PrepareOptions& options);
-
-// The same, told to the coordinator. Returns the exit code of the process.
-int Prepare(const PrepareOptions& options, Coordinator& coordinator);
 
 }  // namespace lockstep
 

@@ -14,7 +14,12 @@
 #include "proto/contract/status_macros.h"
 #include "worker/coordinator/grpc_coordinator.h"
 #include "worker/io/file.h"
+#include "worker/prepare/cache_folder.h"
+#include "worker/prepare/confined.h"
+#include "worker/prepare/outcome.h"
+#include "worker/prepare/output_folder.h"
 #include "worker/prepare/prepare.h"
+#include "worker/prepare/prepare_limits.h"
 
 namespace lockstep {
 namespace {
@@ -28,6 +33,10 @@ struct PrepareFlags {
   std::string token_file;
   std::string spec_file;
   std::string cache_dir;
+  // 0: as the input asks for.
+  int64_t memory_mib = 0;
+  int64_t cpu_seconds = 0;
+  int64_t file_mib = 0;
 };
 
 absl::StatusOr<v1::JobSpec> ReadSpec(const std::string& path) {
@@ -47,23 +56,55 @@ int Usage(const absl::Status& status) {
   return kUsage;
 }
 
+PrepareLimits Limits(const PrepareFlags& flags, const v1::JobSpec& spec) {
+  PrepareLimits limits = LimitsFor(spec);
+  if (flags.memory_mib > 0) limits.memory_bytes = flags.memory_mib << 20;
+  if (flags.cpu_seconds > 0) limits.cpu_seconds = flags.cpu_seconds;
+  if (flags.file_mib > 0) limits.file_bytes = flags.file_mib << 20;
+  return limits;
+}
+
+PrepareOutcome PlanConfined(const PrepareLimits& limits,
+                            PrepareOptions options) {
+  OutputFolder made =
+      OutputFolder::Expect(options.spec.output_dir(), options.owner);
+  Confined confined = RunConfined(limits, [&options](TellPlace at) {
+    options.at = std::move(at);
+    return OutcomeOf(MakePlan(options));
+  });
+  if (confined.orderly) {
+    made.Keep();
+  } else {
+    CacheFolder::RemoveAbandoned(options.cache_dir);
+  }
+  return std::move(confined.outcome);
+}
+
 int RunPrepare(const PrepareFlags& flags) {
   absl::StatusOr<v1::JobSpec> spec = ReadSpec(flags.spec_file);
   if (!spec.ok()) return Usage(spec.status());
-  const auto coordinator =
-      GrpcCoordinator::Create({.address = flags.coordinator,
-                               .job = flags.job,
-                               .token_file = flags.token_file});
-  if (!coordinator.ok()) return Usage(coordinator.status());
+  const PrepareLimits limits = Limits(flags, *spec);
   PrepareOptions options;
   options.spec = *std::move(spec);
   options.owner = absl::StrCat(flags.job, " ", flags.job_uid);
   options.cache_dir = flags.cache_dir;
   options.now = absl::Now();
-  options.warn = [](const std::string& warning) {
-    std::cerr << "warning: " << warning << "\n";
-  };
-  return Prepare(options, **coordinator);
+  const PrepareOutcome outcome = PlanConfined(limits, std::move(options));
+  // Only now: its threads and its token are not for the child.
+  const auto coordinator =
+      GrpcCoordinator::Create({.address = flags.coordinator,
+                               .job = flags.job,
+                               .token_file = flags.token_file});
+  if (!coordinator.ok()) return Usage(coordinator.status());
+  return Tell(outcome, **coordinator);
+}
+
+// How an administrator gives more, or less, to every job of a daemon.
+void AddLimit(CLI::App& command, const char* flag, const char* variable,
+              const char* text, int64_t* value) {
+  command.add_option(flag, *value, text)
+      ->envname(variable)
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
 }
 
 }  // namespace
@@ -84,6 +125,14 @@ void AddPrepareCommand(CLI::App& app, std::function<int()>* run) {
       ->required();
   command->add_option("--cache-dir", flags->cache_dir, "Folder of token caches")
       ->required();
+  AddLimit(*command, "--memory-limit", "LOCKSTEP_PREPARE_MEMORY_MIB",
+           "MiB of memory [by the size of the input]", &flags->memory_mib);
+  AddLimit(*command, "--cpu-limit", "LOCKSTEP_PREPARE_CPU_SECONDS",
+           "Seconds of processor time [by the size of the input]",
+           &flags->cpu_seconds);
+  AddLimit(*command, "--file-limit", "LOCKSTEP_PREPARE_FILE_MIB",
+           "MiB of a file that is written [by the size of the input]",
+           &flags->file_mib);
   command->callback(
       [flags, run] { *run = [flags] { return RunPrepare(*flags); }; });
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
 #include "worker/data/token_cache.h"
+#include "worker/io/checksums.h"
 #include "worker/io/file.h"
 
 namespace lockstep {
@@ -40,9 +41,11 @@ absl::Status CheckSplit(const std::string& split, const std::string& digest,
 absl::Status WriteTokenCacheFiles(const TokenizedData& data,
                                   const std::string& digest,
                                   const std::string& dir) {
+  std::vector<std::string> files = {"train.tokens", kCountsFile};
   RETURN_IF_ERROR(WriteSplit(data.train, "train", digest, dir));
   if (!data.eval.empty()) {
     RETURN_IF_ERROR(WriteSplit(data.eval, "eval", digest, dir));
+    files.emplace_back("eval.tokens");
   }
   std::string json;
   const auto written =
@@ -51,11 +54,14 @@ absl::Status WriteTokenCacheFiles(const TokenizedData& data,
     return absl::InternalError(
         absl::StrCat(kCountsFile, ": ", std::string(written.message())));
   }
-  return WriteWholeFile(JoinPath(dir, kCountsFile), json, /*sync=*/true);
+  RETURN_IF_ERROR(
+      WriteWholeFile(JoinPath(dir, kCountsFile), json, /*sync=*/true));
+  return WriteChecksums(dir, files);
 }
 
 absl::StatusOr<v1::Plan> ReadTokenCacheCounts(const std::string& dir,
                                               const std::string& digest) {
+  RETURN_IF_ERROR(CheckChecksums(dir));
   const std::string path = JoinPath(dir, kCountsFile);
   ASSIGN_OR_RETURN(const std::string json,
                    ReadWholeFile(path, kMaxCountsBytes));

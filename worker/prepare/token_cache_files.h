@@ -2,7 +2,8 @@
 #define LOCKSTEP_WORKER_PREPARE_TOKEN_CACHE_FILES_H_
 
 // The files of one token cache: train.tokens, eval.tokens when there is an
-// evaluation set, and counts.json, what a Plan says about them.
+// evaluation set, counts.json, what a Plan says about them, and SHA256SUMS over
+// these.
 
 #include <string>
 
@@ -18,8 +19,8 @@ absl::Status WriteTokenCacheFiles(const TokenizedData& data,
                                   const std::string& digest,
                                   const std::string& dir);
 
-// The counts of a whole cache. DATA_LOSS and the like: a file is missing,
-// damaged, or of another digest.
+// The counts of a whole cache, of which every byte was read and compared.
+// DATA_LOSS and the like: a file is missing, damaged, or of another digest.
 absl::StatusOr<v1::Plan> ReadTokenCacheCounts(const std::string& dir,
                                               const std::string& digest);
 

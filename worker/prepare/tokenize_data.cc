@@ -48,14 +48,14 @@ absl::Status CheckVocabulary(const TokenizedSource& source,
 }
 
 // Reads one file; `field` is its place in the spec.
-absl::StatusOr<TokenizedSource> ReadSource(const std::string& field,
-                                           const v1::DataSource& file,
-                                           const v1::DataSpec& data,
-                                           const TextInput& text,
-                                           const RowTokenizer& tokenizer,
-                                           int64_t vocab_size) {
+absl::StatusOr<TokenizedSource> ReadSource(
+    const std::string& field, const v1::DataSource& file,
+    const v1::DataSpec& data, const TextInput& text,
+    const RowTokenizer& tokenizer, int64_t vocab_size, const TellPlace& at) {
   absl::StatusOr<TokenizedSource> source =
-      TokenizeSource(file, data, tokenizer, Threads());
+      TokenizeSource(file, data, tokenizer, Threads(), [&](int64_t line) {
+        at(absl::StrCat(field, ": ", file.path(), ":", line));
+      });
   if (!source.ok()) {
     absl::Status status = InField(field, source.status());
     if (absl::IsFailedPrecondition(status) && !text.template_problem.ok()) {
@@ -115,7 +115,8 @@ void CountTokens(TokenizedData* all) {
 
 absl::StatusOr<TokenizedData> TokenizeData(const v1::JobSpec& spec,
                                            const TextInput& text,
-                                           int64_t vocab_size) {
+                                           int64_t vocab_size,
+                                           const TellPlace& at) {
   const RowTokenizer tokenizer = MakeRowTokenizer(spec, text);
   const v1::DataSpec& data = spec.data();
   TokenizedData all;
@@ -124,7 +125,7 @@ absl::StatusOr<TokenizedData> TokenizeData(const v1::JobSpec& spec,
     ASSIGN_OR_RETURN(
         TokenizedSource source,
         ReadSource(absl::StrCat("data.train[", i, "]"), data.train(i), data,
-                   text, tokenizer, vocab_size));
+                   text, tokenizer, vocab_size, at));
     counts.set_rows(counts.rows() + source.rows);
     counts.set_truncated_rows(counts.truncated_rows() + source.truncated_rows);
     counts.set_dropped_rows(counts.dropped_rows() + source.dropped_rows);
@@ -135,7 +136,7 @@ absl::StatusOr<TokenizedData> TokenizeData(const v1::JobSpec& spec,
   if (data.has_eval()) {
     ASSIGN_OR_RETURN(TokenizedSource source,
                      ReadSource("data.eval", data.eval(), data, text, tokenizer,
-                                vocab_size));
+                                vocab_size, at));
     counts.set_eval_rows(source.rows);
     MoveDocuments(source, &all.eval);
   } else if (data.has_eval_fraction()) {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "lockstep/v1/job.pb.h"
 #include "worker/data/token_cache.h"
+#include "worker/prepare/place.h"
 #include "worker/prepare/text_input.h"
 
 namespace lockstep {
@@ -34,7 +35,8 @@ struct TokenizedData {
 // a chat template.
 absl::StatusOr<TokenizedData> TokenizeData(const v1::JobSpec& spec,
                                            const TextInput& text,
-                                           int64_t vocab_size);
+                                           int64_t vocab_size,
+                                           const TellPlace& at);
 
 }  // namespace lockstep
 

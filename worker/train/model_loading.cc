@@ -9,10 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/contract/status_macros.h"
-#include "worker/io/file.h"
 #include "worker/io/hf_config.h"
 #include "worker/io/peft_adapter.h"
-#include "worker/io/sha256.h"
 #include "worker/io/weight_map.h"
 #include "worker/train/rank_end.h"
 #include "worker/train/run_result.h"
@@ -101,18 +99,6 @@ absl::StatusOr<std::unique_ptr<ModelWeights>> LoadModel(
   absl::StatusOr<std::unique_ptr<ModelWeights>> weights = Load(spec);
   if (weights.ok()) return weights;
   return WithCause(v1::Attempt::INVALID_INPUT, weights.status());
-}
-
-absl::StatusOr<std::string> DigestOfModel(const std::string& model_dir) {
-  ASSIGN_OR_RETURN(const WeightSource source, WeightSource::Open(model_dir));
-  std::vector<std::string> files = source.files();
-  files.push_back(JoinPath(model_dir, "config.json"));
-  Sha256 all;
-  for (const std::string& file : files) {
-    ASSIGN_OR_RETURN(const std::string digest, Sha256OfFile(file));
-    all.UpdateField(digest);
-  }
-  return all.HexDigest();
 }
 
 }  // namespace lockstep

@@ -31,10 +31,6 @@ absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights);
 absl::StatusOr<std::unique_ptr<ModelWeights>> LoadModel(
     const v1::JobSpec& spec);
 
-// SHA-256 over config.json and all files of weights, in hexadecimal: reads them
-// all.
-absl::StatusOr<std::string> DigestOfModel(const std::string& model_dir);
-
 }  // namespace lockstep
 
 #endif  // LOCKSTEP_WORKER_TRAIN_MODEL_LOADING_H_

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/contract/printable.h"
 #include "worker/train/rank_end.h"
 
 namespace lockstep {
@@ -66,7 +67,7 @@ void Progress::AddEvent(v1::Event::Severity severity, std::string type,
   v1::Event event;
   event.set_severity(severity);
   event.set_type(std::move(type));
-  event.set_message(std::move(message));
+  event.set_message(Printable(message));
   event.set_attempt(options_.attempt);
   absl::MutexLock lock(&mu_);
   events_.push_back(std::move(event));

@@ -14,7 +14,21 @@
 namespace lockstep {
 namespace {
 
+constexpr char kConfigFile[] = "config.json";
 constexpr char kChatTemplateFile[] = "chat_template.jinja";
+
+absl::Status WriteSideFiles(const std::map<std::string, std::string>& files,
+                            bool is_adapter, const std::string& dir) {
+  for (const std::string& name : PassedThroughFiles(dir)) {
+    if (!files.contains(name)) RETURN_IF_ERROR(RemoveTree(JoinPath(dir, name)));
+  }
+  for (const auto& [name, content] : files) {
+    if (is_adapter && name == kConfigFile) continue;
+    RETURN_IF_ERROR(
+        WriteWholeFile(JoinPath(dir, name), content, /*sync=*/true));
+  }
+  return absl::OkStatus();
+}
 
 // What the model was trained with is what it is to be used with; Transformers
 // prefers this file to the template in tokenizer_config.json.
@@ -38,9 +52,11 @@ PeftConfig PeftConfigOf(const v1::JobSpec& spec,
           .target_modules = std::move(targets)};
 }
 
-absl::Status WriteRunResult(const v1::JobSpec& spec, ModelWeights& weights,
-                            const TrainerState& history,
-                            const std::function<absl::Status()>& may_publish) {
+absl::Status WriteRunResult(
+    const v1::JobSpec& spec, ModelWeights& weights,
+    const std::map<std::string, std::string>& side_files,
+    const TrainerState& history,
+    const std::function<absl::Status()>& may_publish) {
   const Parameters& parameters = *weights.parameters();
   const std::vector<NamedTensor> tensors =
       NamedTensors(parameters, parameters.values());
@@ -49,11 +65,11 @@ absl::Status WriteRunResult(const v1::JobSpec& spec, ModelWeights& weights,
       RETURN_IF_ERROR(WritePeftAdapter(
           dir, PeftConfigOf(spec, weights.method().lora.target_modules),
           tensors));
-      RETURN_IF_ERROR(CopyTokenizerFiles(spec.model().path(), dir));
     } else {
       RETURN_IF_ERROR(
           WriteModelFolder(dir, {.source_dir = spec.model().path()}, tensors));
     }
+    RETURN_IF_ERROR(WriteSideFiles(side_files, spec.method().has_lora(), dir));
     RETURN_IF_ERROR(WriteOwnTemplate(spec, dir));
     RETURN_IF_ERROR(WriteWholeFile(JoinPath(dir, kTrainerStateFile),
                                    TrainerStateToJson(history), /*sync=*/true));

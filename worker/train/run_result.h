@@ -6,6 +6,7 @@
 // appear together at the end; a run that fails leaves none of them.
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,11 +22,15 @@ namespace lockstep {
 PeftConfig PeftConfigOf(const v1::JobSpec& spec,
                         std::vector<std::string> targets);
 
-// Rank 0 calls it after the last step. `may_publish` is asked when all is
+// Rank 0 calls it after the last step. `side_files` are those of the base, as
+// they were when the run began: a folder that has changed since is not what the
+// weights belong to. `may_publish` is asked when all is
 // written under another name; its error is returned and nothing appears.
-absl::Status WriteRunResult(const v1::JobSpec& spec, ModelWeights& weights,
-                            const TrainerState& history,
-                            const std::function<absl::Status()>& may_publish);
+absl::Status WriteRunResult(
+    const v1::JobSpec& spec, ModelWeights& weights,
+    const std::map<std::string, std::string>& side_files,
+    const TrainerState& history,
+    const std::function<absl::Status()>& may_publish);
 
 }  // namespace lockstep
 

@@ -77,6 +77,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Build(
 
 absl::Status TrainingRun::OpenData() {
   const v1::Plan& plan = context_.job.plan();
+  RETURN_IF_ERROR(CheckCacheIsWhole(plan.token_cache()));
   ASSIGN_OR_RETURN(train_cache_, OpenCache(plan.token_cache(), "train"));
   const v1::DataSpec& data = spec_.data();
   ASSIGN_OR_RETURN(
@@ -119,7 +120,11 @@ absl::Status TrainingRun::OpenEvaluation() {
 }
 
 absl::Status TrainingRun::BuildModel() {
-  ASSIGN_OR_RETURN(weights_, LoadModel(spec_));
+  absl::StatusOr<std::unique_ptr<ModelWeights>> weights = LoadModel(spec_);
+  if (!weights.ok()) {
+    return ExplainLoadFailure(weights.status(), spec_, context_.job.plan());
+  }
+  weights_ = *std::move(weights);
   int64_t max_tokens = train_loader_->max_micro_batch_tokens();
   if (eval_loader_ != nullptr) {
     max_tokens = std::max(max_tokens, eval_loader_->max_micro_batch_tokens());
@@ -174,15 +179,14 @@ absl::Status TrainingRun::BuildCheckpointer() {
       .attempt = context_.attempt,
       .steps_per_epoch = train_loader_->steps_per_epoch()};
   if (leads()) {
-    ASSIGN_OR_RETURN(options.identity, Identity());
+    ASSIGN_OR_RETURN(inputs_, CheckRunInputs(spec_, context_.job.plan()));
+    options.identity = Identity();
     if (spec_.method().has_lora()) {
       options.weights_stem = "adapter_model";
       options.files[kAdapterConfigFile] = PeftConfigToJson(
           PeftConfigOf(spec_, weights_->method().lora.target_modules));
     } else {
-      ASSIGN_OR_RETURN(
-          options.files["config.json"],
-          ReadWholeFile(JoinPath(spec_.model().path(), "config.json")));
+      options.files["config.json"] = inputs_.side_files["config.json"];
     }
   }
   checkpointer_ = std::make_unique<Checkpointer>(
@@ -194,10 +198,8 @@ absl::Status TrainingRun::BuildCheckpointer() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RunIdentity> TrainingRun::Identity() const {
+RunIdentity TrainingRun::Identity() const {
   const v1::TrainSpec& train = spec_.train();
-  absl::StatusOr<std::string> model = DigestOfModel(spec_.model().path());
-  if (!model.ok()) return WithCause(v1::Attempt::INVALID_INPUT, model.status());
   return RunIdentity{
       .world_size = context_.communicator.world_size(),
       .per_device_train_batch_size = train.per_device_train_batch_size(),
@@ -211,7 +213,7 @@ absl::StatusOr<RunIdentity> TrainingRun::Identity() const {
       .shuffle_seed = static_cast<uint64_t>(spec_.data().shuffle_seed()),
       .build_id = absl::StrCat(kVersion, " ", BuildRevision()),
       .libtorch_version = TORCH_VERSION,
-      .base_model_digest = *std::move(model),
+      .base_model_digest = DigestOfModel(inputs_.files, spec_.model().path()),
       .dataset_digest = train_cache_->digest()};
 }
 
@@ -268,9 +270,9 @@ absl::Status TrainingRun::Save() {
   context_.progress.SetPhase(worker::v1::PHASE_EXPORTING);
   const int64_t step = context_.job.plan().steps();
   log_->AddSummary(step);
-  const absl::Status written =
-      WriteRunResult(spec_, *weights_, log_->ToTrainerState(step),
-                     [this] { return checkpointer_->AskAgain(); });
+  const absl::Status written = WriteRunResult(
+      spec_, *weights_, inputs_.side_files, log_->ToTrainerState(step),
+      [this] { return checkpointer_->AskAgain(); });
   // What is read here is the base's, for the second time.
   const bool base_changed =
       absl::IsNotFound(written) || absl::IsInvalidArgument(written);

@@ -26,6 +26,7 @@
 #include "worker/train/data_parallel.h"
 #include "worker/train/evaluator.h"
 #include "worker/train/progress.h"
+#include "worker/train/run_inputs.h"
 #include "worker/train/trainer.h"
 #include "worker/train/training_log.h"
 
@@ -48,7 +49,8 @@ struct TrainingContext {
 class TrainingRun {
  public:
   // Loads model and data. INVALID_INPUT: the model cannot be read.
-  // INPUT_CHANGED: the token cache is not what the plan was made of.
+  // INPUT_CHANGED: the token cache, or a file of the model, is not what the
+  // plan was made of.
   static absl::StatusOr<std::unique_ptr<TrainingRun>> Build(
       const TrainingContext& context);
 
@@ -79,7 +81,7 @@ class TrainingRun {
   absl::Status BuildModel();
   absl::Status BuildCheckpointer();
   void BuildOptimizer();
-  absl::StatusOr<RunIdentity> Identity() const;
+  RunIdentity Identity() const;
   absl::Status BeginTensorBoard();
   bool leads() const { return context_.communicator.rank() == 0; }
 
@@ -98,6 +100,8 @@ class TrainingRun {
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<TrainingLog> log_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  // Of rank 0.
+  RunInputs inputs_;
   int64_t resumed_step_ = 0;
 };
 

@@ -202,6 +202,31 @@ TEST_F(LocalLauncherTest, OneWhoseIdWasNeverWrittenIsAdoptedToo) {
   EXPECT_EQ(WaitForEnd().signal, SIGKILL);
 }
 
+// A prepare reads its input in a fork of itself.
+TEST_F(LocalLauncherTest, AForkThatItLeftIsNotTakenForIt) {
+  const auto record = Launch(kAttempt,
+                             "mkfifo \"$home/never\"; "
+                             "(read line < \"$home/never\") & "
+                             "say up $!; await go");
+  ASSERT_TRUE(record.ok()) << record.status();
+  const int fork = OpenPidfd(std::stoi(Await()));
+  const int parent = OpenPidfd(static_cast<pid_t>(record->process_id()));
+  launcher_.reset();
+  Say();
+  ASSERT_TRUE(WaitUntilGone(parent));
+  StartLauncher();
+  ProcessEnd end;
+  server::ProcessRecord unwritten;
+  unwritten.set_attempt(1);
+
+  EXPECT_TRUE(
+      absl::IsNotFound(launcher_->Adopt(kAttempt, "u", unwritten, &end)));
+
+  EXPECT_TRUE(WaitUntilGone(fork));
+  close(fork);
+  close(parent);
+}
+
 TEST_F(LocalLauncherTest, OneThatEndedMeanwhileTellsByItsExitFile) {
   Write("exit.json", kExitFileText);
   const auto record =

@@ -32,6 +32,24 @@ TEST(StepPrepareTest, APreparedJobStarts) {
   EXPECT_TRUE(world.record("a").processes(0).ended());
 }
 
+TEST(StepPrepareTest, WarningsOfPrepareAreEventsOfTheJob) {
+  StepWorld world(1);
+  world.Create("a", 1);
+  PreparedEvent event{.ticket = 100};
+  event.report.mutable_caller()->set_job("jobs/a");
+  event.report.mutable_plan()->add_warnings("rows are long");
+  event.report.mutable_plan()->add_warnings("rows are few");
+  world.Do(event);
+  std::vector<std::string> told;
+  for (const v1::Event& recorded : world.events()) {
+    if (recorded.type() != "INPUT_WARNING") continue;
+    EXPECT_EQ(recorded.severity(), v1::Event::WARNING);
+    EXPECT_EQ(recorded.job(), "jobs/a");
+    told.push_back(recorded.message());
+  }
+  EXPECT_THAT(told, ElementsAre("rows are long", "rows are few"));
+}
+
 TEST(StepPrepareTest, ARepeatedReportOfPrepareIsAnsweredLikeTheFirst) {
   StepWorld world(1);
   world.Create("a", 1);

@@ -53,6 +53,12 @@ TEST(HfConfigTest, ReadsTheSpellingOfTransformers4) {
   EXPECT_EQ(config->eos_token_ids, (std::vector<int64_t>{1, 4}));
 }
 
+TEST(HfConfigTest, RefusesMoreLayersThanThereCanBe) {
+  EXPECT_THAT(ParseWith("tiny-llama", "num_hidden_layers", 4097),
+              Fails(absl::StatusCode::kInvalidArgument,
+                    Parts{"num_hidden_layers", "4097", "4096"}));
+}
+
 TEST(HfConfigTest, ReadsTheSpellingOfTransformers5) {
   const auto config = ReadModelConfig(FixturePath("models/tiny-qwen2"));
 

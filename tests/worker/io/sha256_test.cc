@@ -26,6 +26,15 @@ TEST(Sha256Test, IsTheSameInPartsAndFromAFile) {
                              testing::Parts{dir.Path("g")}));
 }
 
+// A device may have no end, a FIFO no writer.
+TEST(Sha256Test, OnlyRegularFilesAreRead) {
+  for (const char* path : {"/dev/zero", "/dev"}) {
+    EXPECT_THAT(Sha256OfFile(path),
+                testing::Fails(absl::StatusCode::kInvalidArgument,
+                               testing::Parts{path, "not a regular file"}));
+  }
+}
+
 TEST(Sha256Test, FieldsKeepTheirBorders) {
   Sha256 one;
   one.UpdateField("ab");

@@ -88,15 +88,6 @@ TEST(WeightMapTest, RefusesOtherDtypes) {
                     Parts{"model.embed_tokens.weight", "I64"}));
 }
 
-TEST(WeightMapTest, SaysThatPicklesAreNotRead) {
-  const ScopedTempDir dir;
-  WriteText(dir.Path("pytorch_model.bin"), "PK");
-
-  EXPECT_THAT(WeightSource::Open(dir.path()),
-              Fails(absl::StatusCode::kNotFound,
-                    Parts{dir.path(), "model.safetensors", "pickles"}));
-}
-
 TEST(WeightMapTest, RefusesABadIndex) {
   const ScopedTempDir dir;
   const std::string path = dir.Path("model.safetensors.index.json");
@@ -110,6 +101,18 @@ TEST(WeightMapTest, RefusesABadIndex) {
         WeightSource::Open(dir.path()),
         Fails(absl::StatusCode::kInvalidArgument, Parts{path, "weight_map"}))
         << index;
+  }
+}
+
+TEST(WeightMapTest, NamesThePickleThatItWillNotOpen) {
+  for (const char* name : {"pytorch_model.bin", "model.pt", "model.pth",
+                           "consolidated.00.pth", "x.ckpt", "x.pkl"}) {
+    const ScopedTempDir dir;
+    WriteText(dir.Path(name), "PK");
+
+    EXPECT_THAT(WeightSource::Open(dir.path()),
+                Fails(absl::StatusCode::kNotFound,
+                      Parts{dir.path(), name, "pickle", "safetensors"}));
   }
 }
 

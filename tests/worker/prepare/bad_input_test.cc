@@ -1,12 +1,17 @@
 // What a user gets wrong about files: each is named with its field, file and
 // line, the value and what is allowed, and nothing is left behind (Error()).
 
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/worker/prepare/prepare_fixture.h"
+#include "worker/prepare/job_error.h"
 
 namespace lockstep::testing {
 namespace {
@@ -14,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 using BadInputTest = PrepareFixture;
@@ -67,6 +73,42 @@ TEST_F(BadInputTest, MissingShard) {
   fs::remove(CopyModel("tiny-qwen2") + "/model-00002-of-00002.safetensors");
 
   EXPECT_THAT(Error(), HasSubstr("model-00002-of-00002.safetensors"));
+}
+
+// inotify tells of every file of the folder that is opened.
+TEST_F(BadInputTest, NoPickleIsEverOpened) {
+  const std::string model = CopyModel();
+  fs::rename(model + "/model.safetensors", model + "/pytorch_model.bin");
+  const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(inotify_add_watch(watch, model.c_str(), IN_OPEN), 0);
+
+  const std::string error = Error();
+
+  EXPECT_THAT(error, AllOf(StartsWith("model.path: "),
+                           HasSubstr("pytorch_model.bin, a pickle")));
+  char events[1 << 14];
+  const ssize_t bytes = read(watch, events, sizeof(events));
+  ASSERT_GT(bytes, 0);
+  const absl::string_view opened(events, static_cast<size_t>(bytes));
+  EXPECT_TRUE(absl::StrContains(opened, "config.json"));
+  EXPECT_FALSE(absl::StrContains(opened, "pytorch_model.bin"));
+  close(watch);
+}
+
+TEST_F(BadInputTest, APickleUnderTheNameOfSafetensorsIsNone) {
+  WriteFile(CopyModel() + "/model.safetensors",
+            "\x80\x02}q\x01X\x01wq\x02cos\nsystem\n.");
+
+  EXPECT_THAT(Error(), HasSubstr("model.safetensors"));
+}
+
+TEST_F(BadInputTest, MessagesAreUtf8WhateverTheFilesHold) {
+  WriteData("{\"text\": \"\xff\x1b[2J\"}\n");
+  const absl::StatusOr<v1::Plan> plan = Plan();
+
+  EXPECT_THAT(ToJobError(plan.status()).message(),
+              AllOf(HasSubstr("train.jsonl:1"), HasSubstr("\\xff"),
+                    Not(HasSubstr("\xff")), Not(HasSubstr("\x1b"))));
 }
 
 TEST_F(BadInputTest, MissingTokenizer) {

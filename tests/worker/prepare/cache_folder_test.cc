@@ -116,6 +116,21 @@ TEST_F(CacheFolderTest, SecondDoesTheWorkWhenTheFirstGaveUp) {
   EXPECT_TRUE(fs::is_empty(dir_.Path("cache")));
 }
 
+TEST_F(CacheFolderTest, WhatKilledProcessesLeftIsRemovedAndNoMore) {
+  Publish("whole");
+  fs::create_directories(dir_.Path("cache/killed.tmp"));
+  WriteFile(dir_.Path("cache/killed.tmp/train.tokens"), "half");
+  const auto written = CacheFolder::Open(dir_.Path("cache"), "written", Whole);
+  ASSERT_TRUE(written.ok());
+
+  CacheFolder::RemoveAbandoned(dir_.Path("cache"));
+
+  EXPECT_FALSE(fs::exists(dir_.Path("cache/killed.tmp")));
+  EXPECT_TRUE(fs::exists(dir_.Path("cache/written.tmp")));
+  EXPECT_TRUE(fs::exists(dir_.Path("cache/abc/counts")));
+  CacheFolder::RemoveAbandoned("/nonexistent");
+}
+
 TEST_F(CacheFolderTest, FolderThatCannotBeMadeIsNamed) {
   const auto folder = CacheFolder::Open("/proc/cache", "abc", Whole);
 

@@ -22,7 +22,8 @@ class FillCacheTest : public PrepareFixture {
     absl::Status status;
     {
       auto folder = CacheFolder::Open(Path("cache"), key, whole);
-      status = FillCache(spec, *config, *text, key, *folder);
+      status = FillCache(spec, *config, *text, key, *folder,
+                         [](const std::string&) {});
     }
     *found = std::filesystem::exists(Path("cache/" + key));
     return status;

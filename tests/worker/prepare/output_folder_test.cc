@@ -115,6 +115,31 @@ TEST(OutputFolderTest, WhatSomebodyPutThereStays) {
   EXPECT_EQ(ReadFile(dir.Path("a/b/theirs")), "x");
 }
 
+TEST(OutputFolderTest, WhatAKilledProcessMadeIsRemovedForIt) {
+  ScopedTempDir dir;
+  {
+    OutputFolder expected = OutputFolder::Expect(dir.Path("a/b"), kOwner);
+    auto made = OutputFolder::Make(dir.Path("a/b"), kOwner);
+    ASSERT_TRUE(made.ok());
+    made->Keep();  // As if it had been killed.
+  }
+
+  EXPECT_FALSE(fs::exists(dir.Path("a")));
+}
+
+TEST(OutputFolderTest, WhatWasThereOrIsAnothersIsNotExpected) {
+  ScopedTempDir dir;
+  {
+    OutputFolder expected = OutputFolder::Expect(dir.Path("out"), kOwner);
+    auto others = OutputFolder::Make(dir.Path("out"), "jobs/other u2");
+    ASSERT_TRUE(others.ok());
+    others->Keep();
+  }
+  { OutputFolder expected = OutputFolder::Expect(dir.Path("out"), kOwner); }
+
+  EXPECT_EQ(ReadFile(dir.Path("out") + "/" + kClaimFile), "jobs/other u2");
+}
+
 TEST(OutputFolderTest, NamesFieldPathAndReasonWhenItCannotBeMade) {
   const auto folder = OutputFolder::Make("/proc/out", kOwner);
 

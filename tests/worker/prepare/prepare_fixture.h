@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -71,9 +70,6 @@ class PrepareFixture : public ::testing::Test {
     options.owner = "jobs/demo u1";
     options.cache_dir = Path("cache");
     options.now = now_;
-    options.warn = [this](const std::string& warning) {
-      warnings_.push_back(warning);
-    };
     return options;
   }
   absl::StatusOr<v1::Plan> Plan() { return MakePlan(Options()); }
@@ -97,7 +93,6 @@ class PrepareFixture : public ::testing::Test {
   ScopedTempDir dir_;
   v1::JobSpec spec_;
   absl::Time now_ = absl::UnixEpoch();
-  std::vector<std::string> warnings_;
 };
 
 }  // namespace lockstep::testing

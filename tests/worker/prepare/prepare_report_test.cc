@@ -6,6 +6,7 @@
 #include "proto/contract/exit_code.h"
 #include "tests/worker/coordinator/fake_coordinator.h"
 #include "tests/worker/prepare/prepare_fixture.h"
+#include "worker/prepare/outcome.h"
 
 namespace lockstep::testing {
 namespace {
@@ -31,11 +32,13 @@ class PrepareListener : public FakeCoordinator {
 
 class PrepareReportTest : public PrepareFixture {
  protected:
+  int Prepare() { return Tell(OutcomeOf(Plan()), coordinator_); }
+
   PrepareListener coordinator_;
 };
 
 TEST_F(PrepareReportTest, PlanIsReported) {
-  EXPECT_EQ(Prepare(Options(), coordinator_), kOk);
+  EXPECT_EQ(Prepare(), kOk);
 
   EXPECT_EQ(coordinator_.plan.rows(), 28);
   EXPECT_THAT(coordinator_.plan.token_cache(), HasSubstr(Path("cache/")));
@@ -45,7 +48,7 @@ TEST_F(PrepareReportTest, PlanIsReported) {
 TEST_F(PrepareReportTest, BadInputIsReportedWithItsReason) {
   WriteData("{\"text\": 7}\n");
 
-  EXPECT_EQ(Prepare(Options(), coordinator_), kInvalidInput);
+  EXPECT_EQ(Prepare(), kInvalidInput);
 
   EXPECT_EQ(coordinator_.error.reason(), "INVALID_INPUT");
   EXPECT_THAT(coordinator_.error.message(), HasSubstr("train.jsonl:1"));
@@ -55,7 +58,7 @@ TEST_F(PrepareReportTest, BadInputIsReportedWithItsReason) {
 TEST_F(PrepareReportTest, OutputFolderHasAReasonOfItsOwn) {
   spec_.set_output_dir("/proc/out");
 
-  EXPECT_EQ(Prepare(Options(), coordinator_), kUserError);
+  EXPECT_EQ(Prepare(), kUserError);
 
   EXPECT_EQ(coordinator_.error.reason(), "OUTPUT_NOT_WRITABLE");
 }
@@ -63,13 +66,13 @@ TEST_F(PrepareReportTest, OutputFolderHasAReasonOfItsOwn) {
 TEST_F(PrepareReportTest, CoordinatorThatStaysAwayMeansAnotherTry) {
   coordinator_.answer = absl::UnavailableError("away");
 
-  EXPECT_EQ(Prepare(Options(), coordinator_), kCoordinatorLost);
+  EXPECT_EQ(Prepare(), kCoordinatorLost);
 }
 
 TEST_F(PrepareReportTest, JobThatIsOverIsLeftAlone) {
   coordinator_.answer = errors::AttemptSuperseded("jobs/a", 0);
 
-  EXPECT_EQ(Prepare(Options(), coordinator_), kSuperseded);
+  EXPECT_EQ(Prepare(), kSuperseded);
 }
 
 }  // namespace

@@ -270,6 +270,23 @@ TEST_F(PrepareTest, DamagedCacheIsMadeAnew) {
   EXPECT_TRUE(TokenCache::Open(first.token_cache()).ok());
 }
 
+TEST_F(PrepareTest, AnyDamagedByteOfTheCacheIsFound) {
+  spec_.mutable_data()->set_eval_fraction(0.2);
+  const v1::Plan first = GoodPlan();
+  for (const char* name : {"train.tokens", "eval.tokens", "counts.json"}) {
+    const std::string path = first.token_cache() + "/" + name;
+    const std::string whole = ReadFile(path);
+    for (const size_t at : {whole.size() / 3, whole.size() - 1}) {
+      std::string damaged = whole;
+      damaged[at] ^= 1;
+      WriteFile(path, damaged);
+
+      EXPECT_EQ(GoodPlan().ShortDebugString(), first.ShortDebugString());
+      EXPECT_EQ(ReadFile(path), whole) << name << " at " << at;
+    }
+  }
+}
+
 TEST_F(PrepareTest, TwoJobsAtOnceShareTheWork) {
   absl::StatusOr<v1::Plan> plans[2];
   PrepareOptions options[2] = {Options(), Options()};
@@ -295,12 +312,28 @@ TEST_F(PrepareTest, OutputFolderIsMadeAndBelongsToTheJob) {
 }
 
 TEST_F(PrepareTest, LengthAboveThePositionsOfTheModelIsAWarning) {
-  GoodPlan();
-  EXPECT_THAT(warnings_, IsEmpty());
+  EXPECT_THAT(GoodPlan().warnings(), IsEmpty());
 
   spec_.mutable_data()->set_max_length(100000);
-  GoodPlan();
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("data.max_length: 100000")));
+  EXPECT_THAT(GoodPlan().warnings(),
+              ElementsAre(HasSubstr("data.max_length: 100000")));
+}
+
+TEST_F(PrepareTest, ThePlanSaysWhichFilesItIsFor) {
+  spec_.mutable_model()->set_adapter(TestData("adapters/tiny-llama-r8"));
+
+  const v1::Plan plan = GoodPlan();
+
+  std::vector<std::string> names;
+  for (const v1::InputFile& input : plan.inputs()) {
+    names.push_back(fs::path(input.path()).filename());
+    EXPECT_EQ(input.sha256().size(), 64u);
+  }
+  EXPECT_THAT(names,
+              ElementsAre("model.safetensors", "config.json", "tokenizer.json",
+                          "tokenizer_config.json", "special_tokens_map.json",
+                          "generation_config.json", "adapter_config.json",
+                          "adapter_model.safetensors"));
 }
 
 TEST_F(PrepareTest, AdapterToTrainOnMustBringWhatTheJobAsksFor) {

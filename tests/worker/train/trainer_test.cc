@@ -35,26 +35,6 @@ class RefusingCoordinator : public FakeCoordinator {
   }
 };
 
-// Removes a folder when the last checkpoint is listed, before the result is
-// written.
-class RemovingCoordinator : public FakeCoordinator {
- public:
-  explicit RemovingCoordinator(std::string folder)
-      : folder_(std::move(folder)) {}
-
-  absl::Status CommitCheckpoint(
-      worker::v1::CommitCheckpointRequest::Phase phase,
-      const v1::Checkpoint& checkpoint) override {
-    if (phase == worker::v1::CommitCheckpointRequest::PHASE_COMMIT) {
-      std::filesystem::remove_all(folder_);
-    }
-    return FakeCoordinator::CommitCheckpoint(phase, checkpoint);
-  }
-
- private:
-  const std::string folder_;
-};
-
 class TrainerTest : public ::testing::Test {
  protected:
   TrainerTest() : fixture_("models/tiny-llama") {
@@ -355,23 +335,6 @@ TEST_F(TrainerTest, AnOutputThatCannotBeWrittenIsSaidSo) {
   EXPECT_EQ(EndOfRank(outcomes[0].status).cause, v1::Attempt::STORAGE_FULL);
   EXPECT_THAT(std::string(outcomes[0].status.message()),
               HasSubstr("/proc/out"));
-}
-
-// The result takes the base's config and tokenizer with it.
-TEST_F(TrainerTest, ABaseThatGoesAwayMeanwhileIsChangedInput) {
-  const std::string model = fixture_.Path("model");
-  std::filesystem::copy(TestDataPath("models/tiny-llama"), model,
-                        std::filesystem::copy_options::recursive);
-  fixture_.spec().mutable_model()->set_path(model);
-  TrainAllWeights();
-  RemovingCoordinator coordinator(model);
-
-  const std::vector<RankOutcome> outcomes = fixture_.Run(coordinator);
-
-  EXPECT_EQ(EndOfRank(outcomes[0].status).cause, v1::Attempt::INPUT_CHANGED)
-      << outcomes[0].status;
-  EXPECT_THAT(std::string(outcomes[0].status.message()), HasSubstr(model));
-  EXPECT_FALSE(Exists("model.safetensors"));
 }
 
 TEST_F(TrainerTest, AnAdapterOfAnotherShapeIsInvalidInput) {

@@ -4,6 +4,7 @@
 mod abi;
 mod chat_template;
 mod generation;
+mod memory;
 mod namespace;
 mod python;
 mod python_methods;
