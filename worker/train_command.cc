@@ -23,7 +23,8 @@ void AddTrainCommand(CLI::App& app, std::function<int()>* run) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--token-file", options->token_file, "Token, 0600")
       ->required();
-  command->add_option("--device", options->device, "cpu:N")->required();
+  command->add_option("--device", options->device, "cpu:N or a GPU's UUID")
+      ->required();
   command->callback(
       [options, run] { *run = [options] { return RunWorker(*options); }; });
 }

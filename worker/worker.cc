@@ -2,11 +2,13 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -17,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
@@ -66,6 +69,29 @@ std::string Incarnation() {
   return absl::BytesToHexString(absl::string_view(bytes, sizeof(bytes)));
 }
 
+// Before the first call to CUDA, and while this process has one thread.
+absl::StatusOr<Placement> PlacementOn(const std::string& device) {
+  if (absl::StartsWith(device, "cpu:")) return Placement{};
+  if (!absl::StartsWith(device, "GPU-") && !absl::StartsWith(device, "MIG-")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--device ", device, ": neither cpu:N nor the UUID of a GPU"));
+  }
+  // It becomes the only GPU that CUDA shows, cuda:0.
+  LOCKSTEP_CHECK(setenv("CUDA_VISIBLE_DEVICES", device.c_str(), 1) == 0);
+  return Placement{.device = at::Device(at::kCUDA, 0),
+                   .compute = at::kBFloat16};
+}
+
+absl::Status CheckGpu(const WorkerOptions& options,
+                      const Placement& placement) {
+  if (placement.device.is_cpu() || at::hasCUDA()) return absl::OkStatus();
+  return WithCause(v1::Attempt::GPU_FAULT,
+                   absl::UnavailableError(absl::StrCat(
+                       options.device,
+                       ": CUDA shows no such GPU; nvidia-smi -L lists what "
+                       "the driver sees")));
+}
+
 absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
     const WorkerOptions& options, const JoinResponse& job,
     Coordinator& coordinator) {
@@ -77,9 +103,11 @@ absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
 
 // From the first collective to the last.
 absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
+                                   const Placement& placement,
                                    const JoinResponse& job,
                                    Coordinator& coordinator,
                                    Progress& progress) {
+  RETURN_IF_ERROR(CheckGpu(options, placement));
   ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> communicator,
                    MeetTheOthers(options, job, coordinator));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
@@ -88,6 +116,7 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
                                        .communicator = *communicator,
                                        .coordinator = coordinator,
                                        .progress = progress,
+                                       .placement = placement,
                                        .stop_requested = stop_requested,
                                        .lines = &std::cerr}));
   std::cerr << FormatMemoryPlan(run->memory_plan());
@@ -101,14 +130,27 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
 
 // Torch says by exceptions what it cannot do.
 absl::StatusOr<Trainer::End> TrainCatching(const WorkerOptions& options,
+                                           const Placement& placement,
                                            const JoinResponse& job,
                                            Coordinator& coordinator,
                                            Progress& progress) {
   try {
-    return Train(options, job, coordinator, progress);
+    return Train(options, placement, job, coordinator, progress);
   } catch (const std::bad_alloc&) {
     return WithCause(v1::Attempt::HOST_OUT_OF_MEMORY,
                      absl::ResourceExhaustedError("out of memory"));
+  } catch (const c10::OutOfMemoryError& error) {
+    return WithCause(
+        v1::Attempt::GPU_OUT_OF_MEMORY,
+        absl::ResourceExhaustedError(absl::StrCat(
+            options.device, " has too little free memory; a smaller ",
+            "train.per_device_train_batch_size or data.max_length needs less: ",
+            error.what_without_backtrace())));
+  } catch (const c10::AcceleratorError& error) {
+    return WithCause(
+        v1::Attempt::GPU_FAULT,
+        absl::InternalError(absl::StrCat(options.device, ": ",
+                                         error.what_without_backtrace())));
   } catch (const std::exception& error) {
     const absl::string_view what = error.what();
     // c10's allocator for the CPU throws no type of its own.
@@ -126,7 +168,8 @@ void Tell(const absl::Status& error, Progress& progress) {
   progress.ReportFailure(end.cause, Printable(error.message())).IgnoreError();
 }
 
-absl::StatusOr<Trainer::End> Live(const WorkerOptions& options) {
+absl::StatusOr<Trainer::End> Live(const WorkerOptions& options,
+                                  const Placement& placement) {
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcCoordinator> coordinator,
                    GrpcCoordinator::Create({.address = options.coordinator,
                                             .job = options.job,
@@ -146,7 +189,7 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options) {
   }
   Progress progress(*coordinator, reporting);
   absl::StatusOr<Trainer::End> end =
-      TrainCatching(options, *job, *coordinator, progress);
+      TrainCatching(options, placement, *job, *coordinator, progress);
   if (!end.ok()) Tell(end.status(), progress);
   progress.Flush(end.ok() ? kFarewell : kShortFarewell);
   return end;
@@ -155,9 +198,10 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options) {
 }  // namespace
 
 int RunWorker(const WorkerOptions& options) {
-  if (options.device.rfind("cpu:", 0) != 0) {
-    std::cerr << "lockstep-worker train: --device " << options.device
-              << ": only cpu:N is built\n";
+  const absl::StatusOr<Placement> placement = PlacementOn(options.device);
+  if (!placement.ok()) {
+    std::cerr << "lockstep-worker train: " << placement.status().message()
+              << "\n";
     return kUsage;
   }
   // One rank, one slot, one thread.
@@ -167,7 +211,7 @@ int RunWorker(const WorkerOptions& options) {
   // operation takes a hundred times as long: a tenth of a step on a pretrained
   // model. To a sum of normal numbers they are nothing.
   at::globalContext().setFlushDenormal(true);
-  const absl::StatusOr<Trainer::End> end = Live(options);
+  const absl::StatusOr<Trainer::End> end = Live(options, *placement);
   if (end.ok()) return *end == Trainer::End::kStopped ? kStopped : kOk;
   std::cerr << "rank " << options.rank << " of " << options.job << ", attempt "
             << options.attempt << ": " << end.status().message() << "\n";

@@ -23,7 +23,7 @@ struct WorkerOptions {
   int rank = 0;
   // Holds the attempt's token, 0600.
   std::string token_file;
-  // "cpu:N": the N-th slot of this host.
+  // "cpu:N": the N-th slot of this host; or the UUID of a GPU, "GPU-...".
   std::string device;
 };
 

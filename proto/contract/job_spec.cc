@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/contract/cuda_rules.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/spec_value.h"
 
@@ -121,7 +122,12 @@ void CheckModel(const v1::JobSpec& spec, Validator& check) {
   const v1::ModelSpec& model = spec.model();
   check.Path("model.path", model.path());
   check.Built("model.dtype", model.dtype(), v1::ModelSpec::Dtype_descriptor(),
-              {v1::ModelSpec::DTYPE_AUTO, v1::ModelSpec::DTYPE_FLOAT32});
+              {v1::ModelSpec::DTYPE_AUTO, v1::ModelSpec::DTYPE_BF16,
+               v1::ModelSpec::DTYPE_FLOAT32});
+  check.Require(model.dtype() != v1::ModelSpec::DTYPE_BF16 ||
+                    spec.resources().device() == v1::ResourceSpec::DEVICE_CUDA,
+                "model.dtype",
+                "bf16 needs resources.device: cuda; a CPU has float32");
   check.Require(model.chat_template().size() <= kMaxTemplateBytes,
                 "model.chat_template",
                 absl::StrCat(model.chat_template().size(), " bytes; at most ",
@@ -277,18 +283,16 @@ void CheckTrain(const v1::JobSpec& spec, Validator& check) {
                  "true");
 }
 
-void CheckResources(const v1::ResourceSpec& resources, Validator& check) {
-  check.Require(resources.device() != v1::ResourceSpec::DEVICE_CUDA,
-                "resources.device",
-                "cuda: training on GPUs is not built yet; use auto, cpu");
+void CheckResources(const v1::JobSpec& spec, Validator& check) {
+  const v1::ResourceSpec& resources = spec.resources();
   check.Known("resources.device", resources.device(),
               v1::ResourceSpec::Device_descriptor());
-  check.Require(!resources.has_gpus(), "resources.gpus",
-                absl::StrCat(resources.gpus(),
-                             ": training on GPUs is not built yet; use "
-                             "{device: cpu, ranks: N}"));
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
   check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
+  if (resources.device() != v1::ResourceSpec::DEVICE_CUDA) return;
+  for (const FieldViolation& violation : CudaViolations(spec)) {
+    check.Require(false, violation.field, violation.description);
+  }
 }
 
 void CheckSaving(const v1::JobSpec& spec, Validator& check) {
@@ -316,7 +320,7 @@ std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
   CheckMethod(spec.method(), check);
   CheckData(spec.data(), check);
   CheckTrain(spec, check);
-  CheckResources(spec.resources(), check);
+  CheckResources(spec, check);
   CheckSaving(spec, check);
   return check.Take();
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "proto/contract/cuda_rules.h"
 #include "proto/contract/errors.h"
 
 namespace lockstep {
@@ -27,10 +28,11 @@ DeviceDemand DevicePool::DemandOf(const v1::JobSpec& spec) const {
   DeviceDemand demand;
   demand.count = resources.has_ranks() ? resources.ranks() : 1;
   if (resources.has_gpus()) demand.count = resources.gpus();
-  const bool wants_cuda = resources.has_gpus() ||
-                          resources.device() == v1::ResourceSpec::DEVICE_CUDA ||
-                          (resources.device() != v1::ResourceSpec::DEVICE_CPU &&
-                           Total(v1::Device::CUDA) > 0);
+  const bool wants_cuda =
+      resources.has_gpus() ||
+      resources.device() == v1::ResourceSpec::DEVICE_CUDA ||
+      (resources.device() != v1::ResourceSpec::DEVICE_CPU &&
+       Total(v1::Device::CUDA) > 0 && CudaViolations(spec).empty());
   if (wants_cuda) demand.kind = v1::Device::CUDA;
   return demand;
 }

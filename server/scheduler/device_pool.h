@@ -37,7 +37,8 @@ class DevicePool {
   DevicePool() = default;
   explicit DevicePool(std::vector<v1::Node> nodes);
 
-  // `auto` is cuda where there are GPUs, else cpu.
+  // `auto` is cuda where there are GPUs and the job can train on them, else
+  // cpu.
   DeviceDemand DemandOf(const v1::JobSpec& spec) const;
 
   int Total(v1::Device::Kind kind) const;

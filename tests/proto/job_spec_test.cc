@@ -112,6 +112,16 @@ TEST(JobSpecTest, AGlobalBatchBecomesAccumulation) {
   EXPECT_THAT(ValidateJobSpec(spec), IsEmpty());
 }
 
+TEST(JobSpecTest, LoraOnOneGpuIsAccepted) {
+  v1::JobSpec spec = GoodSpec();
+  spec.mutable_resources()->set_device(v1::ResourceSpec::DEVICE_CUDA);
+  spec.mutable_model()->set_dtype(v1::ModelSpec::DTYPE_BF16);
+
+  ApplyDefaults(&spec);
+
+  EXPECT_THAT(ValidateJobSpec(spec), IsEmpty());
+}
+
 TEST(JobSpecTest, GpusAreShorthandForRanksOnCuda) {
   v1::JobSpec spec = GoodSpec();
   spec.mutable_resources()->set_gpus(4);
@@ -333,13 +343,27 @@ INSTANTIATE_TEST_SUITE_P(
              "data.train[0].format", "alpaca is known"),
         RULE("Weight", s.mutable_data()->mutable_train(0)->set_weight(2),
              "data.train[0].weight", "2 is known"),
-        RULE("Cuda",
-             s.mutable_resources()->set_device(v1::ResourceSpec::DEVICE_CUDA),
-             "resources.device", "GPUs is not built yet"),
-        RULE("Gpus", s.mutable_resources()->set_gpus(8), "resources.gpus",
-             "8: training on GPUs is not built yet"),
-        RULE("Bf16", s.mutable_model()->set_dtype(v1::ModelSpec::DTYPE_BF16),
-             "model.dtype", "bf16 is known but not built yet")),
+        RULE("CudaRanks", s.mutable_resources()->set_gpus(8), "resources.ranks",
+             "8: cuda is built for one rank"),
+        RULE("CudaRank",
+             (s.mutable_resources()->set_gpus(1),
+              s.mutable_method()->mutable_lora()->set_r(65)),
+             "method.lora.r", "65: cuda is built up to 64"),
+        RULE("CudaDropout",
+             (s.mutable_resources()->set_gpus(1),
+              s.mutable_method()->mutable_lora()->set_dropout(0.5)),
+             "method.lora.dropout", "0.5: cuda is built for 0"),
+        RULE("CudaFull",
+             (s.mutable_resources()->set_gpus(1),
+              s.mutable_method()->mutable_full()),
+             "method.full", "is not built for cuda yet"),
+        RULE("CudaFloat32",
+             (s.mutable_resources()->set_gpus(1),
+              s.mutable_model()->set_dtype(v1::ModelSpec::DTYPE_FLOAT32)),
+             "model.dtype", "float32: cuda is built for bf16"),
+        RULE("Bf16OnACpu",
+             s.mutable_model()->set_dtype(v1::ModelSpec::DTYPE_BF16),
+             "model.dtype", "bf16 needs resources.device: cuda")),
     NameOf);
 
 }  // namespace

@@ -24,6 +24,23 @@ struct Qkv {
   at::Tensor v;
 };
 
+// While it lives, Torch's attention adds up the gradient of q in a fixed order:
+// a run that is resumed ends in the same bits.
+class DeterministicScope {
+ public:
+  DeterministicScope() { Set(true); }
+  ~DeterministicScope() { Set(false); }
+  DeterministicScope(const DeterministicScope&) = delete;
+  DeterministicScope& operator=(const DeterministicScope&) = delete;
+
+ private:
+  static void Set(bool on) {
+    at::Context& context = at::globalContext();
+    context.setDeterministicFillUninitializedMemory(false);
+    context.setDeterministicAlgorithms(on, /*warn_only=*/false);
+  }
+};
+
 }  // namespace
 
 void FlashAttentionForward(const QkvLayout& layout, const PlacedBatch& batch,
@@ -51,6 +68,7 @@ void FlashAttentionBackward(const QkvLayout& layout, const PlacedBatch& batch,
   // Without dropout the state of the random numbers is not read.
   const at::Tensor random =
       at::empty({2}, documents.options().dtype(at::kLong));
+  const DeterministicScope deterministic;
   const auto [dq, dk, dv] = at::_flash_attention_backward(
       Heads(d_out_TQ, 0, layout.query_heads, layout.head_dim), in.q, in.k, in.v,
       Heads(out_TQ, 0, layout.query_heads, layout.head_dim),

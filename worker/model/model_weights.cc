@@ -23,8 +23,14 @@ at::Tensor FusedView(const at::Tensor& flat, int64_t offset,
 
 // A copy of the trained weights in another type, and products of the plain
 // path in it, do not exist.
-absl::Status CheckBuilt(const Method& method, const Placement& placement) {
+absl::Status CheckBuilt(const ModelConfig& config, const Method& method,
+                        const Placement& placement) {
   if (placement.compute == at::kFloat) return absl::OkStatus();
+  if (config.head_dim % 8 != 0 || config.head_dim > 256) {
+    return absl::UnimplementedError(
+        absl::StrCat("head_dim ", config.head_dim,
+                     ": a GPU attends with multiples of 8 up to 256"));
+  }
   if (method.kind == Method::Kind::kFull) {
     return absl::UnimplementedError(
         "method.full: trains in float32 only, which is what a CPU computes in");
@@ -56,7 +62,7 @@ const LoraOptions* ModelWeights::lora() const {
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
     const ModelConfig& config, const Method& method, const TensorReader& read,
     const Placement& placement) {
-  RETURN_IF_ERROR(CheckBuilt(method, placement));
+  RETURN_IF_ERROR(CheckBuilt(config, method, placement));
   std::unique_ptr<ModelWeights> weights(
       new ModelWeights(config, method, placement));
   switch (method.kind) {

@@ -1,6 +1,6 @@
 #include "worker/train/checkpointer.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 
 #include <utility>
 
@@ -99,16 +99,26 @@ absl::Status Checkpointer::CheckIdentity(const CheckpointState& state) {
 
 absl::Status Checkpointer::ReadTensors(const Checkpoint& checkpoint) {
   const Parameters& parameters = *parts_.weights.parameters();
+  // On a CPU these are the buffers themselves, on a GPU copies.
+  const at::Tensor values = parameters.values().cpu();
+  std::vector<OptimizerBuffer> state = parts_.optimizer.State();
+  for (OptimizerBuffer& buffer : state) buffer.buffer = buffer.buffer.cpu();
   for (const Parameter& parameter : parameters.list()) {
     const auto part = [&parameter](const at::Tensor& flat) {
       return flat.data_ptr<float>() + parameter.offset;
     };
-    RETURN_IF_ERROR(checkpoint.ReadWeight(parameter.name, parameter.shape,
-                                          part(parameters.values())));
-    for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
+    RETURN_IF_ERROR(
+        checkpoint.ReadWeight(parameter.name, parameter.shape, part(values)));
+    for (const OptimizerBuffer& buffer : state) {
       RETURN_IF_ERROR(checkpoint.ReadOptimizer(
           buffer.name, parameter.name, parameter.shape, part(buffer.buffer)));
     }
+  }
+  if (values.is_same(parameters.values())) return absl::OkStatus();
+  at::Tensor(parameters.values()).copy_(values);
+  const std::vector<OptimizerBuffer> placed = parts_.optimizer.State();
+  for (size_t i = 0; i < placed.size(); ++i) {
+    at::Tensor(placed[i].buffer).copy_(state[i].buffer);
   }
   return absl::OkStatus();
 }
@@ -145,10 +155,13 @@ CheckpointContents Checkpointer::Contents(int64_t step,
   position.metric_seq = parts_.progress.newest_seq();
   log.Save(&position);
   contents.weights_stem = options_.weights_stem;
-  contents.weights = NamedTensors(parameters, parameters.values());
+  // On a CPU these are the buffers themselves, on a GPU copies.
+  host_copies_ = {parameters.values().cpu()};
+  contents.weights = NamedTensors(parameters, host_copies_.back());
   for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
+    host_copies_.push_back(buffer.buffer.cpu());
     contents.optimizer.push_back(
-        {buffer.name, NamedTensors(parameters, buffer.buffer)});
+        {buffer.name, NamedTensors(parameters, host_copies_.back())});
   }
   contents.files = options_.files;
   contents.files[kTrainerStateFile] =

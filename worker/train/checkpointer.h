@@ -82,6 +82,8 @@ class Checkpointer {
   const CheckpointerParts parts_;
   // The one that was restored or granted last.
   v1::Checkpoint newest_;
+  // What Contents() points to.
+  std::vector<at::Tensor> host_copies_;
 };
 
 }  // namespace lockstep

@@ -14,8 +14,9 @@ namespace lockstep {
 namespace {
 
 at::Tensor DigestOf(const at::Tensor& values) {
+  const at::Tensor host = values.cpu();
   Sha256 sha256;
-  sha256.Update(values.data_ptr(), values.nbytes());
+  sha256.Update(host.data_ptr(), host.nbytes());
   const std::string digest = sha256.HexDigest();
   at::Tensor out = at::empty({static_cast<int64_t>(digest.size())}, at::kByte);
   std::memcpy(out.data_ptr(), digest.data(), digest.size());

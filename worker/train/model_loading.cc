@@ -48,10 +48,11 @@ absl::Status StartFromAdapter(const v1::JobSpec& spec, ModelWeights& weights) {
   return LoadAdapter(adapter, weights);
 }
 
-absl::StatusOr<std::unique_ptr<ModelWeights>> Load(const v1::JobSpec& spec) {
+absl::StatusOr<std::unique_ptr<ModelWeights>> Load(const v1::JobSpec& spec,
+                                                   const Placement& placement) {
   ASSIGN_OR_RETURN(const Method method, MethodOf(spec));
   ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
-                   LoadBase(spec.model().path(), method));
+                   LoadBase(spec.model().path(), method, placement));
   if (spec.model().has_adapter()) {
     RETURN_IF_ERROR(StartFromAdapter(spec, *weights));
   }
@@ -78,14 +79,15 @@ absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec) {
   return method;
 }
 
-absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(const std::string& dir,
-                                                       const Method& method) {
+absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(
+    const std::string& dir, const Method& method, const Placement& placement) {
   ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(dir));
   ASSIGN_OR_RETURN(const WeightSource source, WeightSource::Open(dir));
   return ModelWeights::Load(
       config, method,
       [&source](const std::string& name, const std::vector<int64_t>& shape,
-                float* out) { return source.ReadFloat32(name, shape, out); });
+                float* out) { return source.ReadFloat32(name, shape, out); },
+      placement);
 }
 
 absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights) {
@@ -95,8 +97,8 @@ absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights) {
 }
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> LoadModel(
-    const v1::JobSpec& spec) {
-  absl::StatusOr<std::unique_ptr<ModelWeights>> weights = Load(spec);
+    const v1::JobSpec& spec, const Placement& placement) {
+  absl::StatusOr<std::unique_ptr<ModelWeights>> weights = Load(spec, placement);
   if (weights.ok()) return weights;
   return WithCause(v1::Attempt::INVALID_INPUT, weights.status());
 }

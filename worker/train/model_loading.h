@@ -20,8 +20,9 @@ namespace lockstep {
 absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec);
 
 // Reads the model in `dir`; adapters that `method` asks for are new.
-absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(const std::string& dir,
-                                                       const Method& method);
+absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(
+    const std::string& dir, const Method& method,
+    const Placement& placement = {});
 
 // Replaces the adapters of `weights` by those of `adapter`.
 absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights);
@@ -29,7 +30,7 @@ absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights);
 // Reads the base and, if the spec names one, the adapter to start from. Errors
 // have the cause INVALID_INPUT and name file, tensor or key.
 absl::StatusOr<std::unique_ptr<ModelWeights>> LoadModel(
-    const v1::JobSpec& spec);
+    const v1::JobSpec& spec, const Placement& placement);
 
 }  // namespace lockstep
 

@@ -10,8 +10,8 @@
 
 namespace lockstep {
 
-// One entry a parameter, with its part of `flat`, which is laid out like
-// parameters.values() and must outlive the result.
+// One entry a parameter, with its part of `flat`, which is in host memory, laid
+// out like parameters.values(), and must outlive the result.
 inline std::vector<NamedTensor> NamedTensors(const Parameters& parameters,
                                              const at::Tensor& flat) {
   std::vector<NamedTensor> tensors;

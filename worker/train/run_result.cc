@@ -1,6 +1,6 @@
 #include "worker/train/run_result.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <utility>
@@ -58,8 +58,8 @@ absl::Status WriteRunResult(
     const TrainerState& history,
     const std::function<absl::Status()>& may_publish) {
   const Parameters& parameters = *weights.parameters();
-  const std::vector<NamedTensor> tensors =
-      NamedTensors(parameters, parameters.values());
+  const at::Tensor values = parameters.values().cpu();
+  const std::vector<NamedTensor> tensors = NamedTensors(parameters, values);
   const auto fill = [&](const std::string& dir) -> absl::Status {
     if (spec.method().has_lora()) {
       RETURN_IF_ERROR(WritePeftAdapter(

@@ -1,5 +1,7 @@
 #include "worker/train/step_sums.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 
 #include "proto/contract/check.h"
@@ -34,7 +36,8 @@ StepSums& StepSums::operator+=(const StepSums& other) {
 
 void StepSums::Store(const at::Tensor& tail) const {
   LOCKSTEP_CHECK(tail.numel() >= kFloats);
-  float* out = tail.data_ptr<float>();
+  const at::Tensor host = at::zeros({tail.numel()}, at::kFloat);
+  float* out = host.data_ptr<float>();
   out[0] = static_cast<float>(loss_sum);
   out[1] = static_cast<float>(loss_sum - out[0]);
   StoreCount(trained_tokens, out + 2);
@@ -43,10 +46,12 @@ void StepSums::Store(const at::Tensor& tail) const {
   StoreCount(examples, out + 8);
   out[10] = stop ? 1.0f : 0.0f;
   out[11] = checkpoint ? 1.0f : 0.0f;
+  at::Tensor(tail).copy_(host);
 }
 
 StepSums StepSums::Load(const at::Tensor& tail) {
-  const float* in = tail.data_ptr<float>();
+  const at::Tensor host = tail.cpu();
+  const float* in = host.data_ptr<float>();
   StepSums sums;
   sums.loss_sum = static_cast<double>(in[0]) + in[1];
   // A loss that is not finite makes its low part so too; the high one tells.

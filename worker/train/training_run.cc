@@ -120,7 +120,8 @@ absl::Status TrainingRun::OpenEvaluation() {
 }
 
 absl::Status TrainingRun::BuildModel() {
-  absl::StatusOr<std::unique_ptr<ModelWeights>> weights = LoadModel(spec_);
+  absl::StatusOr<std::unique_ptr<ModelWeights>> weights =
+      LoadModel(spec_, context_.placement);
   if (!weights.ok()) {
     return ExplainLoadFailure(weights.status(), spec_, context_.job.plan());
   }
@@ -205,8 +206,9 @@ RunIdentity TrainingRun::Identity() const {
       .per_device_train_batch_size = train.per_device_train_batch_size(),
       .gradient_accumulation_steps = train.gradient_accumulation_steps(),
       .threads = at::get_num_threads(),
-      .device = "cpu",
-      .dtype = "float32",
+      .device = context_.placement.device.is_cuda() ? "cuda" : "cpu",
+      .dtype =
+          context_.placement.compute == at::kBFloat16 ? "bfloat16" : "float32",
       .method = spec_.method().has_lora() ? "lora" : "full",
       .optimizer = "adamw",
       .seed = static_cast<uint64_t>(train.seed()),

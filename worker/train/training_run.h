@@ -40,6 +40,8 @@ struct TrainingContext {
   Communicator& communicator;
   Coordinator& coordinator;
   Progress& progress;
+  // Where this rank trains.
+  Placement placement;
   // Set by SIGTERM.
   const std::atomic<bool>& stop_requested;
   // Gets a line for each entry of rank 0; null for nobody.

@@ -30,13 +30,19 @@ v1::JobSpec SpecOf(v1::ResourceSpec::Device device, int ranks) {
   return spec;
 }
 
-TEST(DevicePoolTest, AutoIsGpusWhereThereAreAny) {
-  const v1::JobSpec spec = SpecOf(v1::ResourceSpec::DEVICE_AUTO, 2);
+TEST(DevicePoolTest, AutoIsAGpuWhereThereAreAny) {
+  const v1::JobSpec spec = SpecOf(v1::ResourceSpec::DEVICE_AUTO, 1);
   EXPECT_EQ(PoolOf(4, 0).DemandOf(spec).kind, v1::Device::CPU);
   EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).kind, v1::Device::CUDA);
-  EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).count, 2);
+  EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).count, 1);
   EXPECT_EQ(PoolOf(4, 2).DemandOf(SpecOf(v1::ResourceSpec::DEVICE_CPU, 2)).kind,
             v1::Device::CPU);
+}
+
+TEST(DevicePoolTest, AutoIsCpuForWhatNoGpuTrains) {
+  v1::JobSpec spec = SpecOf(v1::ResourceSpec::DEVICE_AUTO, 1);
+  spec.mutable_method()->mutable_full();
+  EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).kind, v1::Device::CPU);
 }
 
 TEST(DevicePoolTest, GpusIsShorthand) {

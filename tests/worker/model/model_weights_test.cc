@@ -67,10 +67,22 @@ TEST(LayoutTest, TailsAreFilledUp) {
   EXPECT_EQ(MakeBlockShape(Qwen2(), nullptr, 16).qkv.tail, 0);
 }
 
+TEST(ModelWeightsTest, BFloat16HasNoHeadsOfOddSizes) {
+  const absl::Status status =
+      ModelWeights::Load(Qwen2(), LoraMethod(8), RandomReader(),
+                         {.compute = at::kBFloat16})
+          .status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("head_dim 6"));
+}
+
 TEST(ModelWeightsTest, BFloat16IsForConcatenatedAdaptersOnly) {
+  ModelConfig config = Qwen2();
+  config.head_dim = 8;
   const Placement bfloat16 = {.compute = at::kBFloat16};
   for (const Method& method : {Full(), LoraMethod(8, 0.1), LoraMethod(65)}) {
-    EXPECT_EQ(ModelWeights::Load(Qwen2(), method, RandomReader(), bfloat16)
+    EXPECT_EQ(ModelWeights::Load(config, method, RandomReader(), bfloat16)
                   .status()
                   .code(),
               absl::StatusCode::kUnimplemented);

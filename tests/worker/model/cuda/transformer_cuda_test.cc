@@ -97,6 +97,17 @@ TEST_P(TransformerCudaTest, LossAndGradientsEqualTheCpus) {
   }
 }
 
+TEST_P(TransformerCudaTest, RepeatsBitForBit) {
+  Model gpu(config_, LoraMethod(16), kGpu);
+
+  const StepOutput first = gpu.ForwardBackward(batch_);
+  const at::Tensor gradients = gpu.Gradients().clone();
+  const StepOutput second = gpu.ForwardBackward(batch_);
+
+  EXPECT_EQ(first.loss_sum, second.loss_sum);
+  EXPECT_TRUE(at::equal(gpu.Gradients(), gradients));
+}
+
 TEST_P(TransformerCudaTest, LogitsEqualTheCpus) {
   Model cpu(config_, LoraMethod(16), {});
   Model gpu(config_, LoraMethod(16), kGpu);
