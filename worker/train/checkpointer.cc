@@ -26,6 +26,11 @@ RunIdentity WithNumericsOf(RunIdentity identity, const RunIdentity& other) {
   return identity;
 }
 
+// The numbers of one parameter in a buffer of all.
+float* PartOf(const at::Tensor& flat, const Parameter& parameter) {
+  return flat.data_ptr<float>() + parameter.offset;
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> Checkpointer::Restore(
@@ -98,19 +103,33 @@ absl::Status Checkpointer::CheckIdentity(const CheckpointState& state) {
 }
 
 absl::Status Checkpointer::ReadTensors(const Checkpoint& checkpoint) {
-  const Parameters& parameters = *parts_.weights.parameters();
-  for (const Parameter& parameter : parameters.list()) {
-    const auto part = [&parameter](const at::Tensor& flat) {
-      return flat.data_ptr<float>() + parameter.offset;
-    };
-    RETURN_IF_ERROR(checkpoint.ReadWeight(parameter.name, parameter.shape,
-                                          part(parameters.values())));
+  RETURN_IF_ERROR(ReadWeights(checkpoint));
+  for (const Parameter& parameter : parts_.weights.parameters()->list()) {
     for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
-      RETURN_IF_ERROR(checkpoint.ReadOptimizer(
-          buffer.name, parameter.name, parameter.shape, part(buffer.buffer)));
+      RETURN_IF_ERROR(
+          checkpoint.ReadOptimizer(buffer.name, parameter.name, parameter.shape,
+                                   PartOf(buffer.buffer, parameter)));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status Checkpointer::ReadWeights(const Checkpoint& checkpoint) {
+  const Parameters& parameters = *parts_.weights.parameters();
+  for (const Parameter& parameter : parameters.list()) {
+    RETURN_IF_ERROR(
+        checkpoint.ReadWeight(parameter.name, parameter.shape,
+                              PartOf(parameters.values(), parameter)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::LoadWeights(int64_t step) {
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint,
+                   Checkpoint::Open(JoinPath(options_.output_dir,
+                                             CheckpointFolderName(step))));
+  RETURN_IF_ERROR(ReadWeights(checkpoint));
+  return parts_.weights.AfterUpdate();
 }
 
 absl::Status Checkpointer::Save(int64_t step, const TrainingLog& log) {
