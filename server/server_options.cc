@@ -147,8 +147,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
       "The coordinator of Lockstep: takes jobs, gives them devices, "
       "runs them, and survives its own restarts.",
       "lockstepd");
-  app.set_version_flag("--version", absl::StrCat("lockstepd ", kVersion, " (",
-                                                 BuildRevision(), ")"));
+  app.set_version_flag("--version", absl::StrCat("lockstepd ", VersionText()));
   app.add_option("--state-dir", options.state_dir,
                  "Jobs, store, token and logs")
       ->capture_default_str();

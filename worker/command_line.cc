@@ -33,8 +33,8 @@ int RunCommandLine(int argc, const char* const* argv, std::ostream& out,
                    std::ostream& err) {
   CLI::App app("One process of a Lockstep job, and tools for models.",
                "lockstep-worker");
-  app.set_version_flag("--version", absl::StrCat("lockstep-worker ", kVersion,
-                                                 " (", BuildRevision(), ")"));
+  app.set_version_flag("--version",
+                       absl::StrCat("lockstep-worker ", VersionText()));
   app.require_subcommand(1);
   std::function<int()> run;
   AddPrepareCommand(app, &run);

@@ -6,9 +6,7 @@
 
 namespace lockstep::cli {
 
-std::string VersionLine() {
-  return absl::StrCat("lockstep ", kVersion, " (", BuildRevision(), ")");
-}
+std::string VersionLine() { return absl::StrCat("lockstep ", VersionText()); }
 
 void AddVersionCommand(CLI::App& app, CommandContext& context) {
   CLI::App* command = app.add_subcommand("version", "Print the version");

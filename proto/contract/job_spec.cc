@@ -295,6 +295,41 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
   }
 }
 
+// Both go by eval_loss, which there must be.
+void CheckEvaluated(const v1::JobSpec& spec, absl::string_view field,
+                    Validator& check) {
+  check.Require(spec.data().has_eval() || spec.data().has_eval_fraction(),
+                field,
+                "needs an evaluation set: data.eval or data.eval_fraction");
+  check.Require(spec.logging().eval_steps() > 0, field,
+                "needs logging.eval_steps above 0");
+}
+
+void CheckEarlyStopping(const v1::JobSpec& spec, Validator& check) {
+  const v1::TrainSpec& train = spec.train();
+  const double threshold = train.early_stopping_threshold();
+  check.Require(std::isfinite(threshold) && threshold >= 0,
+                "train.early_stopping_threshold",
+                absl::StrCat(threshold, " is below 0"));
+  if (!train.has_early_stopping_patience()) return;
+  check.AtLeast("train.early_stopping_patience",
+                train.early_stopping_patience(), 1);
+  CheckEvaluated(spec, "train.early_stopping_patience", check);
+}
+
+void CheckBest(const v1::JobSpec& spec, Validator& check) {
+  if (!spec.checkpoint().load_best_at_end()) return;
+  CheckEvaluated(spec, "checkpoint.load_best_at_end", check);
+  const int64_t save = spec.checkpoint().save_steps();
+  const int64_t eval = spec.logging().eval_steps();
+  if (eval <= 0) return;
+  check.Require(
+      save > 0 && save % eval == 0, "checkpoint.save_steps",
+      absl::StrCat(save, " is not a multiple of logging.eval_steps ", eval,
+                   ", and the best checkpoint is one that was "
+                   "evaluated (checkpoint.load_best_at_end)"));
+}
+
 void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   const v1::CheckpointSpec& checkpoint = spec.checkpoint();
   check.AtLeast("checkpoint.save_steps", checkpoint.save_steps(), 0);
@@ -303,8 +338,7 @@ void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   check.NotBuilt(checkpoint.has_save_total_limit(),
                  "checkpoint.save_total_limit",
                  absl::StrCat(checkpoint.save_total_limit()));
-  check.NotBuilt(checkpoint.load_best_at_end(), "checkpoint.load_best_at_end",
-                 "true");
+  CheckBest(spec, check);
   check.AtLeast("logging.logging_steps", spec.logging().logging_steps(), 1);
   check.AtLeast("logging.eval_steps", spec.logging().eval_steps(), 0);
   check.Path("output_dir", spec.output_dir());
@@ -320,6 +354,7 @@ std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
   CheckMethod(spec.method(), check);
   CheckData(spec.data(), check);
   CheckTrain(spec, check);
+  CheckEarlyStopping(spec, check);
   CheckResources(spec, check);
   CheckSaving(spec, check);
   return check.Take();

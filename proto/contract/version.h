@@ -3,6 +3,8 @@
 
 // What this build is called.
 
+#include <string>
+
 #include "absl/strings/string_view.h"
 
 namespace lockstep {
@@ -12,6 +14,9 @@ inline constexpr char kVersion[] = "0.1.0";
 // The source revision that was checked out when the build was configured;
 // "unknown" without git.
 absl::string_view BuildRevision();
+
+// "0.1.0 (revision)": what a program calls itself.
+std::string VersionText();
 
 }  // namespace lockstep
 

@@ -1,9 +1,10 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_CALLER_CHECK_H_
 #define LOCKSTEP_SERVER_SERVICE_CALLER_CHECK_H_
 
-// Whether a worker is who it says.
+// Whether a worker is who it says, and one that this coordinator understands.
 
 #include "absl/status/status.h"
+#include "grpcpp/server_context.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/service/access.h"
 
@@ -13,6 +14,10 @@ namespace lockstep {
 // attempt in `caller`.
 absl::Status CheckCaller(const Principal& principal,
                          const worker::v1::Caller& caller);
+
+// FAILED_PRECONDITION, VERSION_MISMATCH (proto/contract/worker_version.h). For
+// the calls with which a process begins: one that was let in stays.
+absl::Status CheckVersion(const grpc::CallbackServerContext& context);
 
 }  // namespace lockstep
 

@@ -100,6 +100,25 @@ absl::StatusOr<ReportResponse> Store(const ServiceParts& parts,
   return response;
 }
 
+worker::v1::ReportPreparedRequest Refused(const worker::v1::Caller& caller,
+                                          const absl::Status& why) {
+  worker::v1::ReportPreparedRequest report;
+  *report.mutable_caller() = caller;
+  report.mutable_error()->set_reason(ErrorReason(why));
+  report.mutable_error()->set_message(std::string(why.message()));
+  return report;
+}
+
+// The rank cannot join, and its exit code would not say why.
+void EndForVersion(const ServiceParts& parts, const worker::v1::Caller& caller,
+                   const absl::Status& why) {
+  worker::v1::RankFailure failure;
+  failure.set_cause(v1::Attempt::ENGINE_ERROR);
+  failure.set_message(std::string(why.message()));
+  parts.scheduler.Reported(caller, {}, /*has_progress=*/false, failure,
+                           /*has_failure=*/true, {});
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* WorkerServiceImpl::ReportPrepared(
@@ -111,8 +130,13 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::ReportPrepared(
     call->Finish(status);
     return call.get();
   }
+  const absl::Status version = CheckVersion(*context);
+  // What another release has planned is not run; the job says why.
   parts_.scheduler.Prepared(
-      *request, [call](const absl::Status& status) { call->Finish(status); });
+      version.ok() ? *request : Refused(request->caller(), version),
+      [call, version](const absl::Status& status) {
+        call->Finish(version.ok() ? status : version);
+      });
   return call.get();
 }
 
@@ -128,6 +152,11 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::Join(
       UnaryCall::Start(parts_, "lockstep.worker.v1.WorkerService/Join");
   if (absl::Status status = Admit(*call, *context, *request); !status.ok()) {
     call->Finish(status);
+    return call.get();
+  }
+  if (absl::Status version = CheckVersion(*context); !version.ok()) {
+    EndForVersion(parts_, request->caller(), version);
+    call->Finish(version);
     return call.get();
   }
   parts_.rendezvous.Join(

@@ -13,6 +13,8 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/status_macros.h"
+#include "proto/contract/version.h"
+#include "proto/contract/worker_version.h"
 
 namespace lockstep {
 namespace {
@@ -89,6 +91,7 @@ absl::Status GrpcCoordinator::CallOnce(Method method, const Request& request,
                                        absl::Duration timeout) const {
   grpc::ClientContext context;
   context.AddMetadata("authorization", "Bearer " + token_);
+  context.AddMetadata(kVersionMetadata, VersionText());
   // gRPC counts its deadline on the real clock, so the injected one does not
   // serve here.
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));

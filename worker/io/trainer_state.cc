@@ -76,6 +76,12 @@ std::string TrainerStateToJson(const TrainerState& state) {
   VisitFields(state, [&json](const char* name, const auto& field) {
     json[name] = field;
   });
+  if (state.best_metric) json["best_metric"] = *state.best_metric;
+  if (state.best_global_step)
+    json["best_global_step"] = *state.best_global_step;
+  if (!state.best_model_checkpoint.empty()) {
+    json["best_model_checkpoint"] = state.best_model_checkpoint;
+  }
   for (const LogRow& row : state.log_history) {
     json["log_history"].push_back(RowToJson(row));
   }

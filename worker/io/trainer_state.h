@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ struct TrainerState {
   int64_t logging_steps = 1;
   int64_t eval_steps = 0;
   int64_t save_steps = 0;
+  // Of the evaluation with the lowest loss, and the folder of the best
+  // checkpoint; written only.
+  std::optional<double> best_metric;
+  std::optional<int64_t> best_global_step;
+  std::string best_model_checkpoint;
   std::vector<LogRow> log_history;
 };
 

@@ -26,6 +26,18 @@ RunIdentity WithNumericsOf(RunIdentity identity, const RunIdentity& other) {
   return identity;
 }
 
+// Has each parameter's part of `flat` read, on a GPU by way of a copy.
+template <typename ReadPart>
+absl::Status ReadParts(const Parameters& parameters, const at::Tensor& flat,
+                       ReadPart read) {
+  const at::Tensor host = flat.cpu();
+  for (const Parameter& parameter : parameters.list()) {
+    RETURN_IF_ERROR(read(parameter, host.data_ptr<float>() + parameter.offset));
+  }
+  if (!host.is_same(flat)) at::Tensor(flat).copy_(host);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> Checkpointer::Restore(
@@ -98,29 +110,33 @@ absl::Status Checkpointer::CheckIdentity(const CheckpointState& state) {
 }
 
 absl::Status Checkpointer::ReadTensors(const Checkpoint& checkpoint) {
-  const Parameters& parameters = *parts_.weights.parameters();
-  // On a CPU these are the buffers themselves, on a GPU copies.
-  const at::Tensor values = parameters.values().cpu();
-  std::vector<OptimizerBuffer> state = parts_.optimizer.State();
-  for (OptimizerBuffer& buffer : state) buffer.buffer = buffer.buffer.cpu();
-  for (const Parameter& parameter : parameters.list()) {
-    const auto part = [&parameter](const at::Tensor& flat) {
-      return flat.data_ptr<float>() + parameter.offset;
-    };
-    RETURN_IF_ERROR(
-        checkpoint.ReadWeight(parameter.name, parameter.shape, part(values)));
-    for (const OptimizerBuffer& buffer : state) {
-      RETURN_IF_ERROR(checkpoint.ReadOptimizer(
-          buffer.name, parameter.name, parameter.shape, part(buffer.buffer)));
-    }
-  }
-  if (values.is_same(parameters.values())) return absl::OkStatus();
-  at::Tensor(parameters.values()).copy_(values);
-  const std::vector<OptimizerBuffer> placed = parts_.optimizer.State();
-  for (size_t i = 0; i < placed.size(); ++i) {
-    at::Tensor(placed[i].buffer).copy_(state[i].buffer);
+  RETURN_IF_ERROR(ReadWeights(checkpoint));
+  for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
+    RETURN_IF_ERROR(ReadParts(*parts_.weights.parameters(), buffer.buffer,
+                              [&](const Parameter& parameter, float* out) {
+                                return checkpoint.ReadOptimizer(
+                                    buffer.name, parameter.name,
+                                    parameter.shape, out);
+                              }));
   }
   return absl::OkStatus();
+}
+
+absl::Status Checkpointer::ReadWeights(const Checkpoint& checkpoint) {
+  const Parameters& parameters = *parts_.weights.parameters();
+  return ReadParts(parameters, parameters.values(),
+                   [&](const Parameter& parameter, float* out) {
+                     return checkpoint.ReadWeight(parameter.name,
+                                                  parameter.shape, out);
+                   });
+}
+
+absl::Status Checkpointer::LoadWeights(int64_t step) {
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint,
+                   Checkpoint::Open(JoinPath(options_.output_dir,
+                                             CheckpointFolderName(step))));
+  RETURN_IF_ERROR(ReadWeights(checkpoint));
+  return parts_.weights.AfterUpdate();
 }
 
 absl::Status Checkpointer::Save(int64_t step, const TrainingLog& log) {

@@ -62,6 +62,10 @@ class Checkpointer {
   absl::StatusOr<int64_t> Restore(const std::vector<v1::Checkpoint>& listed,
                                   TrainingLog* log);
 
+  // On rank 0: replaces the weights by those of the checkpoint of `step`, which
+  // this job has written; the rest of its state stays. For the result.
+  absl::Status LoadWeights(int64_t step);
+
   // Writes, publishes and lists the state after `step` steps.
   absl::Status Save(int64_t step, const TrainingLog& log);
 
@@ -74,6 +78,7 @@ class Checkpointer {
       const std::vector<v1::Checkpoint>& listed);
   absl::Status CheckIdentity(const CheckpointState& state);
   absl::Status ReadTensors(const Checkpoint& checkpoint);
+  absl::Status ReadWeights(const Checkpoint& checkpoint);
   CheckpointContents Contents(int64_t step, const TrainingLog& log);
   absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
                     const CheckpointInfo& info, const TrainingLog& log);

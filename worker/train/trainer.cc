@@ -54,7 +54,26 @@ absl::StatusOr<Trainer::End> Trainer::Train(int64_t step) {
     RETURN_IF_ERROR(SaveIfDue(/*asked=*/all.checkpoint));
     if (all.stop && !finished()) return End::kStopped;
   }
+  if (StopsEarly() && parts_.data_parallel.rank() == 0) TellEarlyStop();
   return End::kFinished;
+}
+
+bool Trainer::StopsEarly() const {
+  return options_.early_stopping_patience > 0 && step_ < options_.steps &&
+         parts_.log.best().since_better() >= options_.early_stopping_patience;
+}
+
+void Trainer::TellEarlyStop() const {
+  const auto& best = parts_.log.best().best();
+  parts_.progress.AddEvent(
+      v1::Event::INFO, "EARLY_STOPPED",
+      absl::StrCat("training ends at step ", step_, " of ", options_.steps,
+                   ": ", parts_.log.best().since_better(),
+                   " evaluations in a row were not better",
+                   best.has_value()
+                       ? absl::StrCat(" than eval_loss ", best->loss,
+                                      " of step ", best->step)
+                       : ""));
 }
 
 absl::StatusOr<StepSums> Trainer::Accumulate() {
@@ -132,6 +151,7 @@ absl::Status Trainer::SaveIfDue(bool asked) {
   if (!due) return absl::OkStatus();
   parts_.progress.SetPhase(worker::v1::PHASE_SAVING);
   RETURN_IF_ERROR(parts_.data_parallel.CheckReplicas());
+  parts_.log.MarkSaved(step_);
   return parts_.checkpointer.Save(step_, parts_.log);
 }
 

@@ -37,6 +37,8 @@ struct TrainerOptions {
   int64_t eval_steps = 0;
   // Steps between checkpoints; 0: only at the end.
   int64_t save_steps = 0;
+  // Evaluations in a row without a better loss that end the run; 0: none do.
+  int64_t early_stopping_patience = 0;
 };
 
 // All are borrowed.
@@ -59,7 +61,7 @@ struct TrainerParts {
 class Trainer {
  public:
   enum class End {
-    // All steps are done.
+    // All steps are done, or more would not make it better.
     kFinished,
     // Stopped before, because somebody asked.
     kStopped,
@@ -73,17 +75,21 @@ class Trainer {
   // update nor a checkpoint was made of them.
   absl::StatusOr<End> Train(int64_t step);
 
+  // Optimizer steps done.
+  int64_t step() const { return step_; }
+
  private:
   absl::StatusOr<StepSums> Accumulate();
   void HeedCommands(StepSums* sums) const;
   absl::StatusOr<StepFigures> Update(const StepSums& sums);
   absl::Status EvaluateIfDue();
   absl::Status SaveIfDue(bool asked);
-  bool finished() const { return step_ == options_.steps; }
+  bool StopsEarly() const;
+  void TellEarlyStop() const;
+  bool finished() const { return step_ == options_.steps || StopsEarly(); }
 
   const TrainerOptions options_;
   const TrainerParts parts_;
-  // Optimizer steps done.
   int64_t step_ = 0;
 };
 

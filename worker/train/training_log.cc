@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "worker/io/checkpoint.h"
+#include "worker/io/file.h"
 
 namespace lockstep {
 namespace {
@@ -83,6 +85,7 @@ void TrainingLog::AddEvaluation(int64_t step, const StepSums& sums,
                                 int64_t batches, double seconds) {
   const double loss = Ratio(sums.loss_sum, sums.trained_tokens);
   eval_loss_ = loss;
+  best_.Add(step, loss);
   AddRow(step, {{"eval_loss", loss},
                 {"eval_runtime", seconds},
                 {"eval_mean_token_accuracy",
@@ -161,19 +164,30 @@ void TrainingLog::Save(TrainerPosition* position) const {
   };
   if (first_loss_) position->averages["first_loss"] = *first_loss_;
   if (eval_loss_) position->averages["eval_loss"] = *eval_loss_;
+  best_.Save(&position->averages);
 }
 
 TrainerState TrainingLog::ToTrainerState(int64_t step) const {
-  return {.global_step = step,
-          .max_steps = options_.steps,
-          .epoch = Epoch(step),
-          .num_train_epochs = options_.num_train_epochs,
-          .num_input_tokens_seen = tokens_seen_,
-          .train_batch_size = options_.per_device_train_batch_size,
-          .logging_steps = options_.logging_steps,
-          .eval_steps = options_.eval_steps,
-          .save_steps = options_.save_steps,
-          .log_history = rows_};
+  TrainerState state = {
+      .global_step = step,
+      .max_steps = options_.steps,
+      .epoch = Epoch(step),
+      .num_train_epochs = options_.num_train_epochs,
+      .num_input_tokens_seen = tokens_seen_,
+      .train_batch_size = options_.per_device_train_batch_size,
+      .logging_steps = options_.logging_steps,
+      .eval_steps = options_.eval_steps,
+      .save_steps = options_.save_steps,
+      .log_history = rows_};
+  if (best_.best().has_value()) {
+    state.best_metric = best_.best()->loss;
+    state.best_global_step = best_.best()->step;
+  }
+  if (best_.best_saved().has_value()) {
+    state.best_model_checkpoint = JoinPath(
+        options_.output_dir, CheckpointFolderName(best_.best_saved()->step));
+  }
+  return state;
 }
 
 void TrainingLog::Restore(const TrainerPosition& position,
@@ -207,6 +221,7 @@ void TrainingLog::Restore(const TrainerPosition& position,
   first_loss_ = value("first_loss");
   eval_loss_ = value("eval_loss");
   rows_ = history.log_history;
+  best_.Restore(saved);
 }
 
 }  // namespace lockstep

@@ -21,6 +21,7 @@
 #include "worker/io/checkpoint_state.h"
 #include "worker/io/tensorboard.h"
 #include "worker/io/trainer_state.h"
+#include "worker/train/best_evaluation.h"
 #include "worker/train/progress.h"
 #include "worker/train/step_sums.h"
 
@@ -36,6 +37,9 @@ struct TrainingLogOptions {
   int64_t save_steps = 0;
   int64_t per_device_train_batch_size = 1;
   int64_t num_train_epochs = 1;
+  std::string output_dir;
+  // Of BestEvaluation.
+  double early_stopping_threshold = 0;
 };
 
 // Of one optimizer step.
@@ -51,7 +55,9 @@ class TrainingLog {
  public:
   // `progress` is null on ranks other than 0.
   TrainingLog(const TrainingLogOptions& options, Progress* progress)
-      : options_(options), progress_(progress) {}
+      : options_(options),
+        progress_(progress),
+        best_(options.early_stopping_threshold) {}
 
   // From now on scalars go to `board` too.
   void SetBoard(std::unique_ptr<TensorBoardWriter> board) {
@@ -72,6 +78,9 @@ class TrainingLog {
   // Mean loss of the newest entry, and of the newest evaluation.
   double loss() const { return loss_; }
   std::optional<double> eval_loss() const { return eval_loss_; }
+  const BestEvaluation& best() const { return best_; }
+  // A checkpoint is about to be written.
+  void MarkSaved(int64_t step) { best_.MarkSaved(step); }
 
   // What a checkpoint keeps of it: position.averages and the counts of what
   // was seen, and the rows.
@@ -119,6 +128,7 @@ class TrainingLog {
   double tokens_per_second_ = 0;
   StepFigures figures_;
   std::vector<LogRow> rows_;
+  BestEvaluation best_;
 };
 
 }  // namespace lockstep

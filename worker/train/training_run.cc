@@ -169,7 +169,9 @@ void TrainingRun::BuildOptimizer() {
           .save_steps = spec_.checkpoint().save_steps(),
           .per_device_train_batch_size = train.per_device_train_batch_size(),
           .num_train_epochs =
-              CeilingOf(steps, train_loader_->steps_per_epoch())},
+              CeilingOf(steps, train_loader_->steps_per_epoch()),
+          .output_dir = spec_.output_dir(),
+          .early_stopping_threshold = train.early_stopping_threshold()},
       leads() ? &context_.progress : nullptr);
   if (leads()) log_->SetLines(context_.lines);
 }
@@ -248,32 +250,49 @@ absl::Status TrainingRun::BeginTensorBoard() {
 }
 
 absl::StatusOr<Trainer::End> TrainingRun::Train() {
-  Trainer trainer({.steps = context_.job.plan().steps(),
-                   .accumulation = spec_.train().gradient_accumulation_steps(),
-                   .max_grad_norm = spec_.train().max_grad_norm(),
-                   .eval_steps = spec_.logging().eval_steps(),
-                   .save_steps = spec_.checkpoint().save_steps()},
-                  {.loader = *train_loader_,
-                   .weights = *weights_,
-                   .transformer = *transformer_,
-                   .optimizer = *optimizer_,
-                   .schedule = *schedule_,
-                   .data_parallel = *data_parallel_,
-                   .evaluator = evaluator_.get(),
-                   .checkpointer = *checkpointer_,
-                   .log = *log_,
-                   .progress = context_.progress,
-                   .stop_requested = context_.stop_requested});
-  return trainer.Train(resumed_step_);
+  Trainer trainer(
+      {.steps = context_.job.plan().steps(),
+       .accumulation = spec_.train().gradient_accumulation_steps(),
+       .max_grad_norm = spec_.train().max_grad_norm(),
+       .eval_steps = spec_.logging().eval_steps(),
+       .save_steps = spec_.checkpoint().save_steps(),
+       .early_stopping_patience = spec_.train().early_stopping_patience()},
+      {.loader = *train_loader_,
+       .weights = *weights_,
+       .transformer = *transformer_,
+       .optimizer = *optimizer_,
+       .schedule = *schedule_,
+       .data_parallel = *data_parallel_,
+       .evaluator = evaluator_.get(),
+       .checkpointer = *checkpointer_,
+       .log = *log_,
+       .progress = context_.progress,
+       .stop_requested = context_.stop_requested});
+  const absl::StatusOr<Trainer::End> end = trainer.Train(resumed_step_);
+  last_step_ = trainer.step();
+  return end;
+}
+
+absl::Status TrainingRun::LoadBest() {
+  const auto& best = log_->best().best_saved();
+  if (!spec_.checkpoint().load_best_at_end() || !best.has_value()) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(checkpointer_->LoadWeights(best->step));
+  context_.progress.AddEvent(
+      v1::Event::INFO, "BEST_LOADED",
+      absl::StrCat("the result has the weights of step ", best->step, " of ",
+                   last_step_, ", eval_loss ", best->loss));
+  return absl::OkStatus();
 }
 
 absl::Status TrainingRun::Save() {
   if (!leads()) return absl::OkStatus();
   context_.progress.SetPhase(worker::v1::PHASE_EXPORTING);
-  const int64_t step = context_.job.plan().steps();
-  log_->AddSummary(step);
+  RETURN_IF_ERROR(LoadBest());
+  log_->AddSummary(last_step_);
   const absl::Status written = WriteRunResult(
-      spec_, *weights_, inputs_.side_files, log_->ToTrainerState(step),
+      spec_, *weights_, inputs_.side_files, log_->ToTrainerState(last_step_),
       [this] { return checkpointer_->AskAgain(); });
   // What is read here is the base's, for the second time.
   const bool base_changed =

@@ -85,6 +85,7 @@ class TrainingRun {
   void BuildOptimizer();
   RunIdentity Identity() const;
   absl::Status BeginTensorBoard();
+  absl::Status LoadBest();
   bool leads() const { return context_.communicator.rank() == 0; }
 
   const TrainingContext context_;
@@ -105,6 +106,8 @@ class TrainingRun {
   // Of rank 0.
   RunInputs inputs_;
   int64_t resumed_step_ = 0;
+  // Optimizer steps done when Train ended.
+  int64_t last_step_ = 0;
 };
 
 }  // namespace lockstep

@@ -6,6 +6,9 @@
 #include "gmock/gmock.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
+#include "proto/contract/exit_code.h"
+#include "proto/contract/version.h"
+#include "proto/contract/worker_version.h"
 #include "tests/server/service/service_fixture.h"
 #include "tests/testing/store_writes.h"
 
@@ -14,6 +17,7 @@ namespace {
 
 using ::lockstep::testing::ServiceFixture;
 using ::lockstep::testing::TestContext;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -83,6 +87,43 @@ TEST_F(WorkerServiceTest, PrepareMayFail) {
   ASSERT_TRUE(workers_->ReportPrepared(&context, request, &response).ok());
   const v1::Job job = WaitForState("a", v1::Job::FAILED);
   EXPECT_EQ(job.error().message(), "train.jsonl:3: not JSON");
+}
+
+TEST_F(WorkerServiceTest, APlanOfANewerReleaseIsRefusedByName) {
+  Create("a");
+  worker::v1::ReportPreparedRequest request;
+  *request.mutable_caller() = CallerOf("a", 0, -1);
+  request.mutable_plan()->set_steps(40);
+  TestContext context(launcher_.WaitForLaunch({"jobs/a", 0}).token);
+  context.AddMetadata(kVersionMetadata, "99.0.0 (abc)");
+  worker::v1::ReportPreparedResponse response;
+
+  EXPECT_EQ(Reason(workers_->ReportPrepared(&context, request, &response)),
+            "VERSION_MISMATCH");
+
+  const v1::Job job = WaitForState("a", v1::Job::FAILED);
+  EXPECT_EQ(job.error().reason(), "VERSION_MISMATCH");
+  EXPECT_THAT(job.error().message(),
+              AllOf(HasSubstr("lockstep-worker is 99.0.0 (abc)"),
+                    HasSubstr("lockstepd is " + VersionText())));
+}
+
+TEST_F(WorkerServiceTest, ARankOfANewerReleaseEndsTheAttemptByName) {
+  Start(1);
+  worker::v1::JoinRequest request;
+  *request.mutable_caller() = CallerOf("a", 1, 0);
+  TestContext context(token_);
+  context.AddMetadata(kVersionMetadata, "99.0.0 (abc)");
+  worker::v1::JoinResponse response;
+
+  EXPECT_EQ(Reason(workers_->Join(&context, request, &response)),
+            "VERSION_MISMATCH");
+
+  EndAttempt("a", kSuperseded);
+  const v1::Job job = WaitForState("a", v1::Job::QUEUED);
+  EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::ENGINE_ERROR);
+  EXPECT_THAT(job.attempts(0).end_message(),
+              HasSubstr("lockstep-worker is 99.0.0 (abc)"));
 }
 
 TEST_F(WorkerServiceTest, RanksAreAnsweredWhenAllHaveJoined) {

@@ -16,6 +16,8 @@
 #include "gtest/gtest.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/grpc_status.h"
+#include "proto/contract/version.h"
+#include "proto/contract/worker_version.h"
 #include "tests/testing/temp_dir.h"
 
 namespace lockstep::testing {
@@ -47,6 +49,9 @@ class Daemon : public worker::v1::WorkerService::Service {
     const auto token = context->client_metadata().find("authorization");
     EXPECT_TRUE(token != context->client_metadata().end() &&
                 token->second == "Bearer secret");
+    const auto version = context->client_metadata().find(kVersionMetadata);
+    EXPECT_TRUE(version != context->client_metadata().end() &&
+                version->second == VersionText());
     if (on_call) on_call(*context);
     if (answers.empty()) return grpc::Status::OK;
     grpc::Status answer = answers.front();
