@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/internal/grpc_connection.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
@@ -37,9 +38,12 @@ absl::StatusOr<v1::Job> JobClient::Get(absl::string_view id) {
 }
 
 absl::StatusOr<std::vector<v1::Job>> JobClient::List(
-    const std::vector<v1::Job::State>& states, int limit) {
+    const ListOptions& options) {
   v1::ListJobsRequest request;
-  for (v1::Job::State state : states) request.add_states(state);
+  for (v1::Job::State state : options.states) request.add_states(state);
+  request.set_filter(options.filter);
+  request.set_order_by(options.order_by);
+  const int limit = options.limit;
   std::vector<v1::Job> jobs;
   do {
     const int left = limit > 0 ? limit - static_cast<int>(jobs.size()) : 0;
@@ -58,14 +62,52 @@ absl::StatusOr<v1::Job> JobClient::Cancel(absl::string_view id) {
   return connection_->CancelJob(request);
 }
 
+absl::StatusOr<v1::Job> JobClient::ChangeLabels(
+    absl::string_view id, const std::map<std::string, std::string>& set,
+    const std::vector<std::string>& remove) {
+  v1::UpdateJobRequest request;
+  request.mutable_job()->set_name(JobName(id));
+  *request.mutable_job()->mutable_labels() = {set.begin(), set.end()};
+  google::protobuf::FieldMask& mask = *request.mutable_update_mask();
+  for (const auto& [key, value] : set) mask.add_paths("labels." + key);
+  for (const std::string& key : remove) mask.add_paths("labels." + key);
+  return connection_->UpdateJob(request);
+}
+
+absl::Status JobClient::Delete(absl::string_view id) {
+  v1::DeleteJobRequest request;
+  request.set_name(JobName(id));
+  return connection_->DeleteJob(request);
+}
+
+absl::StatusOr<JobClient::EventList> JobClient::Events(absl::string_view id) {
+  v1::ListEventsRequest request;
+  if (!id.empty()) request.set_name(JobName(id));
+  request.set_page_size(kPageSize);
+  EventList list;
+  do {
+    ASSIGN_OR_RETURN(v1::ListEventsResponse page,
+                     connection_->ListEvents(request));
+    for (v1::Event& event : *page.mutable_events()) {
+      list.events.push_back(std::move(event));
+    }
+    list.resume_token = page.resume_token();
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return list;
+}
+
 absl::Status JobClient::Watch(
     absl::string_view id,
-    const std::function<bool(const v1::WatchJobsResponse&)>& on_change) {
+    const std::function<bool(const v1::WatchJobsResponse&)>& on_change,
+    const std::string& resume_token) {
   v1::WatchJobsRequest request;
   if (!id.empty()) request.set_name(JobName(id));
+  request.set_resume_token(resume_token);
   while (true) {
     absl::Status status = connection_->WatchJobs(request, on_change);
     if (ErrorReason(status) != "RESUME_TOKEN_EXPIRED") return status;
+    request.clear_resume_token();
   }
 }
 
@@ -127,6 +169,29 @@ absl::StatusOr<std::vector<v1::Node>> JobClient::Nodes() {
 
 absl::StatusOr<v1::ServerInfo> JobClient::ServerInfo() {
   return connection_->GetServerInfo();
+}
+
+absl::StatusOr<v1::ServerConfig> JobClient::ServerConfig() {
+  return connection_->GetServerConfig();
+}
+
+absl::Status JobClient::Backup(
+    const std::function<absl::Status(absl::string_view)>& on_piece) {
+  absl::Status taken;
+  int64_t bytes = 0;
+  int64_t total = -1;
+  RETURN_IF_ERROR(
+      connection_->BackupStore([&](const v1::BackupStoreResponse& piece) {
+        total = piece.total_bytes();
+        bytes += static_cast<int64_t>(piece.data().size());
+        taken = on_piece(piece.data());
+        return taken.ok();
+      }));
+  if (taken.ok() && bytes != total) {
+    return absl::DataLossError(
+        absl::StrCat("the coordinator sent ", bytes, " bytes of ", total));
+  }
+  return taken;
 }
 
 }  // namespace lockstep

@@ -12,6 +12,7 @@
 //   ASSIGN_OR_RETURN(job, client.Wait(id, [](const v1::Job&) {}));
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,16 @@ struct SubmitOptions {
   bool validate_only = false;
 };
 
+struct ListOptions {
+  // All states when empty.
+  std::vector<v1::Job::State> states;
+  // As ListJobsRequest has them.
+  std::string filter;
+  std::string order_by;
+  // At most this many when above 0.
+  int limit = 0;
+};
+
 class JobClient {
  public:
   explicit JobClient(std::shared_ptr<JobConnection> connection)
@@ -41,16 +52,31 @@ class JobClient {
   absl::StatusOr<v1::Job> Submit(const v1::JobSpec& spec,
                                  const SubmitOptions& options);
   absl::StatusOr<v1::Job> Get(absl::string_view id);
-  // All pages, newest first; at most `limit` jobs when above 0.
-  absl::StatusOr<std::vector<v1::Job>> List(
-      const std::vector<v1::Job::State>& states, int limit);
+  // All pages, newest first unless the options say otherwise.
+  absl::StatusOr<std::vector<v1::Job>> List(const ListOptions& options);
   absl::StatusOr<v1::Job> Cancel(absl::string_view id);
+  // Sets these labels, removes those, and leaves the others.
+  absl::StatusOr<v1::Job> ChangeLabels(
+      absl::string_view id, const std::map<std::string, std::string>& set,
+      const std::vector<std::string>& remove);
+  // Only an ended job can be deleted.
+  absl::Status Delete(absl::string_view id);
+
+  struct EventList {
+    std::vector<v1::Event> events;
+    // For Watch.
+    std::string resume_token;
+  };
+  // What happened to a job (to all when `id` is empty), oldest first.
+  absl::StatusOr<EventList> Events(absl::string_view id);
 
   // The job as it is now, then after each change (all jobs when `id` is empty)
   // until `on_change` says false. A watch that fell too far behind begins anew.
+  // With a token only the changes behind it.
   absl::Status Watch(
       absl::string_view id,
-      const std::function<bool(const v1::WatchJobsResponse&)>& on_change);
+      const std::function<bool(const v1::WatchJobsResponse&)>& on_change,
+      const std::string& resume_token = "");
   // Watches until the job has ended and returns it.
   absl::StatusOr<v1::Job> Wait(
       absl::string_view id,
@@ -66,6 +92,11 @@ class JobClient {
   absl::StatusOr<std::vector<v1::Checkpoint>> Checkpoints(absl::string_view id);
   absl::StatusOr<std::vector<v1::Node>> Nodes();
   absl::StatusOr<v1::ServerInfo> ServerInfo();
+  absl::StatusOr<v1::ServerConfig> ServerConfig();
+  // A copy of the job store, piece by piece, until `on_piece` fails; that is
+  // then the result. DATA_LOSS when it is not whole.
+  absl::Status Backup(
+      const std::function<absl::Status(absl::string_view)>& on_piece);
 
   // Ends all calls of all copies, running and later ones, with CANCELLED.
   void Interrupt() { connection_->Interrupt(); }

@@ -33,10 +33,18 @@ class JobConnection {
       const v1::ListJobsRequest& request) = 0;
   virtual absl::StatusOr<v1::Job> CancelJob(
       const v1::CancelJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::Job> UpdateJob(
+      const v1::UpdateJobRequest& request) = 0;
+  // Not retried: a second try could not tell its own success from a job that
+  // was never there.
+  virtual absl::Status DeleteJob(const v1::DeleteJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListEventsResponse> ListEvents(
+      const v1::ListEventsRequest& request) = 0;
   virtual absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request) = 0;
   virtual absl::StatusOr<v1::ListNodesResponse> ListNodes() = 0;
   virtual absl::StatusOr<v1::ServerInfo> GetServerInfo() = 0;
+  virtual absl::StatusOr<v1::ServerConfig> GetServerConfig() = 0;
 
   // Streams. When the coordinator goes away they are taken up again right after
   // the last message, so none is seen twice and none is lost. OK when the
@@ -50,6 +58,10 @@ class JobConnection {
   virtual absl::Status StreamLogs(
       v1::StreamLogsRequest request,
       const OnMessage<v1::StreamLogsResponse>& on_message) = 0;
+
+  // Not taken up again: the rest of a copy is of no use.
+  virtual absl::Status BackupStore(
+      const OnMessage<v1::BackupStoreResponse>& on_message) = 0;
 
   // Ends all calls, running and later ones, with CANCELLED.
   virtual void Interrupt() = 0;

@@ -20,6 +20,7 @@
 #include "server/service/stream_pump.h"
 #include "server/service/worker_service.h"
 #include "server/state_dir.h"
+#include "server/store/schema.h"
 #include "server/store/sqlite_job_store.h"
 #include "server/system_clock.h"
 
@@ -28,8 +29,13 @@ namespace {
 
 ServiceOptions MakeServiceOptions(const ServerOptions& options,
                                   const StateDir& state,
-                                  const MetricsExposer* exposer) {
-  return {.jobs_dir = state.jobs_dir(),
+                                  const MetricsExposer* exposer,
+                                  absl::Time now) {
+  return {.state_dir = state.path(),
+          .store_version = kSchemaVersion,
+          .start_time = now,
+          .settings = SettingsOf(options),
+          .jobs_dir = state.jobs_dir(),
           .metrics_url = exposer == nullptr ? "" : exposer->url(),
           .heartbeat_interval = options.scheduler.heartbeat_interval,
           .bookmark_interval = options.bookmark_interval,
@@ -97,10 +103,12 @@ absl::Status Server::Parts::Serve(const ServerOptions& options) {
   // its processes would think that they are strangers, and exit.
   RETURN_IF_ERROR(scheduler.Start());
   ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
-  service_options = MakeServiceOptions(options, state, exposer.get());
+  service_options =
+      MakeServiceOptions(options, state, exposer.get(), clock.WallTime());
   const ServiceParts service_parts{.options = service_options,
                                    .clock = clock,
                                    .store = *store,
+                                   .backup = *store,
                                    .events = events,
                                    .metric_log = metric_log,
                                    .scheduler = scheduler,

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
@@ -129,6 +130,19 @@ absl::StatusOr<std::string> WorkerAddress(const ServerOptions& options) {
   return Invalid("listen", options.listen.empty() ? "" : options.listen[0],
                  "the processes of jobs need an address that is known before "
                  "they start: unix:/path or a port");
+}
+
+std::vector<std::pair<std::string, std::string>> SettingsOf(
+    const ServerOptions& options) {
+  return {{"state-dir", options.state_dir},
+          {"listen", absl::StrJoin(options.listen, ",")},
+          {"cpu-slots", absl::StrCat(options.cpu_slots)},
+          {"worker", options.worker_path},
+          {"metrics-address", options.metrics_address},
+          {"rendezvous-timeout",
+           absl::FormatDuration(options.scheduler.rendezvous_timeout)},
+          {"heartbeat-interval",
+           absl::FormatDuration(options.scheduler.heartbeat_interval)}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -61,6 +62,10 @@ struct ServerCommandLine {
 // INVALID_ARGUMENT names the flag, its value and what is allowed.
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
     int argc, const char* const* argv, const EnvironmentLookup& environment);
+
+// Flag without its hyphens -> value in force; none is secret.
+std::vector<std::pair<std::string, std::string>> SettingsOf(
+    const ServerOptions& options);
 
 // The address that processes of jobs are told.
 absl::StatusOr<std::string> WorkerAddress(const ServerOptions& options);

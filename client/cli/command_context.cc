@@ -50,7 +50,7 @@ ExitStatus CommandContext::ReportForJob(const absl::Status& status,
   std::vector<std::string> ids;
   if (absl::StatusOr<JobClient> client = Connect(); client.ok()) {
     const absl::StatusOr<std::vector<v1::Job>> jobs =
-        client->List({}, /*limit=*/200);
+        client->List({.limit = 200});
     for (const v1::Job& job : jobs.value_or(std::vector<v1::Job>())) {
       ids.push_back(JobIdOf(job.name()));
     }

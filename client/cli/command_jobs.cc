@@ -6,6 +6,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "client/cli/command_delete.h"
+#include "client/cli/command_describe.h"
+#include "client/cli/command_label.h"
+#include "client/cli/command_retry.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
@@ -18,6 +23,9 @@ namespace {
 
 struct ListFlags {
   std::vector<std::string> states;
+  std::vector<std::string> labels;
+  std::string filter;
+  std::string order_by;
   int limit = 100;
 };
 
@@ -49,13 +57,37 @@ absl::StatusOr<std::vector<v1::Job::State>> ParseStates(
   return states;
 }
 
+// A string of a filter.
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat(
+      "\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
+}
+
+// Only jobs with all of these labels, and for which the filter holds.
+std::string FilterOf(const ListFlags& flags) {
+  std::vector<std::string> terms;
+  for (const std::string& label : flags.labels) {
+    const size_t equals = label.find('=');
+    terms.push_back(equals == std::string::npos
+                        ? absl::StrCat("labels:", Quoted(label))
+                        : absl::StrCat("labels.", label.substr(0, equals),
+                                       " = ",
+                                       Quoted(label.substr(equals + 1))));
+  }
+  if (!flags.filter.empty()) terms.push_back(flags.filter);
+  return absl::StrJoin(terms, " AND ");
+}
+
 ExitStatus List(const CommandContext& context, const ListFlags& flags,
                 JobClient& client) {
   const absl::StatusOr<std::vector<v1::Job::State>> states =
       ParseStates(flags.states);
   if (!states.ok()) return context.Report(states.status());
   const absl::StatusOr<std::vector<v1::Job>> jobs =
-      client.List(*states, flags.limit);
+      client.List({.states = *states,
+                   .filter = FilterOf(flags),
+                   .order_by = flags.order_by,
+                   .limit = flags.limit});
   if (!jobs.ok()) return context.Report(jobs.status());
   if (context.console.json) {
     v1::ListJobsResponse response;
@@ -145,7 +177,7 @@ ExitStatus Cancel(const CommandContext& context,
 }  // namespace
 
 void AddJobsCommand(CLI::App& app, CommandContext& context) {
-  CLI::App* jobs = app.add_subcommand("jobs", "List, show and cancel jobs");
+  CLI::App* jobs = app.add_subcommand("jobs", "List, show and change jobs");
   jobs->require_subcommand(1);
 
   CLI::App* list = jobs->add_subcommand("list", "List jobs, newest first");
@@ -153,6 +185,16 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
   list->add_option("--state", list_flags->states,
                    "Only jobs in this state; may be repeated")
       ->allow_extra_args(false);
+  list->add_option("-l,--label", list_flags->labels,
+                   "Only jobs with this label, KEY or KEY=VALUE; may be "
+                   "repeated")
+      ->allow_extra_args(false);
+  list->add_option("--filter", list_flags->filter,
+                   "Only jobs for which this holds, as in: name = demo* AND "
+                   "state = FAILED OR state = CANCELLED");
+  list->add_option("--order-by", list_flags->order_by,
+                   "create_time or name, or one of them with \" desc\" "
+                   "[create_time desc]");
   list->add_option("--limit", list_flags->limit, "At most this many [100]")
       ->check(CLI::PositiveNumber);
   list->callback([&context, list_flags] {
@@ -184,6 +226,11 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
       });
     };
   });
+
+  AddDescribeCommand(*jobs, context);
+  AddLabelCommand(*jobs, context);
+  AddRetryCommand(*jobs, context);
+  AddDeleteCommand(*jobs, context);
 }
 
 }  // namespace lockstep::cli

@@ -1,7 +1,8 @@
 #ifndef LOCKSTEP_CLIENT_CLI_COMMAND_JOBS_H_
 #define LOCKSTEP_CLIENT_CLI_COMMAND_JOBS_H_
 
-// lockstep jobs list|get|cancel.
+// lockstep jobs list|get|cancel, and the verbs below jobs that have files of
+// their own.
 
 #include "client/cli/command_context.h"
 

@@ -10,12 +10,14 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/command_checkpoints.h"
 #include "client/cli/command_context.h"
+#include "client/cli/command_events.h"
 #include "client/cli/command_jobs.h"
 #include "client/cli/command_logs.h"
 #include "client/cli/command_metrics.h"
 #include "client/cli/command_nodes.h"
 #include "client/cli/command_plot.h"
 #include "client/cli/command_run.h"
+#include "client/cli/command_server.h"
 #include "client/cli/command_submit.h"
 #include "client/cli/command_validate.h"
 #include "client/cli/command_version.h"
@@ -123,11 +125,13 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddJobsCommand(app, context);
   AddWatchCommand(app, context);
   AddWaitCommand(app, context);
+  AddEventsCommand(app, context);
   AddLogsCommand(app, context);
   AddMetricsCommand(app, context);
   AddPlotCommand(app, context);
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
+  AddServerCommand(app, context);
   AddVersionCommand(app, context);
   app.require_subcommand(1);
   app.footer(kFooter);

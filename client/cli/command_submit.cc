@@ -1,11 +1,11 @@
 #include "client/cli/command_submit.h"
 
-#include <fstream>
 #include <memory>
 
 #include "client/cli/follow.h"
 #include "client/cli/job_input.h"
 #include "client/cli/json.h"
+#include "client/cli/request_id.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_spec.h"
 
@@ -19,14 +19,6 @@ struct SubmitFlags {
   std::string dry_run;
   std::string request_id;
 };
-
-// Always sent, so that the call may be retried.
-std::string NewRequestId() {
-  std::ifstream random("/proc/sys/kernel/random/uuid");
-  std::string id;
-  random >> id;
-  return id;
-}
 
 // Bad fields that only the coordinator knows of, at their place in the file.
 ExitStatus ReportRefusal(const CommandContext& context, SpecFile file,

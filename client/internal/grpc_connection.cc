@@ -114,21 +114,29 @@ absl::StatusOr<Response> GrpcConnection::Unary(
       });
 }
 
+template <typename Response, typename Open>
+absl::Status GrpcConnection::Read(const Open& open,
+                                  const OnMessage<Response>& on_message) {
+  Call call(*this, absl::InfiniteDuration());
+  const auto reader = open(call.context());
+  Response response;
+  bool wanted = true;
+  while (wanted && reader->Read(&response)) wanted = on_message(response);
+  if (!wanted) call.context()->TryCancel();
+  const grpc::Status status = reader->Finish();
+  return wanted ? call.Result(status) : absl::OkStatus();
+}
+
 template <typename Request, typename Response>
 absl::Status GrpcConnection::Stream(
     std::unique_ptr<grpc::ClientReader<Response>> (
         v1::JobService::Stub::*method)(grpc::ClientContext*, const Request&),
     const Request& request, const OnMessage<Response>& on_message) {
-  const auto read = [&](const Request& from,
-                        const OnMessage<Response>& next) -> absl::Status {
-    Call call(*this, absl::InfiniteDuration());
-    const auto reader = (jobs_.*method)(call.context(), from);
-    Response response;
-    bool wanted = true;
-    while (wanted && reader->Read(&response)) wanted = next(response);
-    if (!wanted) call.context()->TryCancel();
-    const grpc::Status status = reader->Finish();
-    return wanted ? call.Result(status) : absl::OkStatus();
+  const auto read = [&](const Request& from, const OnMessage<Response>& next) {
+    const auto open = [&](grpc::ClientContext* context) {
+      return (jobs_.*method)(context, from);
+    };
+    return Read(open, next);
   };
   return ResumeLoop<Request, Response>(stream_policy_, sleeper_, request, read,
                                        on_message);
@@ -153,7 +161,26 @@ absl::StatusOr<v1::ListJobsResponse> GrpcConnection::ListJobs(
 
 absl::StatusOr<v1::Job> GrpcConnection::CancelJob(
     const v1::CancelJobRequest& request) {
-  return Unary(jobs_, &v1::JobService::Stub::CancelJob, request);
+  // With an etag a second try would find the first one's change.
+  return Unary(jobs_, &v1::JobService::Stub::CancelJob, request,
+               /*idempotent=*/request.etag().empty());
+}
+
+absl::StatusOr<v1::Job> GrpcConnection::UpdateJob(
+    const v1::UpdateJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::UpdateJob, request,
+               /*idempotent=*/request.job().etag().empty());
+}
+
+absl::Status GrpcConnection::DeleteJob(const v1::DeleteJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::DeleteJob, request,
+               /*idempotent=*/false)
+      .status();
+}
+
+absl::StatusOr<v1::ListEventsResponse> GrpcConnection::ListEvents(
+    const v1::ListEventsRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::ListEvents, request);
 }
 
 absl::StatusOr<v1::ListCheckpointsResponse> GrpcConnection::ListCheckpoints(
@@ -169,6 +196,19 @@ absl::StatusOr<v1::ListNodesResponse> GrpcConnection::ListNodes() {
 absl::StatusOr<v1::ServerInfo> GrpcConnection::GetServerInfo() {
   return Unary(cluster_, &v1::ClusterService::Stub::GetServerInfo,
                v1::GetServerInfoRequest());
+}
+
+absl::StatusOr<v1::ServerConfig> GrpcConnection::GetServerConfig() {
+  return Unary(cluster_, &v1::ClusterService::Stub::GetServerConfig,
+               v1::GetServerConfigRequest());
+}
+
+absl::Status GrpcConnection::BackupStore(
+    const OnMessage<v1::BackupStoreResponse>& on_message) {
+  const auto open = [&](grpc::ClientContext* context) {
+    return cluster_.BackupStore(context, v1::BackupStoreRequest());
+  };
+  return Read(open, on_message);
 }
 
 absl::Status GrpcConnection::WatchJobs(

@@ -35,10 +35,16 @@ class GrpcConnection : public JobConnection {
       const v1::ListJobsRequest& request) override;
   absl::StatusOr<v1::Job> CancelJob(
       const v1::CancelJobRequest& request) override;
+  absl::StatusOr<v1::Job> UpdateJob(
+      const v1::UpdateJobRequest& request) override;
+  absl::Status DeleteJob(const v1::DeleteJobRequest& request) override;
+  absl::StatusOr<v1::ListEventsResponse> ListEvents(
+      const v1::ListEventsRequest& request) override;
   absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request) override;
   absl::StatusOr<v1::ListNodesResponse> ListNodes() override;
   absl::StatusOr<v1::ServerInfo> GetServerInfo() override;
+  absl::StatusOr<v1::ServerConfig> GetServerConfig() override;
   absl::Status WatchJobs(
       v1::WatchJobsRequest request,
       const OnMessage<v1::WatchJobsResponse>& on_message) override;
@@ -48,6 +54,8 @@ class GrpcConnection : public JobConnection {
   absl::Status StreamLogs(
       v1::StreamLogsRequest request,
       const OnMessage<v1::StreamLogsResponse>& on_message) override;
+  absl::Status BackupStore(
+      const OnMessage<v1::BackupStoreResponse>& on_message) override;
   void Interrupt() override;
 
  private:
@@ -69,6 +77,9 @@ class GrpcConnection : public JobConnection {
       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                    Response*),
       const Request& request, bool idempotent = true);
+  // Reads one stream to its end, or until `on_message` says false.
+  template <typename Response, typename Open>
+  absl::Status Read(const Open& open, const OnMessage<Response>& on_message);
   template <typename Request, typename Response>
   absl::Status Stream(std::unique_ptr<grpc::ClientReader<Response>> (
                           v1::JobService::Stub::*method)(grpc::ClientContext*,

@@ -18,10 +18,20 @@ class MockJobConnection : public JobConnection {
               (const v1::ListJobsRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::Job>, CancelJob, (const v1::CancelJobRequest&),
               (override));
+  MOCK_METHOD(absl::StatusOr<v1::Job>, UpdateJob, (const v1::UpdateJobRequest&),
+              (override));
+  MOCK_METHOD(absl::Status, DeleteJob, (const v1::DeleteJobRequest&),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListEventsResponse>, ListEvents,
+              (const v1::ListEventsRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListCheckpointsResponse>, ListCheckpoints,
               (const v1::ListCheckpointsRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListNodesResponse>, ListNodes, (), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, GetServerInfo, (), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ServerConfig>, GetServerConfig, (),
+              (override));
+  MOCK_METHOD(absl::Status, BackupStore,
+              (const OnMessage<v1::BackupStoreResponse>&), (override));
   MOCK_METHOD(absl::Status, WatchJobs,
               (v1::WatchJobsRequest, const OnMessage<v1::WatchJobsResponse>&),
               (override));

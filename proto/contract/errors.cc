@@ -85,10 +85,19 @@ absl::Status RequestIdReused(absl::string_view request_id) {
                             "\" was used with another payload"));
 }
 
+absl::Status EtagMismatch(absl::string_view name, absl::string_view given,
+                          absl::string_view stored) {
+  return Error(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+               absl::StrCat(name, " has changed: its etag is \"", stored,
+                            "\", not \"", given, "\"; read it again"),
+               {{"name", std::string(name)}, {"etag", std::string(stored)}});
+}
+
 absl::Status InvalidPageToken(absl::string_view token) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_PAGE_TOKEN",
                absl::StrCat("page_token: \"", token,
-                            "\" is not one that ListJobs returned"));
+                            "\" is not one that this call returned for the "
+                            "same filter and order"));
 }
 
 absl::Status InvalidResumeToken(absl::string_view token) {

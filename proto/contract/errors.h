@@ -35,6 +35,8 @@ absl::Status JobNotFound(absl::string_view name);
 absl::Status InvalidName(absl::string_view name);
 absl::Status JobExists(absl::string_view name);
 absl::Status RequestIdReused(absl::string_view request_id);
+absl::Status EtagMismatch(absl::string_view name, absl::string_view given,
+                          absl::string_view stored);
 absl::Status InvalidPageToken(absl::string_view token);
 absl::Status InvalidResumeToken(absl::string_view token);
 absl::Status AttemptSuperseded(absl::string_view job, int attempt);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/contract/cuda_rules.h"
+#include "proto/contract/labels.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/spec_value.h"
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr size_t kMaxSpecBytes = 64 << 10;
 constexpr size_t kMaxTemplateBytes = 64 << 10;
-constexpr int kMaxLabels = 64;
-constexpr size_t kMaxLabelBytes = 128;
 constexpr int kMaxRank = 1024;
 constexpr int kMaxLengthLimit = 1 << 20;
 constexpr int kMaxRanks = 4096;
@@ -103,15 +102,8 @@ void CheckNames(const v1::JobSpec& spec, Validator& check) {
       absl::StrCat("\"", spec.name(),
                    "\" is not an id: at most 63 lower-case letters, digits and "
                    "hyphens, beginning with a letter"));
-  check.Require(spec.labels_size() <= kMaxLabels, "labels",
-                absl::StrCat(spec.labels_size(), " labels; at most ",
-                             kMaxLabels, " are allowed"));
-  for (const auto& [key, value] : spec.labels()) {
-    check.Require(!key.empty() && key.size() <= kMaxLabelBytes &&
-                      value.size() <= kMaxLabelBytes,
-                  absl::StrCat("labels.", key.substr(0, kMaxLabelBytes)),
-                  absl::StrCat("a label and its value have at most ",
-                               kMaxLabelBytes, " bytes, and a name"));
+  for (const FieldViolation& violation : CheckLabels(spec.labels())) {
+    check.Require(false, violation.field, violation.description);
   }
   check.Require(spec.ByteSizeLong() <= kMaxSpecBytes, "spec",
                 absl::StrCat(spec.ByteSizeLong(), " bytes; at most ",

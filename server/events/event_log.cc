@@ -25,6 +25,13 @@ class WakeSubscription final : public EventLog::Subscription {
   const std::unique_ptr<WakeList::Entry> entry_;
 };
 
+// As the store does when a job is deleted.
+void ForgetJob(const std::string& name, std::deque<JournalEntry>& newest) {
+  std::erase_if(newest, [&](const JournalEntry& entry) {
+    return entry.event.job() == name;
+  });
+}
+
 }  // namespace
 
 EventLog::EventLog(const JobStore& store, size_t capacity)
@@ -34,6 +41,9 @@ void EventLog::Publish(std::vector<JournalEntry> entries) {
   {
     absl::MutexLock lock(&shared_->mu);
     for (JournalEntry& entry : entries) {
+      if (entry.event.type() == kJobDeleted) {
+        ForgetJob(entry.event.job(), shared_->newest);
+      }
       shared_->newest.push_back(std::move(entry));
     }
     while (shared_->newest.size() > capacity_) shared_->newest.pop_front();

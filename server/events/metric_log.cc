@@ -154,6 +154,11 @@ class MetricLog::Impl {
     return job;
   }
 
+  void Forget(absl::string_view job_uid) {
+    absl::MutexLock lock(&mu_);
+    jobs_.erase(job_uid);
+  }
+
  private:
   const std::string jobs_dir_;
   absl::Mutex mu_;
@@ -177,6 +182,8 @@ absl::StatusOr<MetricLog::Batch> MetricLog::Read(absl::string_view job_uid,
                                                  int max_points) {
   return impl_->Of(job_uid)->Read(cursor, max_points);
 }
+
+void MetricLog::Forget(absl::string_view job_uid) { impl_->Forget(job_uid); }
 
 std::unique_ptr<MetricLog::Subscription> MetricLog::Subscribe(
     absl::string_view job_uid, std::function<void()> wake) {

@@ -59,6 +59,10 @@ class MetricLog {
   std::unique_ptr<Subscription> Subscribe(absl::string_view job_uid,
                                           std::function<void()> wake);
 
+  // The job was deleted, and its segments are removed by others: nothing of it
+  // is held any longer.
+  void Forget(absl::string_view job_uid);
+
  private:
   class Impl;
   std::shared_ptr<Impl> impl_;

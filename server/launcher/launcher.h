@@ -65,6 +65,10 @@ class Launcher {
   // SIGTERM, or SIGKILL to the whole group when `kill`. OK when it is gone.
   virtual absl::Status Signal(const AttemptRef& attempt, bool kill) = 0;
 
+  // Removes the folder of a job whose processes are gone: what Launch wrote,
+  // logs and metrics. OK when there is none.
+  virtual absl::Status RemoveFiles(const std::string& job_uid) = 0;
+
   // The devices that ranks can be placed on.
   virtual std::vector<v1::Node> Nodes() const = 0;
 };

@@ -140,6 +140,10 @@ absl::Status LocalLauncher::Adopt(const AttemptRef& attempt,
       attempt.job, ": the process of attempt ", attempt.attempt, " is gone"));
 }
 
+absl::Status LocalLauncher::RemoveFiles(const std::string& job_uid) {
+  return RemoveJobFolder(JobFolder(context_.state_dir, job_uid));
+}
+
 absl::Status LocalLauncher::Signal(const AttemptRef& attempt, bool kill) {
   absl::MutexLock lock(&mu_);
   for (const auto& [id, process] : processes_) {

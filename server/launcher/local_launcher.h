@@ -44,6 +44,7 @@ class LocalLauncher : public Launcher {
                      const server::ProcessRecord& record,
                      ProcessEnd* end) override;
   absl::Status Signal(const AttemptRef& attempt, bool kill) override;
+  absl::Status RemoveFiles(const std::string& job_uid) override;
   std::vector<v1::Node> Nodes() const override { return nodes_; }
 
  private:

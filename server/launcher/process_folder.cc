@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include <system_error>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/json_util.h"
 #include "proto/contract/status_macros.h"
@@ -69,6 +71,22 @@ absl::Status WriteProcessFolder(const std::string& folder,
   if (request.attempt.attempt != 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string spec, SpecText(request.spec));
   return WriteFile(absl::StrCat(folder, "/", kSpecFile), spec, 0640);
+}
+
+absl::Status RemoveJobFolder(const std::string& folder) {
+  // A uid that was damaged must not make it the folder of all jobs.
+  const std::string uid = fs::path(folder).filename().string();
+  if (uid.empty() ||
+      !std::all_of(uid.begin(), uid.end(), absl::ascii_isalnum)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, " is not the folder of a job"));
+  }
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) {
+    return absl::ErrnoToStatus(error.value(), absl::StrCat("remove ", folder));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<worker::v1::RankProcess>> ReadExitFile(

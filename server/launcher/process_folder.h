@@ -19,6 +19,11 @@ namespace lockstep {
 absl::Status WriteProcessFolder(const std::string& folder,
                                 const LaunchRequest& request);
 
+// Removes a job's folder with all that is in it; links are not followed. OK
+// when there is none. INVALID_ARGUMENT when the last part of the path is no
+// uid.
+absl::Status RemoveJobFolder(const std::string& folder);
+
 // How each rank ended. NOT_FOUND when there is no exit file, DATA_LOSS when it
 // is none that a supervisor writes.
 absl::StatusOr<std::vector<worker::v1::RankProcess>> ReadExitFile(

@@ -56,10 +56,15 @@ std::vector<std::string> SuperviseCommand(const WorkerContext& context,
 
 }  // namespace
 
+std::string JobFolder(const std::string& state_dir,
+                      const std::string& job_uid) {
+  return absl::StrCat(state_dir, "/jobs/", job_uid);
+}
+
 std::string ProcessFolder(const std::string& state_dir,
                           const std::string& job_uid, int attempt) {
   return absl::StrCat(
-      state_dir, "/jobs/", job_uid,
+      JobFolder(state_dir, job_uid),
       attempt == 0 ? "/prepare" : absl::StrCat("/attempt-", attempt));
 }
 

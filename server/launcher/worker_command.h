@@ -37,6 +37,9 @@ struct WorkerContext {
   std::string state_dir;
 };
 
+// STATE/jobs/{uid}: all that is kept of a job beside the store.
+std::string JobFolder(const std::string& state_dir, const std::string& job_uid);
+
 // STATE/jobs/{uid}/prepare for attempt 0, else STATE/jobs/{uid}/attempt-N.
 std::string ProcessFolder(const std::string& state_dir,
                           const std::string& job_uid, int attempt);

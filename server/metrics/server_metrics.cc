@@ -140,6 +140,19 @@ void ServerMetrics::JobSeen(const v1::Job& job) {
   if (seen.series != nullptr) seen.series->SetState(job.state());
 }
 
+void ServerMetrics::JobDeleted(absl::string_view job_name) {
+  absl::MutexLock lock(&mu_);
+  const auto found = jobs_.find(job_name);
+  if (found == jobs_.end()) return;
+  Count(found->second.state, -1);
+  jobs_.erase(found);
+}
+
+std::map<v1::Job::State, int> ServerMetrics::JobsByState() const {
+  absl::MutexLock lock(&mu_);
+  return jobs_by_state_;
+}
+
 void ServerMetrics::PointStored(absl::string_view job_name,
                                 const v1::MetricPoint& point) {
   const std::pair<const char*, Families::Gauges*> gauges[] = {

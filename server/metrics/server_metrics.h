@@ -38,6 +38,12 @@ class ServerMetrics {
   // A job as it is now.
   void JobSeen(const v1::Job& job);
 
+  // A job is no more.
+  void JobDeleted(absl::string_view job_name);
+
+  // How many jobs there are in each state; none is left out that has some.
+  std::map<v1::Job::State, int> JobsByState() const;
+
   // A stored point of rank 0 of a job that was seen. One that comes again, by
   // its attempt and seq, changes nothing.
   void PointStored(absl::string_view job_name, const v1::MetricPoint& point);
@@ -66,7 +72,7 @@ class ServerMetrics {
   const ServerMetricsOptions options_;
   const std::unique_ptr<Families> families_;
 
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   // By job name.
   std::map<std::string, SeenJob, std::less<>> jobs_ ABSL_GUARDED_BY(mu_);
   std::map<v1::Job::State, int> jobs_by_state_ ABSL_GUARDED_BY(mu_);

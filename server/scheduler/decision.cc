@@ -8,12 +8,18 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
 #include "server/scheduler/proto_time.h"
+#include "server/store/etag.h"
 
 namespace lockstep {
 
-absl::StatusOr<JobEntry*> Decision::Find(const std::string& name) {
+absl::StatusOr<JobEntry*> Decision::Find(const std::string& name,
+                                         const std::string& etag) {
   const auto found = state_.jobs.find(name);
   if (found == state_.jobs.end()) return errors::JobNotFound(name);
+  const std::string& stored = found->second.job().etag();
+  if (!etag.empty() && etag != stored) {
+    return errors::EtagMismatch(name, etag, stored);
+  }
   return &found->second;
 }
 
@@ -50,14 +56,39 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
 void Decision::Record(JobEntry& entry, v1::Event::Severity severity,
                       absl::string_view type, const std::string& message,
                       int attempt) {
+  v1::Event& event = AddEvent(entry.job().name(), severity, type, message);
+  event.set_attempt(attempt);
+  Touch(entry);
+}
+
+v1::Event& Decision::AddEvent(const std::string& job,
+                              v1::Event::Severity severity,
+                              absl::string_view type,
+                              const std::string& message) {
   v1::Event& event = result_.write.events.emplace_back();
-  event.set_job(entry.job().name());
+  event.set_job(job);
   *event.mutable_time() = ToProto(time_.wall);
   event.set_severity(severity);
   event.set_type(std::string(type));
   event.set_message(message);
-  event.set_attempt(attempt);
-  Touch(entry);
+  return event;
+}
+
+void Decision::Delete(const JobEntry& entry) {
+  const v1::Job& job = entry.job();
+  LOCKSTEP_CHECK(IsTerminal(job.state()) && !touched_.contains(job.name()));
+  AddEvent(job.name(), v1::Event::INFO, kJobDeleted, "deleted");
+  result_.write.deletions.push_back({job.name(), job.uid()});
+  Do(RemoveFilesEffect{job.uid()});
+  state_.requests.erase({job.owner(), entry.record.request_id()});
+  const std::string name = job.name();
+  state_.jobs.erase(name);
+}
+
+void Decision::Launch(JobEntry& entry, LaunchRequest request) {
+  entry.launching.insert(request.attempt.attempt);
+  entry.watched.insert(request.attempt.attempt);
+  Do(LaunchEffect{std::move(request)});
 }
 
 std::string Decision::Unpredictable(absl::string_view purpose) const {
@@ -71,7 +102,7 @@ StepResult Decision::Finish() && {
     entry.record.set_version(entry.record.version() + 1);
     v1::Job& job = *entry.record.mutable_job();
     *job.mutable_update_time() = ToProto(time_.wall);
-    job.set_etag(absl::StrCat(entry.record.version()));
+    job.set_etag(EtagOf(entry.record));
     result_.write.jobs.push_back(entry.record);
   }
   // Callers are answered before processes are started for them.

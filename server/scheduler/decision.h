@@ -25,8 +25,10 @@ class Decision {
   absl::Duration now() const { return time_.now; }
   absl::Time wall() const { return time_.wall; }
 
-  // JOB_NOT_FOUND when there is none.
-  absl::StatusOr<JobEntry*> Find(const std::string& name);
+  // JOB_NOT_FOUND when there is none; ETAG_MISMATCH when an etag is given and
+  // is not the job's.
+  absl::StatusOr<JobEntry*> Find(const std::string& name,
+                                 const std::string& etag = "");
 
   // A legal transition (else the process ends: it is our own fault), with its
   // journal entry. Keeps the queue and the counters in step with it.
@@ -39,9 +41,14 @@ class Decision {
   // The row changed and is written with this decision.
   void Touch(JobEntry& entry) { touched_.insert(entry.job().name()); }
 
+  // The job, which must not be touched, is no more.
+  void Delete(const JobEntry& entry);
+
   void List(const v1::Checkpoint& checkpoint) {
     result_.write.checkpoints.push_back(checkpoint);
   }
+  // The launcher will answer, and then tell the end of the process.
+  void Launch(JobEntry& entry, LaunchRequest request);
   void Do(Effect effect) { result_.effects.push_back(std::move(effect)); }
   void Ack(Ticket ticket, absl::Status status) {
     Do(AckEffect{ticket, std::move(status)});
@@ -58,6 +65,9 @@ class Decision {
   StepResult Finish() &&;
 
  private:
+  v1::Event& AddEvent(const std::string& job, v1::Event::Severity severity,
+                      absl::string_view type, const std::string& message);
+
   SchedulerState& state_;
   const std::string& entropy_;
   const StepTime time_;

@@ -105,4 +105,9 @@ void EffectRunner::Do(const ProgressEffect& effect) {
   parts_.store.UpdateProgress(effect.name, effect.progress);
 }
 
+void EffectRunner::Do(const RemoveFilesEffect& effect) {
+  // What is left is removed by the next start.
+  parts_.launcher.RemoveFiles(effect.job_uid).IgnoreError();
+}
+
 }  // namespace lockstep

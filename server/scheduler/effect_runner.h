@@ -55,6 +55,7 @@ class EffectRunner {
   void Do(const StopCommandEffect& effect);
   void Do(const CloseEffect& effect);
   void Do(const ProgressEffect& effect);
+  void Do(const RemoveFilesEffect& effect);
 
   const SchedulerOptions options_;
   const Scheduler::Parts parts_;

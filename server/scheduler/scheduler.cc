@@ -19,8 +19,20 @@ void Scheduler::Create(CreateJob request, Reply<v1::Job> reply) {
   thread_->PostCall(CreateEvent{0, std::move(request)}, std::move(reply));
 }
 
-void Scheduler::Cancel(std::string name, Reply<v1::Job> reply) {
-  thread_->PostCall(CancelEvent{0, std::move(name)}, std::move(reply));
+void Scheduler::Cancel(std::string name, std::string etag,
+                       Reply<v1::Job> reply) {
+  thread_->PostCall(CancelEvent{0, std::move(name), std::move(etag)},
+                    std::move(reply));
+}
+
+void Scheduler::Update(UpdateJob request, Reply<v1::Job> reply) {
+  thread_->PostCall(UpdateEvent{0, std::move(request)}, std::move(reply));
+}
+
+void Scheduler::Delete(std::string name, std::string etag,
+                       Reply<v1::Job> reply) {
+  thread_->PostCall(DeleteEvent{0, std::move(name), std::move(etag)},
+                    std::move(reply));
 }
 
 void Scheduler::Prepared(worker::v1::ReportPreparedRequest report, Ack ack) {

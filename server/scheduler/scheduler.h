@@ -11,6 +11,7 @@
 // block.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,16 @@ class Scheduler {
     std::string owner;
   };
 
+  // How the labels of a job shall be.
+  struct UpdateJob {
+    std::string name;
+    std::string etag;  // May be empty.
+    // All of them, or only those of `keys`: what `labels` lacks is removed.
+    bool replace_all = false;
+    std::vector<std::string> keys;
+    std::map<std::string, std::string> labels;
+  };
+
   // Borrowed parts outlive the scheduler.
   struct Parts {
     Clock& clock;
@@ -69,7 +80,11 @@ class Scheduler {
 
   // From JobService.
   void Create(CreateJob request, Reply<v1::Job> reply);
-  void Cancel(std::string name, Reply<v1::Job> reply);
+  // An etag that is not empty must be that of the job.
+  void Cancel(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Update(UpdateJob request, Reply<v1::Job> reply);
+  // Answers with the job as it was.
+  void Delete(std::string name, std::string etag, Reply<v1::Job> reply);
 
   // From WorkerService; the caller was authenticated as this attempt.
   void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);

@@ -48,6 +48,9 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     if (!entry.record.request_id().empty()) {
       state.requests[{job.owner(), entry.record.request_id()}] = job.name();
     }
+    for (const server::ProcessRecord& process : entry.record.processes()) {
+      if (!process.ended()) entry.watched.insert(process.attempt());
+    }
     if (job.state() == v1::Job::QUEUED) Enqueue(state, entry);
     if (LiveAttemptOf(job) != nullptr) state.live.insert(job.name());
     if (job.state() == v1::Job::PREPARING) ++state.preparing;

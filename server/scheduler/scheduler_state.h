@@ -48,6 +48,10 @@ struct JobEntry {
   // Prepare processes whose end was never known.
   int lost_prepares = 0;
   LiveAttempt live;
+  // Processes, by attempt, whose start and whose end the launcher has still to
+  // tell. While there are any, the name cannot become another job's.
+  std::set<int> launching;
+  std::set<int> watched;
 
   const v1::Job& job() const { return record.job(); }
 };

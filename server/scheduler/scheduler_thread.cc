@@ -57,6 +57,7 @@ SchedulerThread::~SchedulerThread() {
 
 absl::Status SchedulerThread::Start() {
   RETURN_IF_ERROR(Load());
+  RETURN_IF_ERROR(RemoveFilesOfDeleted());
   Listen();
   Adopt();
   // These effects rest on what the disk says already, and are done before
@@ -83,6 +84,19 @@ absl::Status SchedulerThread::Load() {
   state_ =
       RestoreState(options_, parts_.policy, DevicePool(parts_.launcher.Nodes()),
                    std::move(records), newest, time.now, time.wall);
+  return absl::OkStatus();
+}
+
+// What an earlier life deleted and may not have come to remove.
+absl::Status SchedulerThread::RemoveFilesOfDeleted() {
+  ASSIGN_OR_RETURN(std::vector<std::string> uids, parts_.store.Unforgotten());
+  StepResult forget;
+  for (std::string& uid : uids) {
+    // What cannot be removed now is tried again by the next life.
+    if (!parts_.launcher.RemoveFiles(uid).ok()) continue;
+    forget.write.forgotten.push_back(std::move(uid));
+  }
+  Submit(std::move(forget));
   return absl::OkStatus();
 }
 
@@ -158,10 +172,7 @@ void SchedulerThread::Decide(const Event& event) {
 void SchedulerThread::Submit(StepResult result) {
   auto pending = std::make_shared<Pending>();
   pending->effects = std::move(result.effects);
-  const bool durable = !result.write.jobs.empty() ||
-                       !result.write.events.empty() ||
-                       !result.write.checkpoints.empty();
-  if (!durable) {
+  if (result.write.empty()) {
     if (pending->effects.empty()) return;
     // It may rest on decisions that are still on their way to the disk.
     pending->done = true;

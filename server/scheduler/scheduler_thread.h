@@ -76,6 +76,7 @@ class SchedulerThread {
     return {parts_.clock.Now(), parts_.clock.WallTime()};
   }
   absl::Status Load();
+  absl::Status RemoveFilesOfDeleted();
   void Listen();
   void Adopt();
   void Run();

@@ -31,6 +31,8 @@ struct Dispatch {
 
   void operator()(const CreateEvent& event) { OnCreate(decision, event); }
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
+  void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
+  void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
   void operator()(const PreparedEvent& event) { OnPrepared(decision, event); }
   void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
   void operator()(const ReportedEvent& event) { OnReported(decision, event); }

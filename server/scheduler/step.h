@@ -37,6 +37,16 @@ struct CreateEvent {
 struct CancelEvent {
   Ticket ticket = 0;
   std::string name;
+  std::string etag;  // May be empty.
+};
+struct UpdateEvent {
+  Ticket ticket = 0;
+  Scheduler::UpdateJob request;
+};
+struct DeleteEvent {
+  Ticket ticket = 0;
+  std::string name;
+  std::string etag;  // May be empty.
 };
 struct PreparedEvent {
   Ticket ticket = 0;
@@ -75,9 +85,10 @@ struct RestoreEvent {};
 struct TickEvent {};
 
 struct Event {
-  std::variant<CreateEvent, CancelEvent, PreparedEvent, AttachedEvent,
-               ReportedEvent, CheckpointEvent, RendezvousEvent, LaunchedEvent,
-               ProcessEndEvent, RestoreEvent, TickEvent>
+  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent,
+               PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
+               RendezvousEvent, LaunchedEvent, ProcessEndEvent, RestoreEvent,
+               TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;
@@ -128,9 +139,15 @@ struct ProgressEffect {
   v1::Progress progress;
 };
 
-using Effect = std::variant<ReplyEffect, AckEffect, PutTokenEffect,
-                            OpenRendezvousEffect, LaunchEffect, SignalEffect,
-                            StopCommandEffect, CloseEffect, ProgressEffect>;
+// Nothing of a deleted job is wanted any more.
+struct RemoveFilesEffect {
+  std::string job_uid;
+};
+
+using Effect =
+    std::variant<ReplyEffect, AckEffect, PutTokenEffect, OpenRendezvousEffect,
+                 LaunchEffect, SignalEffect, StopCommandEffect, CloseEffect,
+                 ProgressEffect, RemoveFilesEffect>;
 
 struct StepResult {
   StoreWrite write;  // May be empty.

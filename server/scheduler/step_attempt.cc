@@ -103,18 +103,20 @@ void StartAttempt(Decision& decision, JobEntry& entry,
                     InWords(attempt));
   decision.Do(PutTokenEffect{process.token_sha256(), ref});
   decision.Do(OpenRendezvousEffect{ref, attempt.ranks_size(), false});
-  decision.Do(LaunchEffect{
-      {.attempt = ref,
-       .job_uid = job.uid(),
-       .spec = job.spec(),
-       .token = token,
-       .ranks = {attempt.ranks().begin(), attempt.ranks().end()}}});
+  decision.Launch(entry,
+                  {.attempt = ref,
+                   .job_uid = job.uid(),
+                   .spec = job.spec(),
+                   .token = token,
+                   .ranks = {attempt.ranks().begin(), attempt.ranks().end()}});
 }
 
 void OnLaunched(Decision& decision, const LaunchedEvent& event) {
   absl::StatusOr<JobEntry*> found = decision.Find(event.attempt.job);
   if (!found.ok()) return;
   JobEntry& entry = **found;
+  entry.launching.erase(event.attempt.attempt);
+  if (!event.process.ok()) entry.watched.erase(event.attempt.attempt);
   server::ProcessRecord* process = FindProcess(entry, event.attempt.attempt);
   // It may have ended before its start was told.
   if (process == nullptr || process->ended()) return;
@@ -171,6 +173,8 @@ void OnReported(Decision& decision, const ReportedEvent& event) {
   if (!found.ok()) return;
   JobEntry& entry = **found;
   for (const v1::Event& told : event.events) {
+    // Not for a rank to say: it ends a watch.
+    if (told.type() == kJobDeleted) continue;
     decision.Record(entry, told.severity(), told.type(), told.message(),
                     event.caller.attempt());
   }

@@ -7,7 +7,7 @@
 namespace lockstep {
 
 void OnCancel(Decision& decision, const CancelEvent& event) {
-  absl::StatusOr<JobEntry*> found = decision.Find(event.name);
+  absl::StatusOr<JobEntry*> found = decision.Find(event.name, event.etag);
   if (!found.ok()) {
     decision.Do(ReplyEffect{event.ticket, found.status()});
     return;

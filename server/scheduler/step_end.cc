@@ -80,6 +80,7 @@ void OnProcessEnd(Decision& decision, const ProcessEndEvent& event) {
   absl::StatusOr<JobEntry*> found = decision.Find(ref.job);
   if (!found.ok()) return;
   JobEntry& entry = **found;
+  entry.watched.erase(ref.attempt);
   if (ref.attempt == 0) {
     OnPrepareEnd(decision, entry, event.end);
   } else if (LiveAttemptOf(entry.job()) != nullptr &&

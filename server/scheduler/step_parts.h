@@ -19,6 +19,12 @@ void OnCancel(Decision& decision, const CancelEvent& event);
 // Asks the ranks of a live attempt to stop and sets the deadline of the kill.
 void StopAttempt(Decision& decision, JobEntry& entry);
 
+// step_update.cc
+void OnUpdate(Decision& decision, const UpdateEvent& event);
+
+// step_delete.cc
+void OnDelete(Decision& decision, const DeleteEvent& event);
+
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);
 void OnPrepared(Decision& decision, const PreparedEvent& event);

@@ -69,11 +69,11 @@ void StartPrepare(Decision& decision, JobEntry& entry) {
   decision.SetState(entry, v1::Job::PREPARING, v1::Event::INFO,
                     "reading model, tokenizer and data");
   decision.Do(PutTokenEffect{process->token_sha256(), ref});
-  decision.Do(LaunchEffect{{.attempt = ref,
-                            .job_uid = entry.job().uid(),
-                            .spec = entry.job().spec(),
-                            .token = token,
-                            .ranks = {}}});
+  decision.Launch(entry, {.attempt = ref,
+                          .job_uid = entry.job().uid(),
+                          .spec = entry.job().spec(),
+                          .token = token,
+                          .ranks = {}});
 }
 
 void OnPrepared(Decision& decision, const PreparedEvent& event) {

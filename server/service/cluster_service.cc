@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "proto/contract/version.h"
+#include "server/metrics/server_metrics.h"
+#include "server/scheduler/proto_time.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
 
@@ -17,12 +19,31 @@ v1::ListNodesResponse List(const Scheduler& scheduler) {
   return response;
 }
 
-v1::ServerInfo Info(const ServiceOptions& options) {
+v1::ServerInfo Info(const ServiceParts& parts) {
   v1::ServerInfo info;
   info.set_version(kVersion);
   info.set_revision(std::string(BuildRevision()));
-  info.set_metrics_address(options.metrics_url);
+  info.set_metrics_address(parts.options.metrics_url);
+  *info.mutable_start_time() = ToProto(parts.options.start_time);
+  info.set_state_dir(parts.options.state_dir);
+  info.set_store_version(parts.options.store_version);
+  for (const auto& [state, count] : parts.metrics.JobsByState()) {
+    if (count == 0) continue;
+    v1::JobCount& jobs = *info.add_jobs();
+    jobs.set_state(state);
+    jobs.set_count(count);
+  }
   return info;
+}
+
+v1::ServerConfig Config(const ServiceOptions& options) {
+  v1::ServerConfig config;
+  for (const auto& [name, value] : options.settings) {
+    v1::ServerSetting& setting = *config.add_settings();
+    setting.set_name(name);
+    setting.set_value(value);
+  }
+  return config;
 }
 
 }  // namespace
@@ -46,9 +67,26 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::GetServerInfo(
       UnaryCall::Start(parts_, "lockstep.v1.ClusterService/GetServerInfo");
   const absl::Status admitted = call->Admit(*context).status();
   using Result = absl::StatusOr<v1::ServerInfo>;
-  call->Finish(admitted.ok() ? Result(Info(parts_.options)) : admitted,
+  call->Finish(admitted.ok() ? Result(Info(parts_)) : admitted, response);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::GetServerConfig(
+    grpc::CallbackServerContext* context, const v1::GetServerConfigRequest*,
+    v1::ServerConfig* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.ClusterService/GetServerConfig");
+  const absl::Status admitted = call->Admit(*context).status();
+  using Result = absl::StatusOr<v1::ServerConfig>;
+  call->Finish(admitted.ok() ? Result(Config(parts_.options)) : admitted,
                response);
   return call.get();
+}
+
+grpc::ServerWriteReactor<v1::BackupStoreResponse>*
+ClusterServiceImpl::BackupStore(grpc::CallbackServerContext* context,
+                                const v1::BackupStoreRequest*) {
+  return BackupStream::Start<BackupStream>(*context, parts_, backup_turn_);
 }
 
 }  // namespace lockstep

@@ -1,9 +1,13 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_CLUSTER_SERVICE_H_
 #define LOCKSTEP_SERVER_SERVICE_CLUSTER_SERVICE_H_
 
-// lockstep.v1.ClusterService: what jobs run on, and what runs here.
+// lockstep.v1.ClusterService: what jobs run on, what runs here, and a copy of
+// its store.
+
+#include <memory>
 
 #include "lockstep/v1/cluster_service.grpc.pb.h"
+#include "server/service/backup_stream.h"
 #include "server/service/service_parts.h"
 
 namespace lockstep {
@@ -19,9 +23,18 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetServerInfoRequest* request,
       v1::ServerInfo* response) override;
+  grpc::ServerUnaryReactor* GetServerConfig(
+      grpc::CallbackServerContext* context,
+      const v1::GetServerConfigRequest* request,
+      v1::ServerConfig* response) override;
+  grpc::ServerWriteReactor<v1::BackupStoreResponse>* BackupStore(
+      grpc::CallbackServerContext* context,
+      const v1::BackupStoreRequest* request) override;
 
  private:
   const ServiceParts parts_;
+  const std::shared_ptr<BackupTurn> backup_turn_ =
+      std::make_shared<BackupTurn>();
 };
 
 }  // namespace lockstep

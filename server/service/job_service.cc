@@ -1,28 +1,25 @@
 #include "server/service/job_service.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
+#include "server/events/metric_log.h"
 #include "server/scheduler/device_pool.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
 #include "server/service/create_request.h"
 #include "server/service/job_watch.h"
+#include "server/service/list_events.h"
+#include "server/service/list_jobs.h"
 #include "server/service/log_stream.h"
 #include "server/service/metric_stream.h"
+#include "server/service/update_request.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
 namespace {
-
-constexpr int kDefaultPageSize = 100;
-constexpr int kLargestPageSize = 1000;
-// A client refuses messages above 4 MiB.
-constexpr size_t kLargestPageBytes = 3 << 20;
 
 // What CreateJob would accept, without doing it.
 absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
@@ -44,29 +41,6 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
 absl::StatusOr<v1::Job> Get(const JobStore& store, const std::string& name) {
   RETURN_IF_ERROR(CheckJobName(name));
   return store.Get(name);
-}
-
-absl::StatusOr<v1::ListJobsResponse> List(const JobStore& store,
-                                          const v1::ListJobsRequest& request) {
-  ListJobsQuery query{.page_size = kDefaultPageSize,
-                      .page_token = request.page_token(),
-                      .states = {}};
-  if (request.page_size() > 0) {
-    query.page_size = std::min(request.page_size(), kLargestPageSize);
-  }
-  for (const int state : request.states()) {
-    query.states.push_back(static_cast<v1::Job::State>(state));
-  }
-  while (true) {
-    ASSIGN_OR_RETURN(JobPage page, store.List(query));
-    v1::ListJobsResponse response;
-    for (v1::Job& job : page.jobs) *response.add_jobs() = std::move(job);
-    response.set_next_page_token(page.next_page_token);
-    if (query.page_size == 1 || response.ByteSizeLong() <= kLargestPageBytes) {
-      return response;
-    }
-    query.page_size /= 2;
-  }
 }
 
 absl::StatusOr<v1::ListCheckpointsResponse> Checkpoints(
@@ -122,8 +96,9 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
     v1::ListJobsResponse* response) {
   const auto call = UnaryCall::Start(parts_, "lockstep.v1.JobService/ListJobs");
   const absl::Status admitted = call->Admit(*context).status();
-  call->Finish(admitted.ok() ? List(parts_.store, *request) : admitted,
-               response);
+  call->Finish(
+      admitted.ok() ? lockstep::ListJobs(parts_.store, *request) : admitted,
+      response);
   return call.get();
 }
 
@@ -138,10 +113,62 @@ grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
     call->Finish(status);
     return call.get();
   }
-  parts_.scheduler.Cancel(request->name(),
+  parts_.scheduler.Cancel(request->name(), request->etag(),
                           [call, response](absl::StatusOr<v1::Job> job) {
                             call->Finish(std::move(job), response);
                           });
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::UpdateJob(
+    grpc::CallbackServerContext* context, const v1::UpdateJobRequest* request,
+    v1::Job* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/UpdateJob");
+  const auto accept = [&]() -> absl::Status {
+    RETURN_IF_ERROR(call->Admit(*context).status());
+    ASSIGN_OR_RETURN(Scheduler::UpdateJob update,
+                     ResolveUpdateRequest(*request));
+    parts_.scheduler.Update(std::move(update),
+                            [call, response](absl::StatusOr<v1::Job> job) {
+                              call->Finish(std::move(job), response);
+                            });
+    return absl::OkStatus();
+  };
+  if (absl::Status status = accept(); !status.ok()) call->Finish(status);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(
+    grpc::CallbackServerContext* context, const v1::DeleteJobRequest* request,
+    google::protobuf::Empty*) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/DeleteJob");
+  absl::Status status = call->Admit(*context).status();
+  if (status.ok()) status = CheckJobName(request->name());
+  if (!status.ok()) {
+    call->Finish(status);
+    return call.get();
+  }
+  parts_.scheduler.Delete(request->name(), request->etag(),
+                          [call, &metric_log = parts_.metric_log](
+                              const absl::StatusOr<v1::Job>& job) {
+                            if (job.ok()) metric_log.Forget(job->uid());
+                            call->Finish(job.status());
+                          });
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ListEvents(
+    grpc::CallbackServerContext* context, const v1::ListEventsRequest* request,
+    v1::ListEventsResponse* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/ListEvents");
+  const absl::Status admitted = call->Admit(*context).status();
+  call->Finish(admitted.ok()
+                   ? lockstep::ListEvents(parts_.store, parts_.events, *request)
+                   : admitted,
+               response);
   return call.get();
 }
 

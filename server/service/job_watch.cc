@@ -14,6 +14,12 @@ namespace {
 constexpr int kJobsAtATime = 100;
 constexpr int kChangesAtATime = 64;
 
+v1::WatchJobsResponse::Type TypeOf(const v1::Event& event) {
+  if (event.type() == "JOB_CREATED") return v1::WatchJobsResponse::ADDED;
+  if (event.type() == kJobDeleted) return v1::WatchJobsResponse::DELETED;
+  return v1::WatchJobsResponse::MODIFIED;
+}
+
 }  // namespace
 
 JobWatch::JobWatch(const ServiceParts& parts, v1::WatchJobsRequest request)
@@ -90,6 +96,7 @@ StreamTurn JobWatch::NextOfSnapshot(v1::WatchJobsResponse* response) {
 }
 
 StreamTurn JobWatch::NextChange(v1::WatchJobsResponse* response) {
+  if (deleted_) return StreamTurn::End(errors::JobNotFound(request_.name()));
   int64_t seen = cursor_;
   if (changes_.empty()) {
     absl::StatusOr<EventLog::Batch> batch =
@@ -109,9 +116,9 @@ StreamTurn JobWatch::NextChange(v1::WatchJobsResponse* response) {
   JournalEntry entry = std::move(changes_.front());
   changes_.pop_front();
   cursor_ = entry.event.sequence();
-  response->set_type(entry.event.type() == "JOB_CREATED"
-                         ? v1::WatchJobsResponse::ADDED
-                         : v1::WatchJobsResponse::MODIFIED);
+  response->set_type(TypeOf(entry.event));
+  deleted_ = !request_.name().empty() &&
+             response->type() == v1::WatchJobsResponse::DELETED;
   *response->mutable_job() = std::move(entry.job);
   *response->mutable_event() = std::move(entry.event);
   response->set_resume_token(absl::StrCat(cursor_));

@@ -39,6 +39,8 @@ class JobWatch final : public PullStream<v1::WatchJobsResponse> {
   ListJobsQuery rest_of_snapshot_;
 
   std::deque<JournalEntry> changes_;
+  // The one job of this watch is no more, and that was said.
+  bool deleted_ = false;
   absl::Duration last_sent_;
   std::unique_ptr<EventLog::Subscription> subscription_;
 };

@@ -28,7 +28,8 @@ LogStream::LogStream(const ServiceParts& parts, v1::StreamLogsRequest request)
 
 absl::Status LogStream::Begin() {
   RETURN_IF_ERROR(CheckJobName(request_.name()));
-  RETURN_IF_ERROR(parts().store.Get(request_.name()).status());
+  ASSIGN_OR_RETURN(const v1::Job job, parts().store.Get(request_.name()));
+  job_uid_ = job.uid();
   if (!request_.resume_token().empty()) RETURN_IF_ERROR(BeginAtToken());
   if (request_.follow()) changes_ = parts().events.Subscribe(Waker());
   begun_ = true;
@@ -100,6 +101,10 @@ StreamTurn LogStream::Next(v1::StreamLogsResponse* response) {
   // Asked before the file is read: nothing is written after the end.
   const absl::StatusOr<v1::Job> job = parts().store.Get(request_.name());
   if (!job.ok()) return StreamTurn::End(job.status());
+  // Another job that got the name of a deleted one.
+  if (job->uid() != job_uid_) {
+    return StreamTurn::End(errors::JobNotFound(request_.name()));
+  }
   if (!request_.prepare() && attempt_ == 0) attempt_ = job->attempt();
   const bool writer_ended = WriterEnded(*job);
   const LogFile log(PathIn(*job));

@@ -33,6 +33,7 @@ class LogStream final : public PullStream<v1::StreamLogsResponse> {
 
   const v1::StreamLogsRequest request_;
   bool begun_ = false;
+  std::string job_uid_;
   // Unknown until there is one.
   int attempt_ = 0;
   int64_t offset_ = 0;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/status_macros.h"
 #include "server/store/job_store.h"
@@ -41,6 +42,10 @@ StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
   // Asked before the points are read: none can follow the end.
   const absl::StatusOr<v1::Job> job = parts().store.Get(request_.name());
   if (!job.ok()) return StreamTurn::End(job.status());
+  // Another job that got the name of a deleted one.
+  if (job->uid() != job_uid_) {
+    return StreamTurn::End(errors::JobNotFound(request_.name()));
+  }
   absl::StatusOr<MetricLog::Batch> batch =
       parts().metric_log.Read(job_uid_, cursor_, kPointsAtATime);
   if (!batch.ok()) return StreamTurn::End(batch.status());

@@ -19,8 +19,7 @@ absl::StatusOr<std::shared_ptr<MetricsFeed>> MetricsFeed::Start(
     StreamPump& pump) {
   // Before the jobs are read: what happens meanwhile is seen twice.
   const int64_t cursor = store.LastSequence();
-  ListJobsQuery query{
-      .page_size = kJobsAtATime, .page_token = "", .states = {}};
+  ListJobsQuery query{.page_size = kJobsAtATime};
   do {
     ASSIGN_OR_RETURN(JobPage page, store.List(query));
     for (const v1::Job& job : page.jobs) metrics.JobSeen(job);
@@ -40,7 +39,11 @@ void MetricsFeed::Pump() {
     // A store that cannot be read shows in every call; nothing to add here.
     if (!batch.ok() || batch->cursor == cursor_) return;
     for (const JournalEntry& entry : batch->entries) {
-      metrics_.JobSeen(entry.job);
+      if (entry.event.type() == kJobDeleted) {
+        metrics_.JobDeleted(entry.event.job());
+      } else {
+        metrics_.JobSeen(entry.job);
+      }
     }
     cursor_ = batch->cursor;
   }

@@ -5,6 +5,8 @@
 // outlive the services.
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -18,9 +20,15 @@ class MetricLog;
 class Rendezvous;
 class Scheduler;
 class ServerMetrics;
+class StoreBackup;
 class StreamPump;
 
 struct ServiceOptions {
+  // What runs here, as GetServerInfo and GetServerConfig say.
+  std::string state_dir;
+  int store_version = 0;
+  absl::Time start_time;
+  std::vector<std::pair<std::string, std::string>> settings;
   // STATE/jobs: where logs are.
   std::string jobs_dir;
   // http address of /metrics; empty when off.
@@ -37,6 +45,7 @@ struct ServiceParts {
   const ServiceOptions& options;
   Clock& clock;
   JobStore& store;
+  StoreBackup& backup;
   EventLog& events;
   MetricLog& metric_log;
   Scheduler& scheduler;

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
+#include "server/store/etag.h"
 
 namespace lockstep {
 namespace {
@@ -15,10 +16,46 @@ std::string RequestKey(const server::JobRecord& record) {
                       record.request_id());
 }
 
-bool IsWanted(const ListJobsQuery& query, v1::Job::State state) {
-  return query.states.empty() ||
-         std::find(query.states.begin(), query.states.end(), state) !=
-             query.states.end();
+// What an event of a job that is no more comes with.
+v1::Job NameOnly(const std::string& name) {
+  v1::Job job;
+  job.set_name(name);
+  return job;
+}
+
+// The jobs of one page. `rows` go from where the page before ended to the end,
+// in the wanted order; `job_of` and `key_of` look at an element of them.
+template <typename Iterator, typename JobOf, typename KeyOf>
+JobPage PageOf(const ListJobsQuery& query, Iterator row, Iterator end,
+               const JobOf& job_of, const KeyOf& key_of) {
+  JobPage page;
+  std::string last;
+  for (; row != end; ++row) {
+    const v1::Job& job = job_of(*row);
+    if (query.matches && !query.matches(job)) continue;
+    if (static_cast<int>(page.jobs.size()) == query.page_size) {
+      // Another one follows; the token is the last that was given.
+      page.next_page_token = last;
+      break;
+    }
+    page.jobs.push_back(job);
+    last = key_of(*row);
+  }
+  return page;
+}
+
+// The page in this map, whose keys are the order, behind the key `after`.
+template <typename Map, typename Key, typename JobOf, typename KeyOf>
+JobPage PageIn(const ListJobsQuery& query, const Map& map,
+               const std::optional<Key>& after, const JobOf& job_of,
+               const KeyOf& key_of) {
+  if (query.descending) {
+    const auto end = after.has_value() ? map.lower_bound(*after) : map.end();
+    return PageOf(query, std::make_reverse_iterator(end), map.rend(), job_of,
+                  key_of);
+  }
+  const auto begin = after.has_value() ? map.upper_bound(*after) : map.begin();
+  return PageOf(query, begin, map.end(), job_of, key_of);
 }
 
 }  // namespace
@@ -38,21 +75,32 @@ CommittedRows::Row* CommittedRows::Find(absl::string_view name) {
 }
 
 void CommittedRows::Put(const server::JobRecord& record) {
-  const std::string& name = record.job().name();
-  Row* row = Find(name);
-  if (row == nullptr) {
-    const int64_t order = rows_.empty() ? 1 : rows_.rbegin()->first + 1;
-    order_of_[name] = order;
-    row = &rows_[order];
-    if (!record.request_id().empty()) requests_[RequestKey(record)] = name;
-  }
+  Row* row = Find(record.job().name());
+  if (row == nullptr) return Insert(last_order_ + 1, record);
   row->record = record;
-  row->record.mutable_job()->set_etag(absl::StrCat(record.version()));
+  row->record.mutable_job()->set_etag(EtagOf(record));
 }
 
-void CommittedRows::RestoreJob(const server::JobRecord& record) {
+void CommittedRows::Insert(int64_t order, const server::JobRecord& record) {
+  const std::string& name = record.job().name();
+  last_order_ = std::max(last_order_, order);
+  order_of_[name] = order;
+  Row& row = rows_[order];
+  row.record = record;
+  row.record.mutable_job()->set_etag(EtagOf(record));
+  if (!record.request_id().empty()) requests_[RequestKey(record)] = name;
+}
+
+void CommittedRows::Erase(const std::string& name) {
+  const auto found = order_of_.find(name);
+  requests_.erase(RequestKey(rows_.at(found->second).record));
+  rows_.erase(found->second);
+  order_of_.erase(found);
+}
+
+void CommittedRows::RestoreJob(int64_t order, const server::JobRecord& record) {
   absl::MutexLock lock(&mu_);
-  Put(record);
+  Insert(order, record);
 }
 
 void CommittedRows::RestoreCheckpoint(const v1::Checkpoint& checkpoint) {
@@ -61,8 +109,9 @@ void CommittedRows::RestoreCheckpoint(const v1::Checkpoint& checkpoint) {
   if (row != nullptr) row->checkpoints[checkpoint.step()] = checkpoint;
 }
 
-void CommittedRows::RestoreSequence(int64_t sequence) {
+void CommittedRows::RestoreCounters(int64_t order, int64_t sequence) {
   absl::MutexLock lock(&mu_);
+  last_order_ = std::max(last_order_, order);
   last_sequence_ = sequence;
 }
 
@@ -102,6 +151,12 @@ absl::Status CommittedRows::Check(const StoreWrite& write) const {
           absl::StrCat("checkpoint ", checkpoint.name(), " of no job"));
     }
   }
+  for (const DeletedJob& job : write.deletions) {
+    if (Find(job.name) == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("deletion of unknown ", job.name));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -116,13 +171,28 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
     Find(JobOfCheckpoint(checkpoint.name()))->checkpoints[checkpoint.step()] =
         checkpoint;
   }
+  for (const DeletedJob& job : write.deletions) Erase(job.name);
   std::vector<JournalEntry> entries;
   entries.reserve(write.events.size());
   for (const v1::Event& event : write.events) {
     last_sequence_ = event.sequence();
-    entries.push_back({event, Find(event.job())->record.job()});
+    const Row* row = Find(event.job());
+    entries.push_back(
+        {event, row == nullptr ? NameOnly(event.job()) : row->record.job()});
   }
   return entries;
+}
+
+std::optional<JournalEntry> CommittedRows::EntryOf(v1::Event event) const {
+  // Its name may be another job's by now.
+  if (event.type() == kJobDeleted) {
+    v1::Job job = NameOnly(event.job());
+    return JournalEntry{std::move(event), std::move(job)};
+  }
+  absl::MutexLock lock(&mu_);
+  const Row* row = Find(event.job());
+  if (row == nullptr) return std::nullopt;
+  return JournalEntry{std::move(event), row->record.job()};
 }
 
 std::vector<server::JobRecord> CommittedRows::All() const {
@@ -141,26 +211,32 @@ absl::StatusOr<v1::Job> CommittedRows::Get(absl::string_view name) const {
 }
 
 absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
-  int64_t before = 0;
-  if (!query.page_token.empty() &&
-      (!absl::SimpleAtoi(query.page_token, &before) || before <= 0)) {
-    return errors::InvalidPageToken(query.page_token);
-  }
+  const std::string& token = query.page_token;
   absl::MutexLock lock(&mu_);
-  JobPage page;
-  auto end = before == 0 ? rows_.end() : rows_.lower_bound(before);
-  for (auto row = std::make_reverse_iterator(end); row != rows_.rend(); ++row) {
-    const v1::Job& job = row->second.record.job();
-    if (!IsWanted(query, job.state())) continue;
-    if (static_cast<int>(page.jobs.size()) == query.page_size) {
-      // Another one follows; the token is the last that was given.
-      page.next_page_token =
-          absl::StrCat(order_of_.at(page.jobs.back().name()));
-      break;
-    }
-    page.jobs.push_back(job);
+  if (query.order == ListJobsQuery::Order::kName) {
+    const auto job_of = [&](const auto& entry)
+                            ABSL_SHARED_LOCKS_REQUIRED(mu_) -> const v1::Job& {
+      return rows_.at(entry.second).record.job();
+    };
+    const auto key_of = [](const auto& entry) { return entry.first; };
+    return PageIn(query, order_of_,
+                  token.empty() ? std::nullopt : std::optional(token), job_of,
+                  key_of);
   }
-  return page;
+  std::optional<int64_t> after;
+  if (!token.empty()) {
+    after.emplace();
+    if (!absl::SimpleAtoi(token, &*after) || *after <= 0) {
+      return errors::InvalidPageToken(token);
+    }
+  }
+  const auto job_of = [](const auto& entry) -> const v1::Job& {
+    return entry.second.record.job();
+  };
+  const auto key_of = [](const auto& entry) {
+    return absl::StrCat(entry.first);
+  };
+  return PageIn(query, rows_, after, job_of, key_of);
 }
 
 absl::StatusOr<std::vector<v1::Checkpoint>> CommittedRows::ListCheckpoints(

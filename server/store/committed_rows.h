@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,15 @@ std::string JobOfCheckpoint(absl::string_view checkpoint_name);
 
 class CommittedRows {
  public:
-  // When the store is opened: rows in the order of their creation, then
-  // checkpoints, then the newest sequence.
-  void RestoreJob(const server::JobRecord& record);
+  // When the store is opened: rows by the order of their creation, then
+  // checkpoints, then the newest order and sequence ever given.
+  void RestoreJob(int64_t order, const server::JobRecord& record);
   void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
-  void RestoreSequence(int64_t sequence);
+  void RestoreCounters(int64_t order, int64_t sequence);
 
   // FAILED_PRECONDITION when a row's version does not follow the stored one, a
-  // request id is taken, or an event or checkpoint is of no job. SQLite checks
-  // the same by itself.
+  // request id is taken, or an event, checkpoint or deletion is of no job. The
+  // store of SQLite checks the same on disk.
   absl::Status Check(const StoreWrite& write) const;
 
   // Gives the write's events their sequences; they are not visible yet.
@@ -46,6 +47,9 @@ class CommittedRows {
   std::vector<server::JobRecord> All() const;
   absl::StatusOr<v1::Job> Get(absl::string_view name) const;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const;
+  // The entry for an event that was read from the journal: none when its job
+  // was deleted meanwhile.
+  std::optional<JournalEntry> EntryOf(v1::Event event) const;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const;
   int64_t LastSequence() const;
@@ -60,11 +64,16 @@ class CommittedRows {
   const Row* Find(absl::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   Row* Find(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Put(const server::JobRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Insert(int64_t order, const server::JobRecord& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Erase(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable absl::Mutex mu_;
-  // By order of creation, which is also the page token of a list.
+  // By order of creation, which is never given again: it is the page token of a
+  // list.
   std::map<int64_t, Row> rows_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<std::string, int64_t> order_of_ ABSL_GUARDED_BY(mu_);
+  int64_t last_order_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<std::string, int64_t, std::less<>> order_of_ ABSL_GUARDED_BY(mu_);
   // owner + '\0' + request id.
   absl::flat_hash_map<std::string, std::string> requests_ ABSL_GUARDED_BY(mu_);
   int64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;

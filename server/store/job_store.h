@@ -26,10 +26,19 @@
 
 namespace lockstep {
 
-// One committed journal entry: what happened, and the job after it.
+// Type of the one event that stays of a deleted job.
+inline constexpr char kJobDeleted[] = "JOB_DELETED";
+
+// One committed journal entry: what happened, and the job after it; of a
+// deleted job the name alone.
 struct JournalEntry {
   v1::Event event;
   v1::Job job;
+};
+
+struct DeletedJob {
+  std::string name;
+  std::string uid;
 };
 
 // What one decision of the scheduler makes durable, all or nothing.
@@ -40,14 +49,29 @@ struct StoreWrite {
   std::vector<v1::Event> events;
   // Listed from now on; name is jobs/{job}/checkpoints/{step}.
   std::vector<v1::Checkpoint> checkpoints;
+  // Rows that go, with their checkpoints and journal entries; the write's own
+  // events stay. Uids are remembered until they are forgotten.
+  std::vector<DeletedJob> deletions;
+  // Uids of deleted jobs of which nothing is left.
+  std::vector<std::string> forgotten;
+
+  bool empty() const {
+    return jobs.empty() && events.empty() && checkpoints.empty() &&
+           deletions.empty() && forgotten.empty();
+  }
 };
 
 struct ListJobsQuery {
+  enum class Order { kCreation, kName };
+
   int page_size = 100;
-  // Exclusive upper bound on (create order); empty for the newest.
+  // next_page_token of the page before; empty for the first. Valid also after a
+  // restart, for the same order only.
   std::string page_token;
-  // All states when empty.
-  std::vector<v1::Job::State> states;
+  Order order = Order::kCreation;
+  bool descending = true;
+  // All jobs when not set.
+  std::function<bool(const v1::Job&)> matches;
 };
 
 struct JobPage {
@@ -74,7 +98,7 @@ class JobStore {
   // A committed job with its newest progress. NOT_FOUND: JOB_NOT_FOUND.
   virtual absl::StatusOr<v1::Job> Get(absl::string_view name) const = 0;
 
-  // Newest first. INVALID_ARGUMENT: INVALID_PAGE_TOKEN.
+  // In the order of the query. INVALID_ARGUMENT: INVALID_PAGE_TOKEN.
   virtual absl::StatusOr<JobPage> List(const ListJobsQuery& query) const = 0;
 
   // Oldest first. NOT_FOUND: JOB_NOT_FOUND.
@@ -85,6 +109,10 @@ class JobStore {
   // with the job as it is now. `job_name` empty: all jobs.
   virtual absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
       int64_t after, int limit, absl::string_view job_name) const = 0;
+
+  // Uids of deleted jobs that are not forgotten: something of them may be left
+  // beside the store.
+  virtual absl::StatusOr<std::vector<std::string>> Unforgotten() const = 0;
 
   // Sequence of the newest committed entry; 0 when there is none.
   virtual int64_t LastSequence() const = 0;

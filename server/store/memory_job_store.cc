@@ -1,10 +1,9 @@
 #include "server/store/memory_job_store.h"
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "proto/contract/errors.h"
-#include "proto/contract/status_macros.h"
 
 namespace lockstep {
 
@@ -38,6 +37,15 @@ absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ProcessOne(
     if (!broken_.ok()) return errors::StoreUnavailable(broken_.message());
     int64_t sequence = rows_.LastSequence();
     CommittedRows::Number(write, sequence);
+    for (const DeletedJob& job : write.deletions) {
+      unforgotten_.push_back(job.uid);
+      std::erase_if(journal_, [&](const v1::Event& event) {
+        return event.job() == job.name;
+      });
+    }
+    for (const std::string& uid : write.forgotten) {
+      std::erase(unforgotten_, uid);
+    }
     journal_.insert(journal_.end(), write.events.begin(), write.events.end());
   }
   return rows_.Apply(write);
@@ -69,10 +77,15 @@ absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ReadJournal(
     if (static_cast<int>(entries.size()) >= limit) break;
     if (event.sequence() <= after || event.sequence() > last) continue;
     if (!job_name.empty() && event.job() != job_name) continue;
-    ASSIGN_OR_RETURN(v1::Job job, rows_.Get(event.job()));
-    entries.push_back({event, std::move(job)});
+    std::optional<JournalEntry> entry = rows_.EntryOf(event);
+    if (entry.has_value()) entries.push_back(*std::move(entry));
   }
   return entries;
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryJobStore::Unforgotten() const {
+  absl::MutexLock lock(&mu_);
+  return unforgotten_;
 }
 
 int64_t MemoryJobStore::LastSequence() const { return rows_.LastSequence(); }

@@ -31,6 +31,7 @@ class MemoryJobStore final : public JobStore {
       absl::string_view job_name) const override;
   absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
       int64_t after, int limit, absl::string_view job_name) const override;
+  absl::StatusOr<std::vector<std::string>> Unforgotten() const override;
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
@@ -42,6 +43,7 @@ class MemoryJobStore final : public JobStore {
   CommittedRows rows_;
   mutable absl::Mutex mu_;
   std::vector<v1::Event> journal_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> unforgotten_ ABSL_GUARDED_BY(mu_);
   absl::Status broken_ ABSL_GUARDED_BY(mu_);
   // Last: its thread uses all of the above.
   CommitQueue queue_;

@@ -50,12 +50,29 @@ constexpr const char* kSteps[kSchemaVersion] = {
         PRIMARY KEY (job, step)
       ) STRICT, WITHOUT ROWID;
     )sql",
+    // Jobs can be deleted: the journal keeps the word that one is no more, and
+    // files of it that may be left are known by its uid.
+    R"sql(
+      CREATE TABLE new_journal (
+        sequence INTEGER PRIMARY KEY,
+        job TEXT NOT NULL,
+        event BLOB NOT NULL
+      ) STRICT;
+      INSERT INTO new_journal SELECT sequence, job, event FROM journal;
+      DROP TABLE journal;
+      ALTER TABLE new_journal RENAME TO journal;
+      CREATE INDEX journal_by_job ON journal (job, sequence);
+      CREATE TABLE deleted_jobs (
+        uid TEXT NOT NULL PRIMARY KEY
+      ) STRICT, WITHOUT ROWID;
+    )sql",
 };
 
 absl::Status Damaged(const std::string& path, absl::string_view why) {
   return absl::DataLossError(absl::StrCat(
       "the job store ", path, " is damaged: ", why,
-      ". Restore it from a backup, or move it away to start without its jobs"));
+      ". Restore it from a backup (lockstep server backup makes one), or move "
+      "it away to start without its jobs"));
 }
 
 // What went wrong with this file, in words for its operator.

@@ -2,12 +2,13 @@
 #define LOCKSTEP_SERVER_STORE_SCHEMA_H_
 
 // The tables of the store's file, and how a file gets to their newest version.
-// PRAGMA user_version names the version; each step from one to the next runs in
-// one transaction.
+// PRAGMA user_version names the version; all steps from the file's version to
+// the newest are one transaction.
 //
 //   jobs         a row a job: JobRecord, and the columns that SQLite checks
 //   journal      what happened, in the order of the global sequence
 //   checkpoints  a row a listed checkpoint
+//   deleted_jobs uids of deleted jobs whose files may not be gone yet
 
 #include <string>
 
@@ -16,7 +17,7 @@
 
 namespace lockstep {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // Opens the store's file, ready for use by this one connection, or creates it
 // when there is none. Never starts empty in the place of a store that was: a

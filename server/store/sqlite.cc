@@ -147,4 +147,28 @@ int64_t Connection::changes() const {
   return sqlite3_changes64(database_.get());
 }
 
+void Backup::Finish::operator()(sqlite3_backup* backup) const {
+  sqlite3_backup_finish(backup);
+}
+
+absl::StatusOr<Backup> Backup::Start(Connection& source,
+                                     const std::string& path) {
+  ASSIGN_OR_RETURN(Connection destination, Connection::Open(path));
+  // Until it is whole nobody needs it: no second file, and no waiting.
+  RETURN_IF_ERROR(destination.Execute("PRAGMA journal_mode = MEMORY"));
+  RETURN_IF_ERROR(destination.Execute("PRAGMA synchronous = OFF"));
+  sqlite3* to = destination.database_.get();
+  sqlite3_backup* backup =
+      sqlite3_backup_init(to, "main", source.database_.get(), "main");
+  if (backup == nullptr) return ErrorOf(to, sqlite3_extended_errcode(to));
+  return Backup(std::move(destination), backup);
+}
+
+absl::StatusOr<bool> Backup::Step(int pages) {
+  const int result = sqlite3_backup_step(backup_.get(), pages);
+  if (result == SQLITE_DONE) return true;
+  if (result == SQLITE_OK) return false;
+  return ErrorOf(nullptr, result);
+}
+
 }  // namespace lockstep::sqlite

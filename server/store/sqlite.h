@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 struct sqlite3;
+struct sqlite3_backup;
 struct sqlite3_stmt;
 
 namespace lockstep::sqlite {
@@ -69,6 +71,7 @@ class Connection {
   int64_t changes() const;
 
  private:
+  friend class Backup;
   struct Close {
     void operator()(sqlite3* database) const;
   };
@@ -76,6 +79,30 @@ class Connection {
   explicit Connection(sqlite3* database) : database_(database) {}
 
   std::unique_ptr<sqlite3, Close> database_;
+};
+
+// An online backup: the source may be written, by its own connection, between
+// two steps, and must outlive the backup. Used by one thread at a time together
+// with the source.
+class Backup {
+ public:
+  // To a file that is empty or missing.
+  static absl::StatusOr<Backup> Start(Connection& source,
+                                      const std::string& path);
+
+  // Copies up to this many pages; true when the copy is whole.
+  absl::StatusOr<bool> Step(int pages);
+
+ private:
+  struct Finish {
+    void operator()(sqlite3_backup* backup) const;
+  };
+
+  Backup(Connection destination, sqlite3_backup* backup)
+      : destination_(std::move(destination)), backup_(backup) {}
+
+  Connection destination_;
+  std::unique_ptr<sqlite3_backup, Finish> backup_;
 };
 
 }  // namespace lockstep::sqlite

@@ -1,5 +1,6 @@
 #include "server/store/sqlite_job_store.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -30,14 +31,28 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
       sqlite::Statement update_job,
       connection.Prepare("UPDATE jobs SET version = ?1, record = ?2 "
                          "WHERE name = ?3 AND version = ?1 - 1"));
+  // Of a job that is there, or the word that it is no more.
   ASSIGN_OR_RETURN(
       sqlite::Statement insert_event,
       connection.Prepare(
-          "INSERT INTO journal (sequence, job, event) VALUES (?, ?, ?)"));
+          "INSERT INTO journal (sequence, job, event) SELECT ?1, ?2, ?3 "
+          "WHERE ?4 OR EXISTS (SELECT 1 FROM jobs WHERE name = ?2)"));
   ASSIGN_OR_RETURN(
       sqlite::Statement put_checkpoint,
       connection.Prepare("INSERT OR REPLACE INTO checkpoints (job, step, "
                          "checkpoint) VALUES (?, ?, ?)"));
+  ASSIGN_OR_RETURN(
+      sqlite::Statement remember_uid,
+      connection.Prepare("INSERT INTO deleted_jobs (uid) VALUES (?)"));
+  ASSIGN_OR_RETURN(sqlite::Statement delete_checkpoints,
+                   connection.Prepare("DELETE FROM checkpoints WHERE job = ?"));
+  ASSIGN_OR_RETURN(sqlite::Statement delete_events,
+                   connection.Prepare("DELETE FROM journal WHERE job = ?"));
+  ASSIGN_OR_RETURN(sqlite::Statement delete_job,
+                   connection.Prepare("DELETE FROM jobs WHERE name = ?"));
+  ASSIGN_OR_RETURN(
+      sqlite::Statement forget_uid,
+      connection.Prepare("DELETE FROM deleted_jobs WHERE uid = ?"));
   ASSIGN_OR_RETURN(
       sqlite::Statement read_journal,
       connection.Prepare("SELECT event FROM journal WHERE sequence > ?1 "
@@ -46,10 +61,18 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
       sqlite::Statement read_job_journal,
       connection.Prepare("SELECT event FROM journal WHERE sequence > ?1 AND "
                          "job = ?3 ORDER BY sequence LIMIT ?2"));
-  return Database{std::move(connection),      std::move(insert_job),
-                  std::move(update_job),      std::move(insert_event),
-                  std::move(put_checkpoint),  std::move(read_journal),
-                  std::move(read_job_journal)};
+  return Database{.connection = std::move(connection),
+                  .insert_job = std::move(insert_job),
+                  .update_job = std::move(update_job),
+                  .insert_event = std::move(insert_event),
+                  .put_checkpoint = std::move(put_checkpoint),
+                  .remember_uid = std::move(remember_uid),
+                  .delete_checkpoints = std::move(delete_checkpoints),
+                  .delete_events = std::move(delete_events),
+                  .delete_job = std::move(delete_job),
+                  .forget_uid = std::move(forget_uid),
+                  .read_journal = std::move(read_journal),
+                  .read_job_journal = std::move(read_job_journal)};
 }
 
 absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Open(
@@ -74,13 +97,13 @@ absl::Status SqliteJobStore::Load() {
   absl::MutexLock lock(&mu_);
   sqlite::Connection& connection = database_.connection;
   ASSIGN_OR_RETURN(sqlite::Statement jobs,
-                   connection.Prepare("SELECT record FROM jobs ORDER BY id"));
+                   connection.Prepare("SELECT id, record FROM jobs"));
   while (true) {
     ASSIGN_OR_RETURN(const bool row, jobs.Step());
     if (!row) break;
     server::JobRecord record;
-    if (!record.ParseFromString(jobs.Bytes(0))) return Unreadable("job");
-    rows_.RestoreJob(record);
+    if (!record.ParseFromString(jobs.Bytes(1))) return Unreadable("job");
+    rows_.RestoreJob(jobs.Int(0), record);
   }
   ASSIGN_OR_RETURN(sqlite::Statement checkpoints,
                    connection.Prepare("SELECT checkpoint FROM checkpoints"));
@@ -94,9 +117,13 @@ absl::Status SqliteJobStore::Load() {
     rows_.RestoreCheckpoint(checkpoint);
   }
   ASSIGN_OR_RETURN(
+      const int64_t order,
+      connection.QueryInt("SELECT ifnull(max(seq), 0) FROM sqlite_sequence "
+                          "WHERE name = 'jobs'"));
+  ASSIGN_OR_RETURN(
       const int64_t sequence,
       connection.QueryInt("SELECT ifnull(max(sequence), 0) FROM journal"));
-  rows_.RestoreSequence(sequence);
+  rows_.RestoreCounters(order, sequence);
   return absl::OkStatus();
 }
 
@@ -143,11 +170,14 @@ absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
   for (const server::JobRecord& record : write.jobs) {
     RETURN_IF_ERROR(WriteJob(record));
   }
+  for (const DeletedJob& job : write.deletions) {
+    RETURN_IF_ERROR(DeleteJob(job));
+  }
+  for (const std::string& uid : write.forgotten) {
+    RETURN_IF_ERROR(database_.forget_uid.BindText(1, uid).Run());
+  }
   for (const v1::Event& event : write.events) {
-    RETURN_IF_ERROR(database_.insert_event.Bind(1, event.sequence())
-                        .BindText(2, event.job())
-                        .BindBlob(3, event.SerializeAsString())
-                        .Run());
+    RETURN_IF_ERROR(WriteEvent(event));
   }
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
     RETURN_IF_ERROR(
@@ -178,6 +208,28 @@ absl::Status SqliteJobStore::WriteJob(const server::JobRecord& record) {
                    " does not follow the stored one"));
 }
 
+absl::Status SqliteJobStore::DeleteJob(const DeletedJob& job) {
+  RETURN_IF_ERROR(database_.delete_checkpoints.BindText(1, job.name).Run());
+  RETURN_IF_ERROR(database_.delete_events.BindText(1, job.name).Run());
+  RETURN_IF_ERROR(database_.delete_job.BindText(1, job.name).Run());
+  if (database_.connection.changes() != 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("deletion of unknown ", job.name));
+  }
+  return database_.remember_uid.BindText(1, job.uid).Run();
+}
+
+absl::Status SqliteJobStore::WriteEvent(const v1::Event& event) {
+  RETURN_IF_ERROR(database_.insert_event.Bind(1, event.sequence())
+                      .BindText(2, event.job())
+                      .BindBlob(3, event.SerializeAsString())
+                      .Bind(4, event.type() == kJobDeleted ? 1 : 0)
+                      .Run());
+  if (database_.connection.changes() == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("event ", event.type(), " of unknown ", event.job()));
+}
+
 absl::StatusOr<std::vector<server::JobRecord>> SqliteJobStore::LoadAll() {
   return rows_.All();
 }
@@ -195,35 +247,58 @@ absl::StatusOr<std::vector<v1::Checkpoint>> SqliteJobStore::ListCheckpoints(
   return rows_.ListCheckpoints(job_name);
 }
 
+absl::StatusOr<std::vector<v1::Event>> SqliteJobStore::ReadEvents(
+    int64_t after, int limit, absl::string_view job_name) const {
+  absl::MutexLock lock(&mu_);
+  sqlite::Statement& query =
+      job_name.empty() ? database_.read_journal : database_.read_job_journal;
+  auto reset = absl::MakeCleanup([&] { query.Reset(); });
+  query.Bind(1, after).Bind(2, limit);
+  if (!job_name.empty()) query.BindText(3, job_name);
+  std::vector<v1::Event> events;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return events;
+    v1::Event event;
+    if (!event.ParseFromString(query.Bytes(0))) {
+      return Unreadable("journal entry");
+    }
+    events.push_back(std::move(event));
+  }
+}
+
 absl::StatusOr<std::vector<JournalEntry>> SqliteJobStore::ReadJournal(
     int64_t after, int limit, absl::string_view job_name) const {
-  std::vector<v1::Event> events;
-  {
-    absl::MutexLock lock(&mu_);
-    sqlite::Statement& query =
-        job_name.empty() ? database_.read_journal : database_.read_job_journal;
-    auto reset = absl::MakeCleanup([&] { query.Reset(); });
-    query.Bind(1, after).Bind(2, limit);
-    if (!job_name.empty()) query.BindText(3, job_name);
-    while (true) {
-      ASSIGN_OR_RETURN(const bool row, query.Step());
-      if (!row) break;
-      v1::Event event;
-      if (!event.ParseFromString(query.Bytes(0))) {
-        return Unreadable("journal entry");
-      }
-      events.push_back(std::move(event));
-    }
-  }
   std::vector<JournalEntry> entries;
-  // On disk, but not told to its writer yet: not committed for readers.
-  const int64_t last = rows_.LastSequence();
-  for (v1::Event& event : events) {
-    if (event.sequence() > last) break;
-    ASSIGN_OR_RETURN(v1::Job job, rows_.Get(event.job()));
-    entries.push_back({std::move(event), std::move(job)});
+  while (static_cast<int>(entries.size()) < limit) {
+    const int wanted = limit - static_cast<int>(entries.size());
+    ASSIGN_OR_RETURN(std::vector<v1::Event> events,
+                     ReadEvents(after, wanted, job_name));
+    const bool more = static_cast<int>(events.size()) == wanted;
+    // On disk, but not told to its writer yet: not committed for readers.
+    const int64_t last = rows_.LastSequence();
+    for (v1::Event& event : events) {
+      after = event.sequence();
+      if (after > last) return entries;
+      std::optional<JournalEntry> entry = rows_.EntryOf(std::move(event));
+      if (entry.has_value()) entries.push_back(*std::move(entry));
+    }
+    if (!more) break;
   }
   return entries;
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::Unforgotten() const {
+  absl::MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(
+      sqlite::Statement query,
+      database_.connection.Prepare("SELECT uid FROM deleted_jobs"));
+  std::vector<std::string> uids;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return uids;
+    uids.push_back(query.Bytes(0));
+  }
 }
 
 int64_t SqliteJobStore::LastSequence() const { return rows_.LastSequence(); }

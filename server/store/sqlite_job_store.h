@@ -17,10 +17,11 @@
 #include "server/store/committed_rows.h"
 #include "server/store/job_store.h"
 #include "server/store/sqlite.h"
+#include "server/store/store_backup.h"
 
 namespace lockstep {
 
-class SqliteJobStore final : public JobStore {
+class SqliteJobStore final : public JobStore, public StoreBackup {
  public:
   // Opens or creates the file; schema.h says which files are refused.
   static absl::StatusOr<std::unique_ptr<SqliteJobStore>> Open(
@@ -36,9 +37,14 @@ class SqliteJobStore final : public JobStore {
       absl::string_view job_name) const override;
   absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
       int64_t after, int limit, absl::string_view job_name) const override;
+  absl::StatusOr<std::vector<std::string>> Unforgotten() const override;
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
+
+  // Of StoreBackup. The copy must not outlive the store.
+  absl::StatusOr<std::unique_ptr<Copy>> Start(const std::string& path) override
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Transactions so far: fewer than writes when they were grouped.
   int64_t transactions() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -51,9 +57,16 @@ class SqliteJobStore final : public JobStore {
     sqlite::Statement update_job;
     sqlite::Statement insert_event;
     sqlite::Statement put_checkpoint;
+    sqlite::Statement remember_uid;
+    sqlite::Statement delete_checkpoints;
+    sqlite::Statement delete_events;
+    sqlite::Statement delete_job;
+    sqlite::Statement forget_uid;
     sqlite::Statement read_journal;
     sqlite::Statement read_job_journal;
   };
+
+  class BackupCopy;
 
   explicit SqliteJobStore(Database database);
 
@@ -67,6 +80,13 @@ class SqliteJobStore final : public JobStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status WriteJob(const server::JobRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status WriteEvent(const v1::Event& event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status DeleteJob(const DeletedJob& job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<std::vector<v1::Event>> ReadEvents(
+      int64_t after, int limit, absl::string_view job_name) const
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   CommittedRows rows_;
   // A reader of the journal waits for the transaction under way.

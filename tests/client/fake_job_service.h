@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ class FakeJobService final : public v1::JobService::Service {
  public:
   // What the test sets before any call.
   absl::Status create_error;
-  std::map<std::string, v1::Job> jobs;         // By name; CreateJob adds.
+  std::map<std::string, v1::Job> jobs;         // By name.
+  std::set<std::string> taken;                 // Names that cannot be created.
   std::vector<v1::WatchJobsResponse> changes;  // Of every watch.
   bool hold_watch = false;                     // Stay open afterwards.
   int drop_watch_after = -1;  // The first watch breaks after N changes,
@@ -36,10 +38,24 @@ class FakeJobService final : public v1::JobService::Service {
   std::vector<v1::MetricPoint> points;
   std::string log;
   std::vector<v1::Checkpoint> checkpoints;
+  std::vector<v1::Event> events;
+  absl::Status delete_error;
 
   v1::CreateJobRequest created() const {
     absl::MutexLock lock(&mu_);
     return created_;
+  }
+  v1::ListJobsRequest listed() const {
+    absl::MutexLock lock(&mu_);
+    return listed_;
+  }
+  v1::UpdateJobRequest updated() const {
+    absl::MutexLock lock(&mu_);
+    return updated_;
+  }
+  std::vector<std::string> deleted() const {
+    absl::MutexLock lock(&mu_);
+    return deleted_;
   }
   std::string authorization() const {
     absl::MutexLock lock(&mu_);
@@ -58,6 +74,9 @@ class FakeJobService final : public v1::JobService::Service {
     created_ = *request;
     if (!create_error.ok()) return ToGrpcStatus(create_error);
     job->set_name("jobs/" + request->spec().name());
+    if (taken.contains(job->name())) {
+      return ToGrpcStatus(errors::JobExists(job->name()));
+    }
     *job->mutable_spec() = request->spec();
     job->set_state(v1::Job::QUEUED);
     return grpc::Status::OK;
@@ -77,8 +96,41 @@ class FakeJobService final : public v1::JobService::Service {
     return status;
   }
 
-  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
+  grpc::Status UpdateJob(grpc::ServerContext*,
+                         const v1::UpdateJobRequest* request,
+                         v1::Job* job) override {
+    absl::MutexLock lock(&mu_);
+    updated_ = *request;
+    return Find(request->job().name(), job);
+  }
+
+  grpc::Status DeleteJob(grpc::ServerContext*,
+                         const v1::DeleteJobRequest* request,
+                         google::protobuf::Empty*) override {
+    absl::MutexLock lock(&mu_);
+    if (!delete_error.ok()) return ToGrpcStatus(delete_error);
+    v1::Job ignored;
+    grpc::Status found = Find(request->name(), &ignored);
+    if (found.ok()) deleted_.push_back(request->name());
+    return found;
+  }
+
+  grpc::Status ListEvents(grpc::ServerContext*,
+                          const v1::ListEventsRequest* request,
+                          v1::ListEventsResponse* response) override {
+    v1::Job ignored;
+    grpc::Status found = Find(request->name(), &ignored);
+    if (!request->name().empty() && !found.ok()) return found;
+    *response->mutable_events() = {events.begin(), events.end()};
+    response->set_resume_token(std::to_string(events.size()));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListJobs(grpc::ServerContext*,
+                        const v1::ListJobsRequest* request,
                         v1::ListJobsResponse* response) override {
+    absl::MutexLock lock(&mu_);
+    listed_ = *request;
     for (const auto& [name, job] : jobs) *response->add_jobs() = job;
     return grpc::Status::OK;
   }
@@ -162,13 +214,27 @@ class FakeJobService final : public v1::JobService::Service {
 
   mutable absl::Mutex mu_;
   v1::CreateJobRequest created_ ABSL_GUARDED_BY(mu_);
+  v1::ListJobsRequest listed_ ABSL_GUARDED_BY(mu_);
+  v1::UpdateJobRequest updated_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> deleted_ ABSL_GUARDED_BY(mu_);
   std::string authorization_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> watch_tokens_ ABSL_GUARDED_BY(mu_);
 };
 
 class FakeClusterService final : public v1::ClusterService::Service {
  public:
+  FakeClusterService() {
+    info.set_version("0.1.0");
+    v1::ServerSetting& setting = *config.add_settings();
+    setting.set_name("cpu-slots");
+    setting.set_value("4");
+  }
+
   std::vector<v1::Node> nodes;
+  v1::ServerInfo info;
+  v1::ServerConfig config;
+  std::string backup;
+  absl::Status backup_error;  // After all of it was sent.
 
   grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*,
                          v1::ListNodesResponse* response) override {
@@ -177,9 +243,26 @@ class FakeClusterService final : public v1::ClusterService::Service {
   }
   grpc::Status GetServerInfo(grpc::ServerContext*,
                              const v1::GetServerInfoRequest*,
-                             v1::ServerInfo* info) override {
-    info->set_version("0.1.0");
+                             v1::ServerInfo* response) override {
+    *response = info;
     return grpc::Status::OK;
+  }
+  grpc::Status GetServerConfig(grpc::ServerContext*,
+                               const v1::GetServerConfigRequest*,
+                               v1::ServerConfig* response) override {
+    *response = config;
+    return grpc::Status::OK;
+  }
+  grpc::Status BackupStore(
+      grpc::ServerContext*, const v1::BackupStoreRequest*,
+      grpc::ServerWriter<v1::BackupStoreResponse>* writer) override {
+    for (size_t sent = 0; sent < backup.size(); sent += 1 << 20) {
+      v1::BackupStoreResponse piece;
+      piece.set_data(backup.substr(sent, 1 << 20));
+      piece.set_total_bytes(static_cast<int64_t>(backup.size()));
+      writer->Write(piece);
+    }
+    return ToGrpcStatus(backup_error);
   }
 };
 

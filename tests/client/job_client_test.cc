@@ -87,7 +87,7 @@ TEST_F(JobClientTest, ListReadsAllPages) {
         return page;
       });
 
-  EXPECT_THAT(*client_.List({}, 0), SizeIs(2));
+  EXPECT_THAT(*client_.List({}), SizeIs(2));
 
   EXPECT_THAT(tokens, ElementsAre("", "next"));
 }
@@ -103,14 +103,119 @@ TEST_F(JobClientTest, ListStopsAtItsLimit) {
         return page;
       });
 
-  EXPECT_THAT(*client_.List({}, 2), SizeIs(2));
+  EXPECT_THAT(*client_.List({.limit = 2}), SizeIs(2));
+}
+
+TEST_F(JobClientTest, ListAsksAsItsOptionsSay) {
+  EXPECT_CALL(*connection_, ListJobs)
+      .WillOnce([](const v1::ListJobsRequest& request) {
+        EXPECT_THAT(request.states(), ElementsAre(v1::Job::FAILED));
+        EXPECT_EQ(request.filter(), "labels:x");
+        EXPECT_EQ(request.order_by(), "name");
+        return v1::ListJobsResponse();
+      });
+
+  EXPECT_TRUE(client_
+                  .List({.states = {v1::Job::FAILED},
+                         .filter = "labels:x",
+                         .order_by = "name"})
+                  .ok());
+}
+
+TEST_F(JobClientTest, ChangeLabelsNamesWhatItChanges) {
+  EXPECT_CALL(*connection_, UpdateJob)
+      .WillOnce([](const v1::UpdateJobRequest& request) {
+        EXPECT_EQ(request.job().name(), "jobs/a");
+        EXPECT_EQ(request.job().labels().at("team"), "nlp");
+        EXPECT_THAT(request.update_mask().paths(),
+                    ElementsAre("labels.team", "labels.stage"));
+        return JobIn(v1::Job::RUNNING);
+      });
+
+  EXPECT_TRUE(client_.ChangeLabels("a", {{"team", "nlp"}}, {"stage"}).ok());
+}
+
+TEST_F(JobClientTest, DeleteUsesTheResourceName) {
+  EXPECT_CALL(*connection_, DeleteJob)
+      .WillOnce([](const v1::DeleteJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        return absl::OkStatus();
+      });
+
+  EXPECT_TRUE(client_.Delete("a").ok());
+}
+
+TEST_F(JobClientTest, EventsReadsAllPages) {
+  int pages = 0;
+  EXPECT_CALL(*connection_, ListEvents)
+      .Times(2)
+      .WillRepeatedly([&](const v1::ListEventsRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        EXPECT_EQ(request.page_token(), pages == 0 ? "" : "next");
+        v1::ListEventsResponse page;
+        page.add_events();
+        page.set_resume_token(std::to_string(++pages));
+        if (pages == 1) page.set_next_page_token("next");
+        return page;
+      });
+
+  const auto list = client_.Events("a");
+
+  ASSERT_TRUE(list.ok());
+  EXPECT_THAT(list->events, SizeIs(2));
+  EXPECT_EQ(list->resume_token, "2");
+}
+
+TEST_F(JobClientTest, AWatchBeginsAtItsToken) {
+  EXPECT_CALL(*connection_, WatchJobs)
+      .WillOnce([](const v1::WatchJobsRequest& request, const auto&) {
+        EXPECT_EQ(request.resume_token(), "7");
+        return absl::OkStatus();
+      });
+
+  EXPECT_TRUE(client_
+                  .Watch(
+                      "a", [](const auto&) { return true; }, "7")
+                  .ok());
+}
+
+TEST_F(JobClientTest, ABackupIsWholeOrAnError) {
+  const auto send = [](std::vector<std::string> pieces, int64_t total) {
+    return [=](const auto& next) {
+      for (const std::string& data : pieces) {
+        v1::BackupStoreResponse piece;
+        piece.set_data(data);
+        piece.set_total_bytes(total);
+        if (!next(piece)) break;
+      }
+      return absl::OkStatus();
+    };
+  };
+  EXPECT_CALL(*connection_, BackupStore)
+      .WillOnce(send({"ab", "c"}, 3))
+      .WillOnce(send({"ab"}, 3))
+      .WillOnce(send({}, 0))
+      .WillOnce(send({"ab", "c"}, 3));
+  std::string copy;
+  const auto take = [&](absl::string_view piece) {
+    copy += std::string(piece);
+    return absl::OkStatus();
+  };
+
+  EXPECT_TRUE(client_.Backup(take).ok());
+  EXPECT_EQ(copy, "abc");
+  EXPECT_TRUE(absl::IsDataLoss(client_.Backup(take)));
+  EXPECT_TRUE(absl::IsDataLoss(client_.Backup(take)));
+  EXPECT_TRUE(absl::IsResourceExhausted(client_.Backup([](absl::string_view) {
+    return absl::ResourceExhaustedError("disk full");
+  })));
 }
 
 TEST_F(JobClientTest, ListReturnsAnErrorOfAnyPage) {
   EXPECT_CALL(*connection_, ListJobs)
       .WillOnce(Return(absl::UnavailableError("away")));
 
-  EXPECT_TRUE(absl::IsUnavailable(client_.List({}, 0).status()));
+  EXPECT_TRUE(absl::IsUnavailable(client_.List({}).status()));
 }
 
 TEST_F(JobClientTest, WaitReturnsTheTerminalJob) {

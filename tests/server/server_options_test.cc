@@ -12,6 +12,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 class ServerOptionsTest : public ::testing::Test {
  protected:
@@ -63,6 +64,21 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.metrics_address, "off");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(90));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Milliseconds(500));
+}
+
+TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
+  const auto line =
+      Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
+             "--cpu-slots", "3", "--worker", "/bin/w", "--metrics-address",
+             "off", "--rendezvous-timeout", "90s"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_THAT(
+      SettingsOf(line->options),
+      ElementsAre(Pair("state-dir", "/state"),
+                  Pair("listen", "unix:/a,127.0.0.1:0"), Pair("cpu-slots", "3"),
+                  Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
+                  Pair("rendezvous-timeout", "1m30s"),
+                  Pair("heartbeat-interval", "1s")));
 }
 
 TEST_F(ServerOptionsTest, MakesPathsAbsolute) {

@@ -297,6 +297,29 @@ TEST_F(ServerTest, AnswersHealthChecks) {
   }
 }
 
+TEST_F(ServerTest, ABackupStartsAnotherServer) {
+  std::string copy;
+  {
+    const auto server = Start();
+    ASSERT_TRUE(server.ok()) << server.status();
+    Create("a");
+    Context context;
+    const auto reader = v1::ClusterService::NewStub(Connect(socket_))
+                            ->BackupStore(&context, {});
+    v1::BackupStoreResponse piece;
+    while (reader->Read(&piece)) copy += piece.data();
+    const grpc::Status status = reader->Finish();
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    Create("b");
+  }
+  options_.state_dir = dir_.Path("another");
+  std::filesystem::create_directory(options_.state_dir);
+  std::ofstream(options_.state_dir + "/lockstep.db", std::ios::binary) << copy;
+  const auto server = Start();
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ(List(socket_, ""), "1");
+}
+
 TEST_F(ServerTest, SaysThatTheStoreIsDamaged) {
   ASSERT_TRUE(Start().ok());
   {

@@ -4,6 +4,7 @@
 // A Launcher that starts nothing: the test sees what was to be launched and
 // says when it ends. Thread-safe.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +51,13 @@ class FakeLauncher : public Launcher {
     return absl::OkStatus();
   }
 
+  absl::Status RemoveFiles(const std::string& job_uid) override {
+    absl::MutexLock lock(&mu_);
+    if (!remove_error_.ok()) return remove_error_;
+    removed_.push_back(job_uid);
+    return absl::OkStatus();
+  }
+
   std::vector<v1::Node> Nodes() const override {
     v1::Node node;
     node.set_name("nodes/here");
@@ -91,6 +99,20 @@ class FakeLauncher : public Launcher {
     absl::MutexLock lock(&mu_);
     adopts_ = true;
   }
+  // Files stay from now on.
+  void FailRemovals(absl::Status why) {
+    absl::MutexLock lock(&mu_);
+    remove_error_ = std::move(why);
+  }
+  // Waits until the files of this job were removed.
+  void WaitForRemoval(const std::string& job_uid) {
+    const auto removed = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+      return std::find(removed_.begin(), removed_.end(), job_uid) !=
+             removed_.end();
+    };
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&removed));
+  }
   std::vector<std::pair<AttemptRef, bool>> signals() const {
     absl::MutexLock lock(&mu_);
     return signals_;
@@ -112,6 +134,8 @@ class FakeLauncher : public Launcher {
   std::vector<LaunchRequest> launched_ ABSL_GUARDED_BY(mu_);
   std::vector<std::pair<AttemptRef, bool>> signals_ ABSL_GUARDED_BY(mu_);
   absl::Status launch_error_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> removed_ ABSL_GUARDED_BY(mu_);
+  absl::Status remove_error_ ABSL_GUARDED_BY(mu_);
   bool adopts_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -41,6 +41,13 @@ StoreWrite WriteOf(const server::JobRecord& record,
   return write;
 }
 
+StoreWrite DeletionOf(const std::string& id) {
+  StoreWrite write;
+  write.deletions = {{JobName(id), "uid-" + id}};
+  write.events = {EventOf(id, kJobDeleted)};
+  return write;
+}
+
 absl::StatusOr<std::vector<JournalEntry>> CommitAndWait(JobStore& store,
                                                         StoreWrite write) {
   absl::StatusOr<std::vector<JournalEntry>> result;

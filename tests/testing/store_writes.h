@@ -22,6 +22,9 @@ v1::Checkpoint CheckpointOf(const std::string& id, int64_t step);
 StoreWrite WriteOf(const server::JobRecord& record,
                    const std::string& event_type = "STATE_CHANGED");
 
+// The end of jobs/{id}, with the uid that Record gives it.
+StoreWrite DeletionOf(const std::string& id);
+
 // Waits for the commit.
 absl::StatusOr<std::vector<JournalEntry>> CommitAndWait(JobStore& store,
                                                         StoreWrite write);

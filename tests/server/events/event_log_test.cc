@@ -10,6 +10,7 @@ namespace lockstep {
 namespace {
 
 using ::lockstep::testing::CommitAndWait;
+using ::lockstep::testing::DeletionOf;
 using ::lockstep::testing::EventOf;
 using ::lockstep::testing::Record;
 using ::lockstep::testing::WriteOf;
@@ -46,6 +47,18 @@ class EventLogTest : public ::testing::Test {
   EventLog log_{store_, /*capacity=*/3};
   int64_t cursor_ = -1;  // Of the newest Read.
 };
+
+TEST_F(EventLogTest, ForgetsADeletedJobAsTheStoreDoes) {
+  Happen("a");
+  Happen("b");
+  log_.Publish(*CommitAndWait(store_, DeletionOf("a")));
+  // From memory and from the store.
+  EXPECT_THAT(Read(1), ElementsAre(2, 3));
+  EXPECT_THAT(Read(0), ElementsAre(2, 3));
+  EXPECT_THAT(Read(0, 100, "jobs/a"), ElementsAre(3));
+  EXPECT_THAT(Read(0, 1), ElementsAre(2));
+  EXPECT_EQ(cursor_, 2);
+}
 
 TEST_F(EventLogTest, ReadsFromAnyPoint) {
   for (const char* id : {"a", "b", "a", "b", "a"}) Happen(id);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -50,6 +51,36 @@ TEST_F(ProcessFolderTest, TheTokenIsForTheOwnerAlone) {
   ASSERT_TRUE(WriteProcessFolder(folder_, RequestFor(1, "secret")).ok());
   EXPECT_EQ(Read("token"), "secret\n");
   EXPECT_EQ(ModeOf("token"), 0600u);
+}
+
+TEST_F(ProcessFolderTest, AJobsFolderGoesWithAllThatIsInIt) {
+  namespace fs = std::filesystem;
+  ASSERT_TRUE(WriteProcessFolder(folder_, RequestFor(0, "secret")).ok());
+  const fs::path output = dir_.Path("output");
+  fs::create_directory(output);
+  std::ofstream(output / "model") << "the user's";
+  fs::create_directory_symlink(output, dir_.Path("jobs/u/link"));
+  EXPECT_TRUE(RemoveJobFolder(dir_.Path("jobs/u")).ok());
+  EXPECT_FALSE(fs::exists(dir_.Path("jobs/u")));
+  // What a link leads to is somebody else's.
+  EXPECT_TRUE(fs::exists(output / "model"));
+  EXPECT_TRUE(RemoveJobFolder(dir_.Path("jobs/u")).ok());
+}
+
+TEST_F(ProcessFolderTest, OnlyTheFolderOfOneJobIsRemoved) {
+  ASSERT_TRUE(WriteProcessFolder(folder_, RequestFor(0, "secret")).ok());
+  for (const char* path : {"jobs/", "jobs/..", "jobs/.", "jobs/u/../*"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(RemoveJobFolder(dir_.Path(path))))
+        << path;
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder_));
+}
+
+TEST_F(ProcessFolderTest, SaysWhichFolderCannotBeRemoved) {
+  std::ofstream(dir_.Path("file")) << "x";
+  const absl::Status status = RemoveJobFolder(dir_.Path("file/u"));
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr(dir_.Path("file/u")));
 }
 
 TEST_F(ProcessFolderTest, PrepareFindsItsSpec) {

@@ -56,6 +56,20 @@ TEST_F(ServerMetricsTest, CountsJobsByState) {
   EXPECT_THAT(text, HasSubstr("lockstep_build_info{"));
 }
 
+TEST_F(ServerMetricsTest, ADeletedJobIsCountedNoMore) {
+  metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
+  metrics_.JobSeen(JobOf("a", v1::Job::FAILED));
+  metrics_.JobSeen(JobOf("b", v1::Job::FAILED));
+  metrics_.JobDeleted("jobs/a");
+  metrics_.JobDeleted("jobs/none");
+  EXPECT_THAT(Text(), HasSubstr("lockstep_jobs{state=\"failed\"} 1\n"));
+  EXPECT_THAT(Text(), Not(HasSubstr("job_id=\"a\"")));
+  EXPECT_EQ(metrics_.JobsByState()[v1::Job::FAILED], 1);
+  // Another one of its name.
+  metrics_.JobSeen(JobOf("a", v1::Job::QUEUED));
+  EXPECT_THAT(Text(), HasSubstr("lockstep_jobs{state=\"queued\"} 1\n"));
+}
+
 TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
   v1::MetricPoint point;

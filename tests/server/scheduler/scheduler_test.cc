@@ -22,7 +22,9 @@
 namespace lockstep {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // Commits only when it is told to.
 class HeldStore : public JobStore {
@@ -48,6 +50,9 @@ class HeldStore : public JobStore {
   absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
       int64_t after, int limit, absl::string_view job_name) const override {
     return store_.ReadJournal(after, limit, job_name);
+  }
+  absl::StatusOr<std::vector<std::string>> Unforgotten() const override {
+    return store_.Unforgotten();
   }
   int64_t LastSequence() const override { return store_.LastSequence(); }
   void UpdateProgress(absl::string_view name,
@@ -226,6 +231,32 @@ TEST_F(SchedulerTest, ALaunchThatFailsEndsTheJob) {
   WaitForState("a", v1::Job::FAILED);
   EXPECT_THAT(store_.Get("jobs/a")->error().message(),
               HasSubstr("no lockstep-worker"));
+}
+
+TEST_F(SchedulerTest, AnotherLifeRemovesWhatADeletedJobLeft) {
+  launcher_.FailRemovals(absl::PermissionDeniedError("not today"));
+  Start();
+  launcher_.FailLaunches(absl::NotFoundError("no lockstep-worker"));
+  ASSERT_TRUE(Create("a").get().ok());
+  WaitForState("a", v1::Job::FAILED);
+  std::promise<absl::StatusOr<v1::Job>> deleted;
+  scheduler_->Delete("jobs/a", "", [&](absl::StatusOr<v1::Job> job) {
+    deleted.set_value(std::move(job));
+  });
+  const absl::StatusOr<v1::Job> job = deleted.get_future().get();
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(job->state(), v1::Job::FAILED);
+  scheduler_.reset();
+  EXPECT_THAT(*store_.Unforgotten(), ElementsAre(job->uid()));
+  // It still cannot.
+  Start();
+  scheduler_.reset();
+  EXPECT_THAT(*store_.Unforgotten(), ElementsAre(job->uid()));
+  launcher_.FailRemovals(absl::OkStatus());
+  Start();
+  launcher_.WaitForRemoval(job->uid());
+  scheduler_.reset();
+  EXPECT_THAT(*store_.Unforgotten(), IsEmpty());
 }
 
 TEST_F(SchedulerTest, AnotherLifeGoesOnWithWhatLives) {

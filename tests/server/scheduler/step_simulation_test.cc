@@ -32,6 +32,7 @@ class Simulation {
   const std::map<std::string, server::JobRecord>& jobs() const {
     return world_.disk();
   }
+  int deleted() const { return deleted_; }
 
  private:
   // A process as the launcher knows it.
@@ -80,7 +81,7 @@ class Simulation {
   }
 
   void Something() {
-    switch (Below(12)) {
+    switch (Below(13)) {
       case 0:
         world_.Create(absl::StrCat("j", Below(60)), 1 + Below(3), Below(4));
         break;
@@ -95,6 +96,9 @@ class Simulation {
         break;
       case 4:
         StaleCheckpoint();
+        break;
+      case 5:
+        Delete();
         break;
       default:
         if (processes_.empty()) return;
@@ -113,11 +117,30 @@ class Simulation {
     }
   }
 
+  // Only what has ended and has no process goes.
+  void Delete() {
+    const std::string id = absl::StrCat("j", Below(60));
+    if (!world_.disk().contains("jobs/" + id)) return;
+    if (!world_.answer(world_.Delete(id)).ok()) return;
+    ++deleted_;
+    for (const Process& process : processes_) {
+      EXPECT_NE(IdOf(process.attempt), id);
+    }
+  }
+
   // The coordinator dies after a write and before its effects.
   void Crash() {
     if (OneIn(2)) world_.Create(absl::StrCat("j", Below(60)), 1, 1);
     world_.Restart();
     Obey();
+    // A supervisor that had told all it had to tell is no concern any more.
+    std::erase_if(processes_, [&](const Process& process) {
+      for (const server::ProcessRecord& record :
+           world_.record(IdOf(process.attempt)).processes()) {
+        if (record.attempt() == process.attempt.attempt) return record.ended();
+      }
+      return true;
+    });
     std::vector<AttemptRef> gone;
     for (const auto& [name, record] : world_.disk()) {
       for (const server::ProcessRecord& process : record.processes()) {
@@ -260,22 +283,26 @@ class Simulation {
   std::mt19937 random_;
   StepWorld world_{4};
   std::vector<Process> processes_;
+  int deleted_ = 0;
 };
 
 TEST(StepSimulationTest, PromisesHoldInAnyOrder) {
   std::map<v1::Job::State, int> ended_in;
   int attempts = 0;
+  int deleted = 0;
   for (unsigned seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Simulation simulation(seed);
     simulation.Run(/*steps=*/400);
     if (::testing::Test::HasFailure()) return;
+    deleted += simulation.deleted();
     for (const auto& [name, record] : simulation.jobs()) {
       ++ended_in[record.job().state()];
       attempts += record.job().attempt();
     }
   }
   // It was no idle cluster.
+  EXPECT_GT(deleted, 50);
   EXPECT_GT(ended_in[v1::Job::SUCCEEDED], 50);
   EXPECT_GT(ended_in[v1::Job::FAILED], 50);
   EXPECT_GT(ended_in[v1::Job::CANCELLED], 50);

@@ -39,6 +39,9 @@ struct Words {
   std::string operator()(const ProgressEffect& effect) const {
     return absl::StrCat("progress of ", effect.name);
   }
+  std::string operator()(const RemoveFilesEffect& effect) const {
+    return "remove files of " + effect.job_uid;
+  }
 };
 
 std::vector<v1::Node> Nodes(int cpu_slots) {
@@ -58,6 +61,10 @@ worker::v1::Caller CallerOf(const std::string& id, int attempt, int rank) {
   caller.set_attempt(attempt);
   caller.set_rank(rank);
   return caller;
+}
+
+std::string JobOf(const v1::Checkpoint& checkpoint) {
+  return checkpoint.name().substr(0, checkpoint.name().find("/checkpoints"));
 }
 
 v1::Job::State StateOf(const std::string& name) {
@@ -106,8 +113,7 @@ void StepWorld::Restart() {
   std::map<std::string, v1::Checkpoint> newest;
   for (const std::string& name : order_) records.push_back(disk_.at(name));
   for (const v1::Checkpoint& checkpoint : checkpoints_) {
-    newest[checkpoint.name().substr(
-        0, checkpoint.name().find("/checkpoints"))] = checkpoint;
+    newest[JobOf(checkpoint)] = checkpoint;
   }
   state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
                         std::move(records), newest, now_, wall());
@@ -131,8 +137,19 @@ void StepWorld::Write(const StoreWrite& write) {
     if (is_new) order_.push_back(name);
     old = record;
   }
+  for (const DeletedJob& deleted : write.deletions) {
+    ASSERT_TRUE(disk_.contains(deleted.name)) << deleted.name;
+    EXPECT_TRUE(IsTerminal(disk_[deleted.name].job().state()));
+    EXPECT_EQ(disk_[deleted.name].job().uid(), deleted.uid);
+    disk_.erase(deleted.name);
+    std::erase(order_, deleted.name);
+    std::erase_if(checkpoints_, [&](const v1::Checkpoint& checkpoint) {
+      return JobOf(checkpoint) == deleted.name;
+    });
+  }
   for (const v1::Event& event : write.events) {
-    EXPECT_TRUE(disk_.contains(event.job())) << event.job();
+    EXPECT_EQ(disk_.contains(event.job()), event.type() != kJobDeleted)
+        << event.job();
     if (event.type() == "STATE_CHANGED") CheckTransition(event);
   }
   checkpoints_.insert(checkpoints_.end(), write.checkpoints.begin(),
@@ -176,9 +193,21 @@ Ticket StepWorld::Create(const std::string& id, int ranks, int max_restarts) {
   return ticket;
 }
 
-Ticket StepWorld::Cancel(const std::string& id) {
+Ticket StepWorld::Cancel(const std::string& id, const std::string& etag) {
   const Ticket ticket = next_ticket_++;
-  Do(CancelEvent{ticket, "jobs/" + id});
+  Do(CancelEvent{ticket, "jobs/" + id, etag});
+  return ticket;
+}
+
+Ticket StepWorld::Delete(const std::string& id, const std::string& etag) {
+  const Ticket ticket = next_ticket_++;
+  Do(DeleteEvent{ticket, "jobs/" + id, etag});
+  return ticket;
+}
+
+Ticket StepWorld::Update(Scheduler::UpdateJob request) {
+  const Ticket ticket = next_ticket_++;
+  Do(UpdateEvent{ticket, std::move(request)});
   return ticket;
 }
 

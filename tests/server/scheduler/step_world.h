@@ -27,7 +27,9 @@ class StepWorld {
 
   // Calls; the answer of each is looked up by its ticket.
   Ticket Create(const std::string& id, int ranks, int max_restarts = 1);
-  Ticket Cancel(const std::string& id);
+  Ticket Cancel(const std::string& id, const std::string& etag = "");
+  Ticket Delete(const std::string& id, const std::string& etag = "");
+  Ticket Update(Scheduler::UpdateJob request);
   Ticket Prepared(const std::string& id);
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,

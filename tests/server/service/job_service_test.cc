@@ -249,12 +249,19 @@ TEST_F(JobServiceTest, EveryCallIsChecked) {
   refuse(jobs_.get(), &Jobs::ListJobs, v1::ListJobsRequest(),
          v1::ListJobsResponse());
   refuse(jobs_.get(), &Jobs::CancelJob, v1::CancelJobRequest(), v1::Job());
+  refuse(jobs_.get(), &Jobs::UpdateJob, v1::UpdateJobRequest(), v1::Job());
+  refuse(jobs_.get(), &Jobs::DeleteJob, v1::DeleteJobRequest(),
+         google::protobuf::Empty());
+  refuse(jobs_.get(), &Jobs::ListEvents, v1::ListEventsRequest(),
+         v1::ListEventsResponse());
   refuse(jobs_.get(), &Jobs::ListCheckpoints, v1::ListCheckpointsRequest(),
          v1::ListCheckpointsResponse());
   refuse(cluster_.get(), &Cluster::ListNodes, v1::ListNodesRequest(),
          v1::ListNodesResponse());
   refuse(cluster_.get(), &Cluster::GetServerInfo, v1::GetServerInfoRequest(),
          v1::ServerInfo());
+  refuse(cluster_.get(), &Cluster::GetServerConfig,
+         v1::GetServerConfigRequest(), v1::ServerConfig());
 }
 
 TEST_F(JobServiceTest, ClusterServiceShowsNodesAndVersion) {
@@ -269,6 +276,18 @@ TEST_F(JobServiceTest, ClusterServiceShowsNodesAndVersion) {
       cluster_->GetServerInfo(&second, v1::GetServerInfoRequest(), &info).ok());
   EXPECT_EQ(info.version(), "0.1.0");
   EXPECT_EQ(info.metrics_address(), "http://127.0.0.1:9464/metrics");
+  EXPECT_EQ(info.start_time().seconds(), 1000);
+  EXPECT_EQ(info.store_version(), 7);
+  EXPECT_EQ(info.state_dir(), options_.state_dir);
+  EXPECT_THAT(info.jobs(), SizeIs(0));
+  TestContext third;
+  v1::ServerConfig config;
+  ASSERT_TRUE(
+      cluster_->GetServerConfig(&third, v1::GetServerConfigRequest(), &config)
+          .ok());
+  ASSERT_THAT(config.settings(), SizeIs(1));
+  EXPECT_EQ(config.settings(0).name(), "cpu-slots");
+  EXPECT_EQ(config.settings(0).value(), "2");
 }
 
 TEST_F(JobServiceTest, CallsAreCounted) {

@@ -18,7 +18,32 @@ SchedulerOptions QuickScheduler() {
   return options;
 }
 
+class FakeCopy : public StoreBackup::Copy {
+ public:
+  FakeCopy(const FakeBackup& backup, std::string path)
+      : backup_(backup), path_(std::move(path)) {}
+
+  absl::StatusOr<bool> Step() override {
+    if (!backup_.error.ok()) return backup_.error;
+    const size_t half = backup_.text.size() / 2;
+    const bool last = std::exchange(begun_, true);
+    std::ofstream(path_, std::ios::app | std::ios::binary)
+        << (last ? backup_.text.substr(half) : backup_.text.substr(0, half));
+    return last;
+  }
+
+ private:
+  const FakeBackup& backup_;
+  const std::string path_;
+  bool begun_ = false;
+};
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<StoreBackup::Copy>> FakeBackup::Start(
+    const std::string& path) {
+  return std::make_unique<FakeCopy>(*this, path);
+}
 
 TestContext::TestContext(const std::string& token) {
   set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
@@ -33,6 +58,10 @@ ServiceFixture::ServiceFixture()
                                     .rendezvous = rendezvous_,
                                     .tokens = tokens_,
                                     .policy = policy_}) {
+  options_.state_dir = dir_.path();
+  options_.store_version = 7;
+  options_.start_time = absl::FromUnixSeconds(1000);
+  options_.settings = {{"cpu-slots", "2"}};
   options_.jobs_dir = dir_.Path("jobs");
   options_.metrics_url = "http://127.0.0.1:9464/metrics";
   options_.bookmark_interval = absl::Milliseconds(50);
@@ -40,6 +69,7 @@ ServiceFixture::ServiceFixture()
   const ServiceParts parts{.options = options_,
                            .clock = clock_,
                            .store = store_,
+                           .backup = backup_,
                            .events = events_,
                            .metric_log = metric_log_,
                            .scheduler = scheduler_,

@@ -30,6 +30,7 @@
 #include "server/service/stream_pump.h"
 #include "server/service/worker_service.h"
 #include "server/store/memory_job_store.h"
+#include "server/store/store_backup.h"
 #include "server/system_clock.h"
 #include "tests/testing/fake_launcher.h"
 #include "tests/testing/temp_dir.h"
@@ -42,6 +43,15 @@ inline constexpr char kAdminToken[] = "the-admin-token";
 class TestContext : public grpc::ClientContext {
  public:
   explicit TestContext(const std::string& token = kAdminToken);
+};
+
+// Copies a text instead of a store, in two pieces.
+class FakeBackup : public StoreBackup {
+ public:
+  absl::StatusOr<std::unique_ptr<Copy>> Start(const std::string& path) override;
+
+  std::string text;
+  absl::Status error;  // Of the first piece.
 };
 
 class ServiceFixture : public ::testing::Test {
@@ -78,6 +88,7 @@ class ServiceFixture : public ::testing::Test {
   ScopedTempDir dir_;
   SystemClock clock_;
   MemoryJobStore store_;
+  FakeBackup backup_;
   EventLog events_{store_, 64};
   MetricLog metric_log_{dir_.Path("jobs")};
   ServerMetrics metrics_{clock_, {}};

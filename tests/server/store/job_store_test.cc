@@ -17,6 +17,7 @@ namespace {
 
 using ::lockstep::testing::CheckpointOf;
 using ::lockstep::testing::CommitAndWait;
+using ::lockstep::testing::DeletionOf;
 using ::lockstep::testing::EventOf;
 using ::lockstep::testing::Record;
 using ::lockstep::testing::ScopedTempDir;
@@ -76,14 +77,14 @@ TEST_P(JobStoreTest, ShowsWhatIsCommitted) {
   ASSERT_THAT(*entries, SizeIs(1));
   EXPECT_EQ(entries->front().event.sequence(), 1);
   EXPECT_EQ(entries->front().job.name(), "jobs/a");
-  EXPECT_EQ(entries->front().job.etag(), "1");
+  EXPECT_EQ(entries->front().job.etag(), "1-uid-a");
   EXPECT_EQ(store_->Get("jobs/a")->uid(), "uid-a");
   EXPECT_EQ(store_->LastSequence(), 1);
 
   ASSERT_TRUE(
       CommitAndWait(*store_, WriteOf(Record("a", 2, v1::Job::PREPARING))).ok());
   EXPECT_EQ(store_->Get("jobs/a")->state(), v1::Job::PREPARING);
-  EXPECT_EQ(store_->Get("jobs/a")->etag(), "2");
+  EXPECT_EQ(store_->Get("jobs/a")->etag(), "2-uid-a");
   EXPECT_EQ(store_->LastSequence(), 2);
 }
 
@@ -126,15 +127,97 @@ TEST_P(JobStoreTest, ListsInPagesNewestFirst) {
   EXPECT_EQ(page.next_page_token, "");
 }
 
-TEST_P(JobStoreTest, ListsOnlyTheWantedStates) {
+TEST_P(JobStoreTest, ListsOnlyTheWantedJobs) {
   Insert("a", v1::Job::QUEUED);
   Insert("b", v1::Job::FAILED);
   Insert("c", v1::Job::QUEUED);
   Insert("d", v1::Job::RUNNING);
-  const JobPage page = *store_->List(
-      {.page_size = 2, .states = {v1::Job::QUEUED, v1::Job::FAILED}});
+  ListJobsQuery query{.page_size = 2};
+  query.matches = [](const v1::Job& job) {
+    return job.state() != v1::Job::RUNNING;
+  };
+  JobPage page = *store_->List(query);
   EXPECT_THAT(Names(page), ElementsAre("jobs/c", "jobs/b"));
-  EXPECT_NE(page.next_page_token, "");
+  query.page_token = page.next_page_token;
+  page = *store_->List(query);
+  EXPECT_THAT(Names(page), ElementsAre("jobs/a"));
+  EXPECT_EQ(page.next_page_token, "");
+}
+
+TEST_P(JobStoreTest, ListsInEachOrder) {
+  using Order = ListJobsQuery::Order;
+  for (const char* id : {"b", "a", "d", "c"}) Insert(id);
+  const auto all = [&](Order order, bool descending) {
+    ListJobsQuery query{
+        .page_size = 3, .order = order, .descending = descending};
+    std::string names;
+    do {
+      const JobPage page = *store_->List(query);
+      for (const v1::Job& job : page.jobs) names += job.name().substr(5);
+      query.page_token = page.next_page_token;
+    } while (!query.page_token.empty());
+    return names;
+  };
+  EXPECT_EQ(all(Order::kCreation, /*descending=*/true), "cdab");
+  EXPECT_EQ(all(Order::kCreation, /*descending=*/false), "badc");
+  EXPECT_EQ(all(Order::kName, /*descending=*/true), "dcba");
+  EXPECT_EQ(all(Order::kName, /*descending=*/false), "abcd");
+}
+
+TEST_P(JobStoreTest, DeletesAJobWithAllThatIsItsOwn) {
+  Insert("a");
+  StoreWrite write = WriteOf(Record("b"));
+  write.jobs[0].set_request_id("r");
+  write.checkpoints = {CheckpointOf("b", 10)};
+  ASSERT_TRUE(CommitAndWait(*store_, write).ok());
+  const auto entries = CommitAndWait(*store_, DeletionOf("b"));
+  ASSERT_TRUE(entries.ok()) << entries.status();
+  EXPECT_EQ(entries->front().job.name(), "jobs/b");
+  EXPECT_FALSE(entries->front().job.has_spec());
+  EXPECT_EQ(ErrorReason(store_->Get("jobs/b").status()), "JOB_NOT_FOUND");
+  EXPECT_EQ(ErrorReason(store_->ListCheckpoints("jobs/b").status()),
+            "JOB_NOT_FOUND");
+  EXPECT_THAT(Names(*store_->List({})), ElementsAre("jobs/a"));
+  EXPECT_THAT(*store_->LoadAll(), SizeIs(1));
+  // Of its journal only the end stays, and the sequence never goes back.
+  EXPECT_THAT(Sequences(*store_->ReadJournal(0, 100, "")), ElementsAre(1, 3));
+  EXPECT_EQ(store_->LastSequence(), 3);
+  EXPECT_THAT(*store_->Unforgotten(), ElementsAre("uid-b"));
+  ASSERT_TRUE(CommitAndWait(*store_, {.forgotten = {"uid-b", "none"}}).ok());
+  EXPECT_THAT(*store_->Unforgotten(), IsEmpty());
+}
+
+TEST_P(JobStoreTest, ANameAndARequestAreFreeAfterADeletion) {
+  server::JobRecord record = Record("a");
+  record.set_request_id("r");
+  ASSERT_TRUE(CommitAndWait(*store_, WriteOf(record)).ok());
+  ASSERT_TRUE(CommitAndWait(*store_, DeletionOf("a")).ok());
+  record.mutable_job()->set_uid("another");
+  ASSERT_TRUE(CommitAndWait(*store_, WriteOf(record)).ok());
+  EXPECT_EQ(store_->Get("jobs/a")->etag(), "1-another");
+  const auto entries = *store_->ReadJournal(0, 100, "jobs/a");
+  ASSERT_THAT(entries, SizeIs(2));
+  EXPECT_EQ(entries[0].event.type(), kJobDeleted);
+  EXPECT_EQ(entries[0].job.uid(), "");
+  EXPECT_EQ(entries[1].job.uid(), "another");
+}
+
+TEST_P(JobStoreTest, AJobMayBeMadeAndDeletedInOneGroup) {
+  store_->Commit(WriteOf(Record("a")), [](auto) {});
+  store_->Commit(DeletionOf("a"), [](auto) {});
+  Insert("barrier");
+  EXPECT_FALSE(store_->Get("jobs/a").ok());
+}
+
+TEST_P(JobStoreTest, ADeletionMovesNoPage) {
+  for (const char* id : {"a", "b", "c", "d"}) Insert(id);
+  ListJobsQuery query{.page_size = 2};
+  query.page_token = store_->List(query)->next_page_token;
+  for (const char* id : {"d", "c"}) {
+    ASSERT_TRUE(CommitAndWait(*store_, DeletionOf(id)).ok());
+  }
+  Insert("e");
+  EXPECT_THAT(Names(*store_->List(query)), ElementsAre("jobs/b", "jobs/a"));
 }
 
 TEST_P(JobStoreTest, RefusesAPageTokenThatItNeverGave) {
@@ -229,6 +312,8 @@ TEST_P(BadWriteTest, ACheckpointOfNoJob) {
   write.checkpoints = {CheckpointOf("none", 1)};
   ExpectBreaks(write);
 }
+
+TEST_P(BadWriteTest, ADeletionOfNoJob) { ExpectBreaks(DeletionOf("none")); }
 
 TEST_P(BadWriteTest, ASecondJobForOneRequest) {
   server::JobRecord record = Record("r1");

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <set>
 
@@ -25,10 +26,12 @@ namespace {
 
 using ::lockstep::testing::CheckpointOf;
 using ::lockstep::testing::CommitAndWait;
+using ::lockstep::testing::DeletionOf;
 using ::lockstep::testing::Record;
 using ::lockstep::testing::ScopedTempDir;
 using ::lockstep::testing::WriteOf;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -83,6 +86,31 @@ TEST_F(SqliteJobStoreTest, FindsEverythingAgain) {
   // The sequence goes on where it was.
   const auto entries = CommitAndWait(*store, WriteOf(Record("c")));
   EXPECT_EQ(entries->front().event.sequence(), 4);
+}
+
+TEST_F(SqliteJobStoreTest, WhatIsDeletedStaysDeleted) {
+  std::string token;
+  {
+    const auto store = Open();
+    for (const char* id : {"a", "b", "c", "d"}) {
+      ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record(id))).ok());
+    }
+    token = store->List({.page_size = 1})->next_page_token;
+    for (const char* id : {"b", "d"}) {
+      ASSERT_TRUE(CommitAndWait(*store, DeletionOf(id)).ok());
+    }
+  }
+  const auto store = Open();
+  EXPECT_THAT(*store->LoadAll(), SizeIs(2));
+  EXPECT_THAT(*store->Unforgotten(), ElementsAre("uid-b", "uid-d"));
+  // The newest entry is of a job that is no more; its number is used up.
+  EXPECT_EQ(store->LastSequence(), 6);
+  // Neither a deletion nor a restart gives a place in the order to another job.
+  ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record("e"))).ok());
+  const JobPage page = *store->List({.page_token = token});
+  ASSERT_THAT(page.jobs, SizeIs(2));
+  EXPECT_EQ(page.jobs[0].name(), "jobs/c");
+  EXPECT_EQ(page.jobs[1].name(), "jobs/a");
 }
 
 TEST_F(SqliteJobStoreTest, GroupsWaitingWritesIntoOneTransaction) {
@@ -177,6 +205,60 @@ TEST_F(SqliteJobStoreTest, KeepsAllThatWasAcknowledgedThroughKill9) {
   RecordProperty("acknowledged", static_cast<int>(acknowledged.size()));
 }
 
+// The path of a whole copy of `store`; `between` runs after the first piece.
+std::string BackUp(SqliteJobStore& store, const ScopedTempDir& dir,
+                   const std::function<void()>& between) {
+  std::string path = dir.Path("copy.db");
+  auto copy = store.Start(path);
+  EXPECT_TRUE(copy.ok()) << copy.status();
+  absl::StatusOr<bool> whole = (*copy)->Step();
+  between();
+  while (whole.ok() && !*whole) whole = (*copy)->Step();
+  EXPECT_TRUE(whole.ok()) << whole.status();
+  return path;
+}
+
+TEST_F(SqliteJobStoreTest, ABackupIsAStoreOfItsOwn) {
+  const auto store = Open();
+  // Several pieces of a MiB.
+  for (int i = 0; i < 40; ++i) {
+    server::JobRecord record = Record(absl::StrCat("job-", i));
+    (*record.mutable_job()->mutable_labels())["x"] = std::string(100'000, 'x');
+    ASSERT_TRUE(CommitAndWait(*store, WriteOf(record)).ok());
+  }
+  const std::string path = BackUp(*store, dir_, [&] {
+    // Jobs come and go meanwhile.
+    ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record("late"))).ok());
+    ASSERT_TRUE(CommitAndWait(*store, DeletionOf("job-0")).ok());
+  });
+  ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record("too-late"))).ok());
+  EXPECT_FALSE(std::filesystem::exists(path + "-wal"));
+  EXPECT_FALSE(std::filesystem::exists(path + "-journal"));
+
+  const auto copy = SqliteJobStore::Open(path);
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  EXPECT_THAT(*(*copy)->LoadAll(), SizeIs(40));
+  EXPECT_TRUE((*copy)->Get("jobs/late").ok());
+  EXPECT_FALSE((*copy)->Get("jobs/job-0").ok());
+  EXPECT_EQ((*copy)->LastSequence(), 42);
+  EXPECT_TRUE(CommitAndWait(**copy, WriteOf(Record("new"))).ok());
+  // The store itself goes on.
+  EXPECT_FALSE(store->Get("jobs/new").ok());
+  EXPECT_TRUE(store->Get("jobs/too-late").ok());
+}
+
+TEST_F(SqliteJobStoreTest, ABackupThatIsGivenUpHoldsNothing) {
+  const auto store = Open();
+  ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record("a"))).ok());
+  { const auto copy = store->Start(dir_.Path("copy.db")); }
+  EXPECT_TRUE(CommitAndWait(*store, WriteOf(Record("b"))).ok());
+}
+
+TEST_F(SqliteJobStoreTest, ABackupSaysWhereItCannotBeWritten) {
+  const auto store = Open();
+  EXPECT_FALSE(store->Start(dir_.Path("none/copy.db")).ok());
+}
+
 TEST_F(SqliteJobStoreTest, RefusesAFileThatAnotherUses) {
   const auto store = Open();
   const absl::Status refusal = Refusal();
@@ -196,9 +278,11 @@ TEST_F(SqliteJobStoreTest, RefusesAStoreOfANewerRelease) {
   }
   const absl::Status refusal = Refusal();
   EXPECT_TRUE(absl::IsFailedPrecondition(refusal));
-  EXPECT_THAT(std::string(refusal.message()),
-              AllOf(HasSubstr(path_), HasSubstr("its version is 2"),
-                    HasSubstr("versions up to 1")));
+  EXPECT_THAT(
+      std::string(refusal.message()),
+      AllOf(HasSubstr(path_),
+            HasSubstr(absl::StrCat("its version is ", kSchemaVersion + 1)),
+            HasSubstr(absl::StrCat("versions up to ", kSchemaVersion))));
 }
 
 TEST_F(SqliteJobStoreTest, RefusesWhatIsNoDatabase) {

@@ -1,0 +1,112 @@
+#include "client/cli/command_retry.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/json.h"
+#include "client/cli/request_id.h"
+#include "client/cli/retry_name.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/job_state.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep::cli {
+namespace {
+
+constexpr int kMostTries = 1000;
+
+struct RetryFlags {
+  std::string id;
+  std::string name;
+  std::string output_dir;
+};
+
+absl::StatusOr<v1::Job> Submit(v1::JobSpec spec, const std::string& name,
+                               const std::string& output_dir,
+                               JobClient& client) {
+  spec.set_name(name);
+  spec.set_output_dir(output_dir);
+  return client.Submit(spec, {.request_id = NewRequestId()});
+}
+
+// Under the first name of its row that is free.
+absl::StatusOr<v1::Job> SubmitUnderFreeName(const RetryFlags& flags,
+                                            const v1::JobSpec& spec,
+                                            JobClient& client) {
+  const RetryName before = ParseRetryName(flags.id);
+  absl::StatusOr<v1::Job> job;
+  for (int i = 1; i <= kMostTries; ++i) {
+    const int number = before.number + i;
+    const std::string name = RetryNameOf(before.base, number);
+    job =
+        Submit(spec, name,
+               flags.output_dir.empty() ? RetryFolder(spec.output_dir(), number)
+                                        : flags.output_dir,
+               client);
+    if (ErrorReason(job.status()) != "JOB_EXISTS") return job;
+  }
+  return job;
+}
+
+absl::StatusOr<v1::Job> RetryJob(const RetryFlags& flags, JobClient& client) {
+  ASSIGN_OR_RETURN(v1::Job job, client.Get(flags.id));
+  if (!IsTerminal(job.state())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("job/", flags.id, " is ", StateName(job.state()),
+                     "; only a job that has ended can be retried"));
+  }
+  v1::JobSpec& spec = *job.mutable_spec();
+  // Labels may have changed since.
+  *spec.mutable_labels() = job.labels();
+  if (flags.name.empty()) return SubmitUnderFreeName(flags, spec, client);
+  const std::string folder = absl::StrCat(
+      std::filesystem::path(spec.output_dir()).parent_path().string(), "/",
+      flags.name);
+  return Submit(spec, flags.name,
+                flags.output_dir.empty() ? folder : flags.output_dir, client);
+}
+
+ExitStatus Retry(const CommandContext& context, RetryFlags flags,
+                 JobClient& client) {
+  flags.id = JobIdOf(flags.id);
+  if (!flags.output_dir.empty()) {
+    flags.output_dir = std::filesystem::absolute(flags.output_dir).string();
+  }
+  const absl::StatusOr<v1::Job> job = RetryJob(flags, client);
+  if (!job.ok()) return context.ReportForJob(job.status(), flags.id);
+  if (context.console.json) {
+    context.console.out << ToJson(*job);
+    return ExitStatus::kSuccess;
+  }
+  context.console.out << "job/" << JobIdOf(job->name()) << " created\n";
+  if (!context.console.quiet) {
+    context.console.err << "output " << job->spec().output_dir() << "\n";
+  }
+  return ExitStatus::kSuccess;
+}
+
+}  // namespace
+
+void AddRetryCommand(CLI::App& app, CommandContext& context) {
+  CLI::App* command = app.add_subcommand(
+      "retry",
+      "Submit the spec of an ended job again, as NAME-r2, -r3, ..., from the "
+      "beginning and into a folder of its own");
+  auto flags = std::make_shared<RetryFlags>();
+  command->add_option("NAME", flags->id, "The job")->required();
+  command->add_option("--name", flags->name, "Name of the new job");
+  command->add_option("--output-dir", flags->output_dir,
+                      "Folder for its result [the old one with the new suffix, "
+                      "or --name beside the old one]");
+  command->callback([&context, flags] {
+    context.run = [&context, flags] {
+      return WithClient(context, [&](JobClient& client) {
+        return Retry(context, *flags, client);
+      });
+    };
+  });
+}
+
+}  // namespace lockstep::cli

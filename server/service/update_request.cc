@@ -1,0 +1,39 @@
+#include "server/service/update_request.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/resource_name.h"
+#include "proto/contract/status_macros.h"
+
+namespace lockstep {
+
+absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
+    const v1::UpdateJobRequest& request) {
+  const v1::Job& job = request.job();
+  RETURN_IF_ERROR(JobIdFromName(job.name()).status());
+  Scheduler::UpdateJob update{
+      .name = job.name(),
+      .etag = job.etag(),
+      .replace_all = request.update_mask().paths().empty(),
+      .keys = {},
+      .labels = {job.labels().begin(), job.labels().end()}};
+  for (const std::string& path : request.update_mask().paths()) {
+    absl::string_view key = path;
+    if (path == "labels") {
+      update.replace_all = true;
+    } else if (absl::ConsumePrefix(&key, "labels.") && !key.empty()) {
+      update.keys.push_back(std::string(key));
+    } else {
+      return errors::Error(
+          absl::StatusCode::kInvalidArgument, "INVALID_UPDATE_MASK",
+          absl::StrCat("update_mask: \"", path,
+                       "\" cannot be changed; labels and labels.KEY can"));
+    }
+  }
+  return update;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,19 @@
+#ifndef LOCKSTEP_SERVER_SERVICE_UPDATE_REQUEST_H_
+#define LOCKSTEP_SERVER_SERVICE_UPDATE_REQUEST_H_
+
+// Checks an UpdateJobRequest and makes it what the scheduler accepts. Touches
+// nothing.
+
+#include "absl/status/statusor.h"
+#include "lockstep/v1/job_service.pb.h"
+#include "server/scheduler/scheduler.h"
+
+namespace lockstep {
+
+// INVALID_ARGUMENT: INVALID_NAME, INVALID_UPDATE_MASK.
+absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
+    const v1::UpdateJobRequest& request);
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_SERVER_SERVICE_UPDATE_REQUEST_H_

@@ -1,0 +1,260 @@
+// The built program's verbs about jobs that are there, their events, and the
+// coordinator itself, against a coordinator that plays a part.
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/contract/errors.h"
+#include "tests/client/fake_job_service.h"
+#include "tests/integration/process.h"
+
+namespace lockstep::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class LockstepJobsTest : public ::testing::Test {
+ protected:
+  RunResult Lockstep(std::vector<std::string> args) {
+    args.insert(args.begin(), BinDir() + "/lockstep");
+    return RunProgram(args, {{"LOCKSTEP_SERVER", coordinator_.address()}});
+  }
+
+  v1::Job& Add(const std::string& id, v1::Job::State state) {
+    v1::Job& job = coordinator_.jobs.jobs["jobs/" + id];
+    job.set_name("jobs/" + id);
+    job.set_state(state);
+    job.mutable_spec()->set_name(id);
+    job.mutable_spec()->set_output_dir("/out/" + id);
+    return job;
+  }
+
+  void Happen(int64_t sequence, const std::string& type) {
+    v1::Event& event = coordinator_.jobs.events.emplace_back();
+    event.set_sequence(sequence);
+    event.set_job("jobs/demo");
+    event.set_severity(v1::Event::INFO);
+    event.set_type(type);
+  }
+
+  FakeCoordinator coordinator_;
+};
+
+TEST_F(LockstepJobsTest, ListSendsWhatIsWanted) {
+  Add("demo", v1::Job::RUNNING);
+  const RunResult run =
+      Lockstep({"jobs", "list", "--state", "running", "-l", "team=a\"b", "-l",
+                "keep", "--filter", "name = d*", "--order-by", "name desc"});
+
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  const v1::ListJobsRequest sent = coordinator_.jobs.listed();
+  EXPECT_THAT(sent.states(), ElementsAre(v1::Job::RUNNING));
+  EXPECT_EQ(sent.filter(),
+            R"(labels.team = "a\"b" AND labels:"keep" AND name = d*)");
+  EXPECT_EQ(sent.order_by(), "name desc");
+}
+
+TEST_F(LockstepJobsTest, DescribeShowsThePage) {
+  Add("demo", v1::Job::RUNNING);
+  for (int i = 1; i <= 12; ++i) Happen(i, "E" + std::to_string(i) + ".");
+  const RunResult run = Lockstep({"jobs", "describe", "jobs/demo"});
+
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  // The last ten.
+  EXPECT_THAT(run.out, AllOf(HasSubstr("job/demo\n"), HasSubstr("E12."),
+                             HasSubstr("E3."), Not(HasSubstr("E2."))));
+  EXPECT_THAT(Lockstep({"jobs", "describe", "demo", "-o", "json"}).out,
+              HasSubstr("\"job\": {\"name\":\"jobs/demo\""));
+  EXPECT_EQ(Lockstep({"jobs", "describe", "none"}).exit_code, 3);
+}
+
+TEST_F(LockstepJobsTest, DeleteWantsAYes) {
+  Add("demo", v1::Job::FAILED);
+  const RunResult silent = Lockstep({"jobs", "delete", "demo"});
+  EXPECT_EQ(silent.exit_code, 2);
+  EXPECT_THAT(silent.err, HasSubstr("-y"));
+  EXPECT_THAT(coordinator_.jobs.deleted(), IsEmpty());
+
+  const RunResult run = Lockstep({"jobs", "delete", "-y", "job/demo"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo deleted\n");
+  EXPECT_THAT(coordinator_.jobs.deleted(), ElementsAre("jobs/demo"));
+}
+
+TEST_F(LockstepJobsTest, DeleteGoesOnAfterARefusal) {
+  Add("demo", v1::Job::FAILED);
+  const RunResult run = Lockstep({"jobs", "delete", "none", "demo", "--yes"});
+  EXPECT_EQ(run.exit_code, 3);
+  EXPECT_EQ(run.out, "job/demo deleted\n");
+  coordinator_.jobs.delete_error =
+      errors::Error(absl::StatusCode::kFailedPrecondition, "JOB_NOT_ENDED",
+                    "jobs/demo is RUNNING");
+  EXPECT_EQ(Lockstep({"jobs", "delete", "demo", "-y"}).exit_code, 6);
+}
+
+TEST_F(LockstepJobsTest, LabelSetsAndRemoves) {
+  Add("demo", v1::Job::RUNNING);
+  const RunResult run =
+      Lockstep({"jobs", "label", "demo", "team=nlp", "note=a=b", "old-"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo labelled\n");
+  const v1::UpdateJobRequest sent = coordinator_.jobs.updated();
+  EXPECT_EQ(sent.job().labels().at("note"), "a=b");
+  EXPECT_THAT(sent.update_mask().paths(),
+              ElementsAre("labels.note", "labels.team", "labels.old"));
+  for (const char* bad : {"team", "=x", "-"}) {
+    const RunResult refused = Lockstep({"jobs", "label", "demo", "--", bad});
+    EXPECT_EQ(refused.exit_code, 2) << bad;
+    EXPECT_THAT(refused.err, HasSubstr("KEY=VALUE")) << bad;
+  }
+}
+
+TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
+  Add("demo", v1::Job::FAILED)
+      .mutable_spec()
+      ->mutable_labels()
+      ->insert({"old", "x"});
+  (*coordinator_.jobs.jobs["jobs/demo"].mutable_labels())["team"] = "nlp";
+  coordinator_.jobs.taken = {"jobs/demo-r2"};
+  const RunResult run = Lockstep({"jobs", "retry", "demo"});
+
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo-r3 created\n");
+  EXPECT_THAT(run.err, HasSubstr("/out/demo-r3"));
+  const v1::CreateJobRequest sent = coordinator_.jobs.created();
+  EXPECT_EQ(sent.spec().name(), "demo-r3");
+  EXPECT_EQ(sent.spec().output_dir(), "/out/demo-r3");
+  EXPECT_EQ(sent.spec().labels().size(), 1u);
+  EXPECT_EQ(sent.spec().labels().at("team"), "nlp");
+  EXPECT_EQ(sent.request_id().size(), 36u);
+}
+
+TEST_F(LockstepJobsTest, RetryTakesNameAndFolder) {
+  Add("demo", v1::Job::CANCELLED);
+  EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--name", "again"}).out,
+            "job/again created\n");
+  EXPECT_EQ(coordinator_.jobs.created().spec().output_dir(), "/out/again");
+  EXPECT_EQ(
+      Lockstep({"jobs", "retry", "demo", "--output-dir", "/elsewhere"}).out,
+      "job/demo-r2 created\n");
+  EXPECT_EQ(coordinator_.jobs.created().spec().output_dir(), "/elsewhere");
+  // A name that was asked for is not changed.
+  coordinator_.jobs.taken = {"jobs/taken"};
+  EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--name", "taken"}).exit_code,
+            6);
+}
+
+TEST_F(LockstepJobsTest, OnlyAJobThatHasEndedIsRetried) {
+  Add("demo", v1::Job::RUNNING);
+  const RunResult run = Lockstep({"jobs", "retry", "demo"});
+  EXPECT_EQ(run.exit_code, 6);
+  EXPECT_THAT(run.err, HasSubstr("job/demo is RUNNING"));
+  EXPECT_EQ(Lockstep({"jobs", "retry", "none"}).exit_code, 3);
+}
+
+TEST_F(LockstepJobsTest, EventsOfAJob) {
+  Add("demo", v1::Job::FAILED);
+  Happen(1, "JOB_CREATED");
+  Happen(2, "STATE_CHANGED");
+  const RunResult run = Lockstep({"events", "demo"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out,
+              AllOf(HasSubstr("JOB_CREATED"), HasSubstr("STATE_CHANGED")));
+  const RunResult tail = Lockstep({"events", "demo", "--tail", "1", "-f"});
+  EXPECT_EQ(tail.exit_code, 0) << tail.err;
+  EXPECT_THAT(tail.out, Not(HasSubstr("JOB_CREATED")));
+  EXPECT_THAT(Lockstep({"events", "-o", "json"}).out,
+              HasSubstr("\"sequence\":\"1\""));
+  // All jobs: each line says whose it is.
+  EXPECT_THAT(Lockstep({"events"}).out, HasSubstr("demo "));
+  EXPECT_EQ(Lockstep({"events", "none"}).exit_code, 3);
+}
+
+TEST_F(LockstepJobsTest, EventsGoOnUntilTheJobEnds) {
+  Add("demo", v1::Job::RUNNING);
+  Happen(1, "JOB_CREATED");
+  // The first change is the snapshot's, which the list has told already.
+  for (int64_t sequence : {1, 2, 3}) {
+    v1::WatchJobsResponse& change = coordinator_.jobs.changes.emplace_back();
+    change.mutable_job()->set_name("jobs/demo");
+    change.mutable_job()->set_state(sequence == 3 ? v1::Job::SUCCEEDED
+                                                  : v1::Job::RUNNING);
+    change.mutable_event()->set_sequence(sequence);
+    change.mutable_event()->set_type("T" + std::to_string(sequence) + ".");
+  }
+  coordinator_.jobs.hold_watch = true;
+  const RunResult run = Lockstep({"events", "demo", "--follow"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("JOB_CREATED"), HasSubstr("T2."),
+                             HasSubstr("T3.")));
+  EXPECT_THAT(coordinator_.jobs.watch_tokens(), ElementsAre("1"));
+}
+
+TEST_F(LockstepJobsTest, ServerStatusAndConfig) {
+  v1::JobCount& running = *coordinator_.cluster.info.add_jobs();
+  running.set_state(v1::Job::RUNNING);
+  running.set_count(2);
+  coordinator_.cluster.info.set_state_dir("/state");
+  v1::Node& node = coordinator_.cluster.nodes.emplace_back();
+  for (const char* job : {"jobs/a", ""}) {
+    v1::Device& device = *node.add_devices();
+    device.set_kind(v1::Device::CPU);
+    device.set_job(job);
+  }
+  const RunResult status = Lockstep({"server", "status"});
+  EXPECT_EQ(status.exit_code, 0) << status.err;
+  EXPECT_THAT(status.out,
+              AllOf(HasSubstr("0.1.0"), HasSubstr("2 running"),
+                    HasSubstr("1 of 2 cpu in use"), HasSubstr("/state"),
+                    HasSubstr("metrics   off")));
+  EXPECT_THAT(Lockstep({"server", "status", "-o", "json"}).out,
+              HasSubstr("\"version\": \"0.1.0\""));
+  const RunResult config = Lockstep({"server", "config"});
+  EXPECT_THAT(config.out, AllOf(HasSubstr("--cpu-slots"), HasSubstr("4")));
+  EXPECT_THAT(Lockstep({"server", "config", "-o", "json"}).out,
+              HasSubstr("\"name\": \"cpu-slots\""));
+}
+
+TEST_F(LockstepJobsTest, ServerBackupWritesOneFile) {
+  coordinator_.cluster.backup = std::string(3'000'000, 'x') + "end";
+  const std::string path = coordinator_.folder() + "/copy.db";
+  const RunResult run = Lockstep({"server", "backup", path});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("saved 2.9 MiB to " + path));
+  std::ostringstream copy;
+  copy << std::ifstream(path).rdbuf();
+  EXPECT_EQ(copy.str(), coordinator_.cluster.backup);
+  EXPECT_EQ(
+      std::filesystem::status(path).permissions(),
+      std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  // A file that is there stays.
+  const RunResult again = Lockstep({"server", "backup", path});
+  EXPECT_EQ(again.exit_code, 6);
+  EXPECT_THAT(again.err, HasSubstr("exists already"));
+}
+
+TEST_F(LockstepJobsTest, ABackupThatBreaksLeavesNoFile) {
+  coordinator_.cluster.backup = "half of it";
+  coordinator_.cluster.backup_error = errors::Error(
+      absl::StatusCode::kResourceExhausted, "BACKUP_FAILED", "disk is full");
+  const std::string path = coordinator_.folder() + "/copy.db";
+  const RunResult run = Lockstep({"server", "backup", path});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("disk is full"));
+  for (const auto& entry :
+       std::filesystem::directory_iterator(coordinator_.folder())) {
+    EXPECT_THAT(entry.path().string(), Not(HasSubstr("copy.db")));
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::testing
