@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/contract/exit_code.h"
 #include "proto/contract/version.h"
+#include "worker/dataset_command.h"
 #include "worker/export_command.h"
 #include "worker/forward_command.h"
 #include "worker/init_model_command.h"
@@ -43,6 +44,7 @@ int RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddExportCommand(app, &run);
   AddForwardCommand(app, &run);
   AddInitModelCommand(app, &run);
+  AddDatasetCommand(app, &run);
   AddTokenizerCommand(app, &run);
   try {  // CLI11 reports by throwing.
     app.parse(argc, argv);

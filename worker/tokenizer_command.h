@@ -1,7 +1,8 @@
 #ifndef LOCKSTEP_WORKER_TOKENIZER_COMMAND_H_
 #define LOCKSTEP_WORKER_TOKENIZER_COMMAND_H_
 
-// The command lines of `lockstep-worker tokenizer ...`; there is `train`.
+// The command lines of `lockstep-worker tokenizer train|encode|decode`; the
+// latter two are what `lockstep tokenizer` runs.
 
 #include <functional>
 

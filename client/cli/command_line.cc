@@ -12,6 +12,7 @@
 #include "client/cli/command_context.h"
 #include "client/cli/command_events.h"
 #include "client/cli/command_jobs.h"
+#include "client/cli/command_local.h"
 #include "client/cli/command_logs.h"
 #include "client/cli/command_metrics.h"
 #include "client/cli/command_nodes.h"
@@ -47,9 +48,11 @@ void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
   app.add_flag("-q,--quiet", flags.quiet, "No progress, no hints");
 }
 
-// Global flags may stand behind the verb too.
+// Global flags may stand behind the verb too, but not behind one whose words
+// are another program's.
 void LetFlagsFallThrough(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) {
+    if (command->get_prefix_command()) continue;
     command->fallthrough();
     LetFlagsFallThrough(*command);
   }
@@ -132,6 +135,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
+  AddLocalCommands(app, context);
   AddVersionCommand(app, context);
   app.require_subcommand(1);
   app.footer(kFooter);

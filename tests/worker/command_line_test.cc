@@ -50,7 +50,7 @@ TEST(WorkerCommandLineTest, HelpNamesEverySubcommand) {
 
   EXPECT_EQ(run.exit_code, kOk);
   for (const char* name : {"prepare", "supervise", "train", "export", "forward",
-                           "init-model", "tokenizer"}) {
+                           "init-model", "dataset", "tokenizer"}) {
     EXPECT_THAT(run.out, HasSubstr(name));
   }
 }
@@ -125,6 +125,10 @@ INSTANTIATE_TEST_SUITE_P(
         Subcommand{{"export"},
                    {"--checkpoint", "--base", "--output", "--merge"}},
         Subcommand{{"forward"}, {"--model", "--ids", "--output"}},
+        Subcommand{{"dataset", "check"}, {"FILE", "--model"}},
+        Subcommand{{"dataset", "stats"}, {"FILE", "--model"}},
+        Subcommand{{"dataset", "preview"}, {"FILE", "--model"}},
+        Subcommand{{"tokenizer", "encode"}, {"--model"}},
         Subcommand{{"init-model"},
                    {"--hidden-size", "--layers", "--heads",
                     "--intermediate-size", "--tokenizer", "--output"}},

@@ -71,6 +71,29 @@ TEST_F(LockstepSiblingTest, ExportMergesTheResultOfAJobThatSucceeded) {
             "/merged --merge\n");
 }
 
+TEST_F(LockstepSiblingTest, WorkOnLocalFilesIsTheWorkers) {
+  Script("lockstep-worker", "echo \"$@\"");
+
+  EXPECT_EQ(Lockstep({"dataset", "preview", "f.jsonl", "--model", "/m",
+                      "--show-mask", "--help"})
+                .out,
+            "dataset preview f.jsonl --model /m --show-mask --help\n");
+  EXPECT_EQ(
+      Lockstep({"-o", "json", "dataset", "stats", "f", "--model", "/m"}).out,
+      "dataset stats f --model /m --output json\n");
+  EXPECT_EQ(Lockstep({"tokenizer", "decode", "1", "2", "--model", "/m"}).out,
+            "tokenizer decode 1 2 --model /m\n");
+}
+
+TEST_F(LockstepSiblingTest, TheWorkersEndIsTheCommands) {
+  Script("lockstep-worker", "exit 2");
+  EXPECT_EQ(Lockstep({"dataset", "check"}).exit_code, 2);
+  Script("lockstep-worker", "exit 65");
+  EXPECT_EQ(Lockstep({"dataset", "check"}).exit_code, 1);
+  fs::remove(Path("lockstep-worker"));
+  EXPECT_EQ(Lockstep({"dataset", "check"}).exit_code, 1);
+}
+
 TEST_F(LockstepSiblingTest, ExportTakesStepAndDtype) {
   Script("lockstep-worker", "echo \"$@\"");
   for (int step : {20, 40}) {
