@@ -201,6 +201,14 @@ TEST_F(LockstepJobsTest, EventsGoOnUntilTheJobEnds) {
   EXPECT_THAT(coordinator_.jobs.watch_tokens(), ElementsAre("1"));
 }
 
+TEST_F(LockstepJobsTest, AWatchOfAllShowsADeletion) {
+  v1::WatchJobsResponse& change = coordinator_.jobs.changes.emplace_back();
+  change.set_type(v1::WatchJobsResponse::DELETED);
+  change.mutable_job()->set_name("jobs/demo");
+  change.mutable_event()->set_message("deleted");
+  EXPECT_THAT(Lockstep({"watch"}).out, HasSubstr(" demo DELETED deleted\n"));
+}
+
 TEST_F(LockstepJobsTest, ServerStatusAndConfig) {
   v1::JobCount& running = *coordinator_.cluster.info.add_jobs();
   running.set_state(v1::Job::RUNNING);
