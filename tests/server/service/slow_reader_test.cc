@@ -102,6 +102,7 @@ TEST_F(SlowReaderTest, OfALogCostLittleAndMissNothing) {
   const int64_t before = ResidentBytes();
 
   std::vector<std::unique_ptr<Stream<v1::StreamLogsResponse>>> slow;
+  slow.reserve(kSlowReaders);
   v1::StreamLogsResponse first;
   for (int i = 0; i < kSlowReaders; ++i) {
     slow.push_back(OpenLog());
@@ -135,6 +136,7 @@ TEST_F(SlowReaderTest, OfMetricsCostLittleAndMissNothing) {
   const int64_t before = ResidentBytes();
 
   std::vector<std::unique_ptr<Stream<v1::StreamMetricsResponse>>> slow;
+  slow.reserve(kSlowReaders);
   v1::StreamMetricsResponse first;
   for (int i = 0; i < kSlowReaders; ++i) {
     slow.push_back(OpenMetrics());
