@@ -76,10 +76,13 @@ absl::Status ShowEvents(const EventFlags& flags, const std::string& id,
   printer.Print(list.events, flags.tail);
   if (!flags.follow) return absl::OkStatus();
   ASSIGN_OR_RETURN(const bool ended, HasEnded(id, client));
-  if (!ended) return Follow(id, list.resume_token, printer, client);
-  // Its end may have come after the list.
+  if (!ended) {
+    RETURN_IF_ERROR(Follow(id, list.resume_token, printer, client));
+  }
+  // A change shows the job at or after it: some of its last events may still be
+  // untold.
   ASSIGN_OR_RETURN(list, client.Events(id));
-  printer.Print(list.events, flags.tail);
+  printer.Print(list.events, /*tail=*/0);
   return absl::OkStatus();
 }
 

@@ -66,6 +66,7 @@ std::string Quoted(absl::string_view text) {
 // Only jobs with all of these labels, and for which the filter holds.
 std::string FilterOf(const ListFlags& flags) {
   std::vector<std::string> terms;
+  terms.reserve(flags.labels.size() + 1);
   for (const std::string& label : flags.labels) {
     const size_t equals = label.find('=');
     terms.push_back(equals == std::string::npos

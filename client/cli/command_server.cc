@@ -21,6 +21,7 @@ namespace {
 
 std::string JobsInWords(const v1::ServerInfo& info) {
   std::vector<std::string> counts;
+  counts.reserve(info.jobs_size());
   for (const v1::JobCount& jobs : info.jobs()) {
     counts.push_back(absl::StrCat(
         jobs.count(), " ", absl::AsciiStrToLower(StateName(jobs.state()))));
@@ -38,6 +39,7 @@ std::string DevicesInWords(const std::vector<v1::Node>& nodes) {
     }
   }
   std::vector<std::string> kinds;
+  kinds.reserve(used.size());
   for (const auto& [kind, count] : used) {
     kinds.push_back(absl::StrCat(
         count.first, " of ", count.second, " ",

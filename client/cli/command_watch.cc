@@ -20,8 +20,11 @@ std::string Line(const v1::WatchJobsResponse& change) {
   return absl::StrCat(
       absl::FormatTime("%H:%M:%S", absl::FromUnixSeconds(time.seconds()),
                        absl::LocalTimeZone()),
-      " ", JobIdOf(job.name()), " ", StateName(job.state()), " ",
-      change.has_event() ? change.event().message() : PhaseLine(job), "\n");
+      " ", JobIdOf(job.name()), " ",
+      change.type() == v1::WatchJobsResponse::DELETED ? "DELETED"
+                                                      : StateName(job.state()),
+      " ", change.has_event() ? change.event().message() : PhaseLine(job),
+      "\n");
 }
 
 ExitStatus Watch(const CommandContext& context, const std::string& id,

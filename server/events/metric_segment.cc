@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "proto/contract/status_macros.h"
-#include "server/events/crc32c.h"
+#include "server/store/crc32c.h"
 
 namespace lockstep {
 namespace {

@@ -11,8 +11,9 @@
 namespace lockstep {
 namespace {
 
-constexpr int kJobsAtATime = 100;
-constexpr int kChangesAtATime = 64;
+// A watch whose client does not read holds so many jobs.
+constexpr int kJobsAtATime = 16;
+constexpr int kChangesAtATime = 8;
 
 v1::WatchJobsResponse::Type TypeOf(const v1::Event& event) {
   if (event.type() == "JOB_CREATED") return v1::WatchJobsResponse::ADDED;

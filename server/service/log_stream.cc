@@ -16,7 +16,8 @@
 namespace lockstep {
 namespace {
 
-constexpr int64_t kBytesAtATime = 1 << 20;
+// A stream whose client does not read holds two copies of this.
+constexpr int64_t kBytesAtATime = 32 << 10;
 
 }  // namespace
 

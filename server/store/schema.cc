@@ -51,14 +51,22 @@ constexpr const char* kSteps[kSchemaVersion] = {
       ) STRICT, WITHOUT ROWID;
     )sql",
     // Jobs can be deleted: the journal keeps the word that one is no more, and
-    // files of it that may be left are known by its uid.
+    // files of it that may be left are known by its uid. What SQLite's own
+    // check
+    // does not see, a changed byte within a value, a checksum tells.
     R"sql(
+      ALTER TABLE jobs ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+      UPDATE jobs SET crc = crc32c(record);
+      ALTER TABLE checkpoints ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+      UPDATE checkpoints SET crc = crc32c(checkpoint);
       CREATE TABLE new_journal (
         sequence INTEGER PRIMARY KEY,
         job TEXT NOT NULL,
-        event BLOB NOT NULL
+        event BLOB NOT NULL,
+        crc INTEGER NOT NULL
       ) STRICT;
-      INSERT INTO new_journal SELECT sequence, job, event FROM journal;
+      INSERT INTO new_journal
+        SELECT sequence, job, event, crc32c(event) FROM journal;
       DROP TABLE journal;
       ALTER TABLE new_journal RENAME TO journal;
       CREATE INDEX journal_by_job ON journal (job, sequence);

@@ -8,6 +8,7 @@
 //   jobs         a row a job: JobRecord, and the columns that SQLite checks
 //   journal      what happened, in the order of the global sequence
 //   checkpoints  a row a listed checkpoint
+// Each of these has a CRC-32C of its message.
 //   deleted_jobs uids of deleted jobs whose files may not be gone yet
 
 #include <string>

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
+#include "server/store/crc32c.h"
 
 namespace lockstep::sqlite {
 namespace {
@@ -35,6 +36,15 @@ absl::Status ErrorOf(sqlite3* database, int result) {
   const char* detail =
       database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database);
   return {CodeOf(result), absl::StrCat(detail, " (SQLite ", result, ")")};
+}
+
+// crc32c(blob) in SQL.
+void Crc32cOfValue(sqlite3_context* context, int, sqlite3_value** values) {
+  const void* data = sqlite3_value_blob(values[0]);
+  const int size = sqlite3_value_bytes(values[0]);
+  sqlite3_result_int64(context,
+                       Crc32c(absl::string_view(static_cast<const char*>(data),
+                                                static_cast<size_t>(size))));
 }
 
 }  // namespace
@@ -111,6 +121,10 @@ absl::StatusOr<Connection> Connection::Open(const std::string& path) {
   if (result != SQLITE_OK) return ErrorOf(database, result);
   sqlite3_extended_result_codes(database, 1);
   sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  const int added = sqlite3_create_function_v2(
+      database, "crc32c", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr,
+      Crc32cOfValue, nullptr, nullptr, nullptr);
+  if (added != SQLITE_OK) return ErrorOf(database, added);
   RETURN_IF_ERROR(connection.Execute("PRAGMA trusted_schema = OFF"));
   return connection;
 }

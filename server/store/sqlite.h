@@ -1,9 +1,10 @@
 #ifndef LOCKSTEP_SERVER_STORE_SQLITE_H_
 #define LOCKSTEP_SERVER_STORE_SQLITE_H_
 
-// SQLite with absl::Status and owned handles; the only place that sees
-// sqlite3.h. A damaged file is DATA_LOSS, a full disk RESOURCE_EXHAUSTED, a
-// file that another process holds UNAVAILABLE.
+// SQLite with absl::Status and owned handles, and with the function
+// crc32c(blob) in its SQL; the only place that sees sqlite3.h. A damaged file
+// is DATA_LOSS, a full disk RESOURCE_EXHAUSTED, a file that another process
+// holds UNAVAILABLE.
 //
 // A connection and its statements are used by one thread at a time.
 

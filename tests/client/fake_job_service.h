@@ -39,6 +39,7 @@ class FakeJobService final : public v1::JobService::Service {
   std::string log;
   std::vector<v1::Checkpoint> checkpoints;
   std::vector<v1::Event> events;
+  v1::Event event_after_watch;  // Listed when there was a watch.
   absl::Status delete_error;
 
   v1::CreateJobRequest created() const {
@@ -122,6 +123,7 @@ class FakeJobService final : public v1::JobService::Service {
     grpc::Status found = Find(request->name(), &ignored);
     if (!request->name().empty() && !found.ok()) return found;
     *response->mutable_events() = {events.begin(), events.end()};
+    if (!watch_tokens().empty()) *response->add_events() = event_after_watch;
     response->set_resume_token(std::to_string(events.size()));
     return grpc::Status::OK;
   }

@@ -192,11 +192,21 @@ TEST_F(LockstepJobsTest, EventsGoOnUntilTheJobEnds) {
     change.mutable_event()->set_type("T" + std::to_string(sequence) + ".");
   }
   coordinator_.jobs.hold_watch = true;
+  coordinator_.jobs.event_after_watch.set_sequence(4);
+  coordinator_.jobs.event_after_watch.set_type("LAST");
   const RunResult run = Lockstep({"events", "demo", "--follow"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, AllOf(HasSubstr("JOB_CREATED"), HasSubstr("T2."),
-                             HasSubstr("T3.")));
+                             HasSubstr("T3."), HasSubstr("LAST")));
   EXPECT_THAT(coordinator_.jobs.watch_tokens(), ElementsAre("1"));
+}
+
+TEST_F(LockstepJobsTest, AWatchOfAllShowsADeletion) {
+  v1::WatchJobsResponse& change = coordinator_.jobs.changes.emplace_back();
+  change.set_type(v1::WatchJobsResponse::DELETED);
+  change.mutable_job()->set_name("jobs/demo");
+  change.mutable_event()->set_message("deleted");
+  EXPECT_THAT(Lockstep({"watch"}).out, HasSubstr(" demo DELETED deleted\n"));
 }
 
 TEST_F(LockstepJobsTest, ServerStatusAndConfig) {

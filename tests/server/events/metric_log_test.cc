@@ -8,8 +8,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/contract/errors.h"
-#include "server/events/crc32c.h"
 #include "server/events/metric_segment.h"
+#include "server/store/crc32c.h"
 #include "tests/testing/temp_dir.h"
 
 namespace lockstep {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 
 namespace lockstep::testing {
@@ -86,6 +87,7 @@ ServiceFixture::ServiceFixture()
   builder.RegisterService(job_service_.get());
   builder.RegisterService(cluster_service_.get());
   builder.RegisterService(worker_service_.get());
+  builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   server_ = builder.BuildAndStart();
   const auto channel = server_->InProcessChannel(grpc::ChannelArguments());
   jobs_ = v1::JobService::NewStub(channel);

@@ -59,6 +59,9 @@ class ServiceFixture : public ::testing::Test {
   ServiceFixture();
   ~ServiceFixture() override;
 
+  // Of a socket that the services are served on as well.
+  std::string address() const { return "unix:" + dir_.Path("sock"); }
+
   // A request that is accepted, on one CPU rank.
   static v1::CreateJobRequest GoodRequest(const std::string& id);
 

@@ -1,4 +1,4 @@
-#include "server/events/crc32c.h"
+#include "server/store/crc32c.h"
 
 #include <array>
 
