@@ -1,9 +1,9 @@
 #include "worker/prepare/output_folder.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
@@ -20,7 +20,6 @@ namespace {
 
 // The umask takes its share.
 constexpr mode_t kFolderMode = 0777;
-constexpr mode_t kClaimFileMode = 0666;
 constexpr int64_t kMaxClaimBytes = 4096;
 
 absl::Status NotWritable(const absl::Status& why) {
@@ -60,20 +59,33 @@ absl::Status InUse(const std::string& message) {
                                     "; name a new folder or an empty one"));
 }
 
+// Tells the files of two threads apart.
+int NextNumber() {
+  static std::atomic<int> number = 0;
+  return ++number;
+}
+
 // True when the claim was made now, false when it was `owner`'s before.
 absl::StatusOr<bool> Claim(const std::string& claim, const std::string& owner) {
-  // Two jobs may come at once: the file system lets one make it.
-  const int fd = open(claim.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                      kClaimFileMode);
-  if (fd < 0 && errno != EEXIST) {
-    return NotWritable(ErrnoToStatus(errno, "create", claim));
-  }
-  if (fd >= 0) {
-    close(fd);
-    const absl::Status written = WriteWholeFile(claim, owner, /*sync=*/true);
-    if (written.ok()) return true;
-    unlink(claim.c_str());
+  // Two jobs may come at once: the file system lets one name its file so, and
+  // nobody sees a claim that is not written yet.
+  const std::string mine =
+      absl::StrCat(claim, ".", getpid(), "-", NextNumber());
+  if (const absl::Status written = WriteWholeFile(mine, owner, /*sync=*/true);
+      !written.ok()) {
+    unlink(mine.c_str());
     return NotWritable(written);
+  }
+  // Where the file system has no links, two jobs that come in the same moment
+  // are not told apart.
+  int failed = link(mine.c_str(), claim.c_str()) == 0 ? 0 : errno;
+  if ((failed == EPERM || failed == EOPNOTSUPP) && !FileExists(claim)) {
+    failed = rename(mine.c_str(), claim.c_str()) == 0 ? 0 : errno;
+  }
+  unlink(mine.c_str());
+  if (failed == 0) return true;
+  if (failed != EEXIST) {
+    return NotWritable(ErrnoToStatus(failed, "create", claim));
   }
   const absl::StatusOr<std::string> other =
       ReadWholeFile(claim, kMaxClaimBytes);
