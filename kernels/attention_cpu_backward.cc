@@ -181,12 +181,8 @@ LOCKSTEP_INLINE void PackKeys(const BackwardWork& work, int64_t kv_head,
     simd::LoadTransposed<N>(scratch.values_DN + k * head_dim,
                             row + value_column, qkv.stride, count, head_dim, 1);
   }
-  constexpr int kCopies = QueryGradient::kKeyCopies;
-  QueryGradient::PackKeys(
-      scratch.keys_TD, qkv.FloatRow(document.begin) + key_column, qkv.stride,
-      tokens, head_dim, 1 / std::sqrt(static_cast<float>(head_dim)));
-  std::fill_n(scratch.keys_TD + tokens * head_dim * kCopies,
-              (padded - tokens) * head_dim * kCopies, 0.0f);
+  QueryGradient::PackKeys(scratch.keys_TD, qkv, document, key_column, head_dim,
+                          1 / std::sqrt(static_cast<float>(head_dim)));
   std::fill_n(scratch.d_keys_DN, padded * head_dim, 0.0f);
   std::fill_n(scratch.d_values_DN, padded * head_dim, 0.0f);
 }

@@ -23,15 +23,12 @@ struct SingleQueries {
   // Floats in memory for each value of a key.
   static constexpr int kKeyCopies = 1;
 
-  // keys_TD of `count` rows of `in`, times `scale`.
-  LOCKSTEP_INLINE static void PackKeys(float* keys_TD, const float* in,
-                                       int64_t stride, int64_t count,
+  // As attention::PackRows.
+  LOCKSTEP_INLINE static void PackKeys(float* keys_TD, const TensorView& qkv,
+                                       Document document, int64_t column,
                                        int64_t head_dim, float scale) {
-    for (int64_t t = 0; t < count; ++t) {
-      for (int64_t d = 0; d < head_dim; ++d) {
-        *keys_TD++ = in[t * stride + d] * scale;
-      }
-    }
+    PackRows(keys_TD, qkv, document.begin, document.end, column, head_dim,
+             scale);
   }
 
   // The block's scores of two queries that follow each other.
@@ -93,19 +90,21 @@ struct QueryPairs {
   static constexpr int kLanes = 16;
 
   LOCKSTEP_TARGET_AVX512 static inline void PackKeys(
-      float* keys_TD2, const float* in, int64_t stride, int64_t count,
+      float* keys_TD2, const TensorView& qkv, Document document, int64_t column,
       int64_t head_dim, float scale) {
     const __m512i twice =
         _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    for (int64_t t = 0; t < count; ++t) {
+    for (int64_t t = document.begin; t < document.end; ++t) {
+      const float* row = qkv.FloatRow(t) + column;
       for (int64_t d = 0; d < head_dim; d += 8) {
-        const __m512 key =
-            _mm512_castps256_ps512(_mm256_loadu_ps(in + t * stride + d));
+        const __m512 key = _mm512_castps256_ps512(_mm256_loadu_ps(row + d));
         _mm512_storeu_ps(
-            keys_TD2 + 2 * (t * head_dim + d),
-            _mm512_maskz_permutexvar_ps(0xffff, twice, key) * scale);
+            keys_TD2, _mm512_maskz_permutexvar_ps(0xffff, twice, key) * scale);
+        keys_TD2 += kLanes;
       }
     }
+    const int64_t tokens = document.end - document.begin;
+    std::fill_n(keys_TD2, (PaddedTokens(tokens) - tokens) * head_dim * 2, 0.0f);
   }
 
   // [16 keys, 2], the keys in the order of Place.
