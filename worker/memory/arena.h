@@ -33,9 +33,10 @@ class Arena {
 
   bool measuring() const { return !block_.defined(); }
 
-  // A contiguous buffer, aligned to 256 bytes; undefined on a measuring arena.
-  // It lives as long as the arena. A real arena that is too small is a defect
-  // of the plan and ends the process.
+  // A contiguous buffer that begins at a multiple of 256 bytes of the block
+  // (which Torch aligns to 64 on the CPU, and more on a GPU); undefined on a
+  // measuring arena. It lives as long as the arena. A real arena that is too
+  // small is a defect of the plan and ends the process.
   at::Tensor Take(at::IntArrayRef shape, at::ScalarType type = at::kFloat);
 
   // What is in use now; Release(mark) gives back all that was taken since.

@@ -104,12 +104,10 @@ absl::Status ModelWeights::AfterUpdate() {
 }
 
 absl::Status ModelWeights::ReadParameters(const TensorReader& read) {
-  for (const Parameter& parameter : parameters_->list()) {
-    ASSIGN_OR_RETURN(const at::Tensor value,
-                     Read(parameter.name, parameter.shape, read));
-    parameters_->Value(parameter.name).copy_(value);
-  }
-  return absl::OkStatus();
+  return parameters_->Fill(parameters_->values(),
+                           [&](const Parameter& parameter, float* out) {
+                             return read(parameter.name, parameter.shape, out);
+                           });
 }
 
 absl::StatusOr<at::Tensor> ModelWeights::Read(const std::string& name,

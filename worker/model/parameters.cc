@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proto/contract/check.h"
+#include "proto/contract/status_macros.h"
 
 namespace lockstep {
 
@@ -38,6 +39,18 @@ at::Tensor Parameters::View(const at::Tensor& buffer,
                             const Parameter& parameter) {
   return buffer.narrow(0, parameter.offset, parameter.size())
       .view(parameter.shape);
+}
+
+absl::Status Parameters::Fill(
+    at::Tensor buffer,
+    absl::FunctionRef<absl::Status(const Parameter& parameter, float* out)>
+        read) const {
+  const at::Tensor host = buffer.cpu();
+  for (const Parameter& parameter : list_) {
+    RETURN_IF_ERROR(read(parameter, host.data_ptr<float>() + parameter.offset));
+  }
+  if (!host.is_same(buffer)) buffer.copy_(host);
+  return absl::OkStatus();
 }
 
 at::Tensor Parameters::Value(absl::string_view name) const {

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace lockstep {
@@ -54,6 +56,13 @@ class Parameters {
   at::Tensor Gradient(absl::string_view name) const;
   // A view of `buffer`, laid out like values(), for one parameter.
   static at::Tensor View(const at::Tensor& buffer, const Parameter& parameter);
+
+  // Has `read` fill each parameter's part of `buffer`, laid out like values():
+  // in place on the CPU, on a GPU by way of one copy. Stops at an error.
+  absl::Status Fill(
+      at::Tensor buffer,
+      absl::FunctionRef<absl::Status(const Parameter& parameter, float* out)>
+          read) const;
 
  private:
   const Parameter& Find(absl::string_view name) const;

@@ -7,12 +7,17 @@
 namespace lockstep {
 namespace {
 
+// A row for each token.
+at::Tensor TakeRows(int64_t columns, const StepShape& shape, Arena& arena) {
+  return arena.Take({shape.max_tokens, columns}, shape.compute);
+}
+
 BlockActivations CarveBlock(const ModelConfig& config, const BlockShape& block,
                             const StepShape& shape, Arena& arena) {
   const int64_t tokens = shape.max_tokens;
   const int64_t hidden = config.hidden_size;
   const auto rows = [&](int64_t columns) {
-    return arena.Take({tokens, columns}, shape.compute);
+    return TakeRows(columns, shape, arena);
   };
   BlockActivations kept;
   kept.residual_TD = rows(hidden);
@@ -33,10 +38,9 @@ BlockActivations CarveBlock(const ModelConfig& config, const BlockShape& block,
 // the gradient of the residual stream goes from the one to the other.
 void CarveScratch(const ModelConfig& config, const BlockShape& block,
                   const StepShape& shape, Arena& arena, StepBuffers& buffers) {
-  const int64_t tokens = shape.max_tokens;
   const int64_t hidden = config.hidden_size;
   const auto rows = [&](int64_t columns) {
-    return arena.Take({tokens, columns}, shape.compute);
+    return TakeRows(columns, shape, arena);
   };
   if (shape.backward) {
     buffers.dresidual_TD =
@@ -92,10 +96,9 @@ StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
                                  ? CarveBlock(config, block, shape, arena)
                                  : buffers.blocks[0]);
   }
-  buffers.last_residual_TD =
-      arena.Take({tokens, config.hidden_size}, shape.compute);
+  buffers.last_residual_TD = TakeRows(config.hidden_size, shape, arena);
   buffers.last_inv_rms_T = arena.Take({tokens});
-  buffers.final_TD = arena.Take({tokens, config.hidden_size}, shape.compute);
+  buffers.final_TD = TakeRows(config.hidden_size, shape, arena);
   CarveScratch(config, block, shape, arena, buffers);
   return buffers;
 }

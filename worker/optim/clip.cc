@@ -11,17 +11,17 @@ namespace lockstep {
 
 double GlobalNorm(const at::Tensor& flat) {
   LOCKSTEP_CHECK(flat.is_contiguous());
+  const bool on_gpu = flat.is_cuda();
   const auto options = flat.options().dtype(at::kDouble);
   const at::Tensor sum = at::empty({1}, options);
   const at::Tensor scratch =
-      flat.is_cuda() ? at::empty({kSquaredSumScratch}, options) : at::Tensor();
+      at::empty({on_gpu ? kSquaredSumScratch : 0}, options);
   LOCKSTEP_CHECK(
-      SquaredSum(
-          {.sum = sum.data_ptr<double>(),
-           .values = flat.data_ptr<float>(),
-           .size = flat.numel(),
-           .device = flat.is_cuda() ? Device::kCuda : Device::kCpu,
-           .scratch = flat.is_cuda() ? scratch.data_ptr<double>() : nullptr})
+      SquaredSum({.sum = sum.data_ptr<double>(),
+                  .values = flat.data_ptr<float>(),
+                  .size = flat.numel(),
+                  .device = on_gpu ? Device::kCuda : Device::kCpu,
+                  .scratch = on_gpu ? scratch.data_ptr<double>() : nullptr})
           .ok());
   return std::sqrt(sum.item<double>());
 }

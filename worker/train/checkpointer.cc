@@ -26,18 +26,6 @@ RunIdentity WithNumericsOf(RunIdentity identity, const RunIdentity& other) {
   return identity;
 }
 
-// Has each parameter's part of `flat` read, on a GPU by way of a copy.
-template <typename ReadPart>
-absl::Status ReadParts(const Parameters& parameters, const at::Tensor& flat,
-                       ReadPart read) {
-  const at::Tensor host = flat.cpu();
-  for (const Parameter& parameter : parameters.list()) {
-    RETURN_IF_ERROR(read(parameter, host.data_ptr<float>() + parameter.offset));
-  }
-  if (!host.is_same(flat)) at::Tensor(flat).copy_(host);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<int64_t> Checkpointer::Restore(
@@ -112,23 +100,21 @@ absl::Status Checkpointer::CheckIdentity(const CheckpointState& state) {
 absl::Status Checkpointer::ReadTensors(const Checkpoint& checkpoint) {
   RETURN_IF_ERROR(ReadWeights(checkpoint));
   for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
-    RETURN_IF_ERROR(ReadParts(*parts_.weights.parameters(), buffer.buffer,
-                              [&](const Parameter& parameter, float* out) {
-                                return checkpoint.ReadOptimizer(
-                                    buffer.name, parameter.name,
-                                    parameter.shape, out);
-                              }));
+    RETURN_IF_ERROR(parts_.weights.parameters()->Fill(
+        buffer.buffer, [&](const Parameter& parameter, float* out) {
+          return checkpoint.ReadOptimizer(buffer.name, parameter.name,
+                                          parameter.shape, out);
+        }));
   }
   return absl::OkStatus();
 }
 
 absl::Status Checkpointer::ReadWeights(const Checkpoint& checkpoint) {
   const Parameters& parameters = *parts_.weights.parameters();
-  return ReadParts(parameters, parameters.values(),
-                   [&](const Parameter& parameter, float* out) {
-                     return checkpoint.ReadWeight(parameter.name,
-                                                  parameter.shape, out);
-                   });
+  return parameters.Fill(
+      parameters.values(), [&](const Parameter& parameter, float* out) {
+        return checkpoint.ReadWeight(parameter.name, parameter.shape, out);
+      });
 }
 
 absl::Status Checkpointer::LoadWeights(int64_t step) {
