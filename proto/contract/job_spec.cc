@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -87,6 +90,11 @@ class Validator {
             absl::StrCat(value, " is known but not built yet; leave it out"));
   }
 
+  void Add(std::vector<FieldViolation> violations) {
+    std::move(violations.begin(), violations.end(),
+              std::back_inserter(violations_));
+  }
+
   std::vector<FieldViolation> Take() { return std::move(violations_); }
 
  private:
@@ -102,9 +110,7 @@ void CheckNames(const v1::JobSpec& spec, Validator& check) {
       absl::StrCat("\"", spec.name(),
                    "\" is not an id: at most 63 lower-case letters, digits and "
                    "hyphens, beginning with a letter"));
-  for (const FieldViolation& violation : CheckLabels(spec.labels())) {
-    check.Require(false, violation.field, violation.description);
-  }
+  check.Add(CheckLabels(spec.labels()));
   check.Require(spec.ByteSizeLong() <= kMaxSpecBytes, "spec",
                 absl::StrCat(spec.ByteSizeLong(), " bytes; at most ",
                              kMaxSpecBytes, " are allowed"));
@@ -281,9 +287,8 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
               v1::ResourceSpec::Device_descriptor());
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
   check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
-  if (resources.device() != v1::ResourceSpec::DEVICE_CUDA) return;
-  for (const FieldViolation& violation : CudaViolations(spec)) {
-    check.Require(false, violation.field, violation.description);
+  if (resources.device() == v1::ResourceSpec::DEVICE_CUDA) {
+    check.Add(CudaViolations(spec));
   }
 }
 
