@@ -22,10 +22,9 @@
 #include <vector>
 
 #include "tests/worker/model/random_model.h"
+#include "tests/worker/model/training_step.h"
 #include "worker/model/random.h"
 #include "worker/model/transformer.h"
-#include "worker/optim/adamw.h"
-#include "worker/optim/clip.h"
 
 namespace lockstep {
 namespace {
@@ -108,32 +107,16 @@ void Run(const std::string& shape, int64_t tokens, int steps) {
       {.device = at::Device(at::kCUDA, 0), .compute = at::kBFloat16});
   auto transformer = *Transformer::Create(
       *weights, {.max_tokens = tokens, .max_document = kRow});
-  Parameters& parameters = *weights->parameters();
-  AdamW adamw(parameters.values(), parameters.gradients(),
-              {{0, parameters.size(), true}}, AdamWOptions{});
-  std::vector<Document> documents = RandomDocuments(
-      std::vector<int64_t>(tokens / kRow, kRow), config.vocab_size);
-  for (Document& document : documents) {
-    document.trained.assign(document.ids.size(), 1);
-  }
-  const Batch batch(documents);
+  TrainingStep trainer(*weights, *transformer);
+  const Batch batch(TrainedDocuments(std::vector<int64_t>(tokens / kRow, kRow),
+                                     config.vocab_size));
 
   std::vector<double> times;
   double loss = 0;
   for (int step = 0; step < kWarmUp + steps; ++step) {
     c10::cuda::device_synchronize();
     const auto begin = std::chrono::steady_clock::now();
-    parameters.gradients_and_tail().zero_();
-    const auto output = transformer->ForwardBackward(batch.view(), step);
-    if (!output.ok()) {
-      std::cerr << output.status() << "\n";
-      std::exit(1);
-    }
-    const double scale = 1.0 / static_cast<double>(output->trained_tokens);
-    loss = output->loss_sum * scale;
-    const double norm = GlobalNorm(parameters.gradients()) * scale;
-    adamw.Step(/*learning_rate=*/1e-4, scale * ClipFactor(norm, 1.0));
-    if (!weights->AfterUpdate().ok()) std::exit(1);
+    loss = trainer.Run(batch.view(), /*learning_rate=*/1e-4);
     c10::cuda::device_synchronize();
     if (step >= kWarmUp) {
       times.push_back(Seconds(std::chrono::steady_clock::now() - begin));

@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "tests/worker/model/random_model.h"
+#include "tests/worker/model/training_step.h"
 #include "worker/model/transformer.h"
-#include "worker/optim/adamw.h"
-#include "worker/optim/clip.h"
 
 namespace lockstep {
 namespace {
@@ -40,13 +39,9 @@ Method Full() {
 
 // Documents of `length` tokens; all but their first are trained.
 Batch MakeBatch(int64_t length) {
-  std::vector<Document> documents =
-      RandomDocuments(std::vector<int64_t>(kRows * kRow / length, length),
-                      Stories260K().vocab_size);
-  for (Document& document : documents) {
-    document.trained.assign(document.ids.size(), 1);
-  }
-  return Batch(documents);
+  return Batch(
+      TrainedDocuments(std::vector<int64_t>(kRows * kRow / length, length),
+                       Stories260K().vocab_size));
 }
 
 void TrainStep(benchmark::State& state, const Method& method,
@@ -54,19 +49,9 @@ void TrainStep(benchmark::State& state, const Method& method,
   at::set_num_threads(1);
   auto weights = RandomModel(Stories260K(), method);
   auto transformer = MakeTransformer(*weights, kRow * kRows);
-  Parameters& parameters = *weights->parameters();
-  AdamW adamw(parameters.values(), parameters.gradients(),
-              {{0, parameters.size(), true}}, AdamWOptions{});
+  TrainingStep step(*weights, *transformer);
   const Batch batch = MakeBatch(document);
-  uint64_t step = 0;
-  for (auto _ : state) {
-    parameters.gradients_and_tail().zero_();
-    const auto output = transformer->ForwardBackward(batch.view(), step++);
-    const double scale = 1.0 / static_cast<double>(output->trained_tokens);
-    const double norm = GlobalNorm(parameters.gradients()) * scale;
-    adamw.Step(/*learning_rate=*/1e-4, scale * ClipFactor(norm, 1.0));
-    if (!weights->AfterUpdate().ok()) state.SkipWithError("AfterUpdate");
-  }
+  for (auto _ : state) step.Run(batch.view(), /*learning_rate=*/1e-4);
   state.counters["tokens/s"] = benchmark::Counter(
       static_cast<double>(batch.view().tokens() * state.iterations()),
       benchmark::Counter::kIsRate);

@@ -55,6 +55,15 @@ std::vector<Document> RandomDocuments(const std::vector<int64_t>& lengths,
   return documents;
 }
 
+std::vector<Document> TrainedDocuments(const std::vector<int64_t>& lengths,
+                                       int64_t vocabulary) {
+  std::vector<Document> documents = RandomDocuments(lengths, vocabulary);
+  for (Document& document : documents) {
+    document.trained.assign(document.ids.size(), 1);
+  }
+  return documents;
+}
+
 ModelConfig OddConfig(ModelConfig::Family family) {
   ModelConfig config;
   config.family = family;

@@ -40,6 +40,10 @@ class Batch {
 std::vector<Document> RandomDocuments(const std::vector<int64_t>& lengths,
                                       int64_t vocabulary);
 
+// The same with all tokens trained.
+std::vector<Document> TrainedDocuments(const std::vector<int64_t>& lengths,
+                                       int64_t vocabulary);
+
 // Odd sizes, two layers, grouped heads; Qwen2's has biases and a tied head.
 ModelConfig OddConfig(ModelConfig::Family family);
 

@@ -10,9 +10,8 @@
 
 #include "proto/contract/check.h"
 #include "tests/worker/model/random_model.h"
+#include "tests/worker/model/training_step.h"
 #include "worker/model/transformer.h"
-#include "worker/optim/adamw.h"
-#include "worker/optim/clip.h"
 
 namespace lockstep {
 namespace {
@@ -144,17 +143,10 @@ TEST_P(TransformerCudaTest, ASmallerBatchUsesTheSamePlan) {
 }
 
 std::vector<double> Losses(Model& model, const Batch& batch, int steps) {
-  Parameters& parameters = *model.weights->parameters();
-  AdamW adamw(parameters.values(), parameters.gradients(),
-              {{0, parameters.size(), true}}, AdamWOptions{});
+  TrainingStep step(*model.weights, *model.transformer);
   std::vector<double> losses;
   for (int i = 0; i < steps; ++i) {
-    const StepOutput output = model.ForwardBackward(batch);
-    const double scale = 1.0 / static_cast<double>(output.trained_tokens);
-    losses.push_back(output.loss_sum * scale);
-    const double norm = GlobalNorm(parameters.gradients()) * scale;
-    adamw.Step(/*learning_rate=*/3e-3, scale * ClipFactor(norm, 1.0));
-    LOCKSTEP_CHECK(model.weights->AfterUpdate().ok());
+    losses.push_back(step.Run(batch.view(), /*learning_rate=*/3e-3));
   }
   return losses;
 }
