@@ -1,5 +1,6 @@
 #include "server/launcher/process_table.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,10 +11,13 @@
 #include <sstream>
 #include <system_error>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace lockstep {
 namespace {
@@ -28,9 +32,25 @@ std::string ReadProc(const std::string& path) {
   return text.str();
 }
 
-// Each argument ends with a zero byte.
+// One of the kernel's, of another user or one that has ended has none to show.
+bool HasProgram(pid_t pid) {
+  char target[1];
+  return readlink(absl::StrCat("/proc/", pid, "/exe").c_str(), target, 1) >= 0;
+}
+
+// Each argument ends with a zero byte. In the middle of an exec a process has
+// no command line, and is looked at again; not for ever, since a privileged one
+// can take its own away.
 std::vector<std::string> ArgvOf(pid_t pid) {
-  std::string line = ReadProc(absl::StrCat("/proc/", pid, "/cmdline"));
+  constexpr absl::Duration kLongestExec = absl::Seconds(1);
+  const std::string path = absl::StrCat("/proc/", pid, "/cmdline");
+  std::string line = ReadProc(path);
+  const absl::Time start = absl::Now();
+  while (line.empty() && HasProgram(pid) &&
+         absl::Now() - start < kLongestExec) {
+    sched_yield();
+    line = ReadProc(path);
+  }
   if (line.empty()) return {};
   if (line.back() == '\0') line.pop_back();
   return absl::StrSplit(line, '\0');
@@ -38,6 +58,14 @@ std::vector<std::string> ArgvOf(pid_t pid) {
 
 bool Has(const std::vector<std::string>& argv, absl::string_view argument) {
   return std::find(argv.begin(), argv.end(), argument) != argv.end();
+}
+
+// The id may have gone to another process before the handle was opened.
+void KillIfMarked(pid_t pid, absl::string_view argument) {
+  const int pidfd = OpenPidfd(pid);
+  if (pidfd < 0) return;
+  if (Has(ArgvOf(pid), argument)) SignalPidfd(pidfd, SIGKILL);
+  close(pidfd);
 }
 
 }  // namespace
@@ -87,12 +115,17 @@ std::vector<ProcessEntry> FindByArgument(absl::string_view argument) {
 }
 
 void KillByArgument(absl::string_view argument) {
-  for (const ProcessEntry& entry : FindByArgument(argument)) {
-    const int pidfd = OpenPidfd(entry.pid);
-    if (pidfd < 0) continue;
-    // The id may have gone to another process before the handle was opened.
-    if (Has(ArgvOf(entry.pid), argument)) SignalPidfd(pidfd, SIGKILL);
-    close(pidfd);
+  // Again until nobody is new: a process may fork while the table is read. One
+  // that takes its time to die is not waited for.
+  absl::flat_hash_set<pid_t> seen;
+  bool is_anyone_new = true;
+  while (is_anyone_new) {
+    is_anyone_new = false;
+    for (const ProcessEntry& entry : FindByArgument(argument)) {
+      if (!seen.insert(entry.pid).second) continue;
+      is_anyone_new = true;
+      KillIfMarked(entry.pid, argument);
+    }
   }
 }
 

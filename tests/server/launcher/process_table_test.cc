@@ -74,6 +74,25 @@ TEST(ProcessTableTest, FindsAndKillsByAnArgument) {
   EXPECT_THAT(FindByArgument(mark), IsEmpty());
 }
 
+// Between two programs a process has no command line; it is found all the same.
+TEST(ProcessTableTest, FindsAProcessInTheMiddleOfAnExec) {
+  const std::string mark = absl::StrCat("/execs/of/", getpid());
+  constexpr char kAgain[] = R"(exec /bin/sh -c "$0" "$0" "$1")";
+  const pid_t pid = fork();
+  if (pid == 0) {
+    execl("/bin/sh", "sh", "-c", kAgain, kAgain, mark.c_str(), nullptr);
+    _exit(127);
+  }
+  while (FindByArgument(mark).empty()) std::this_thread::yield();
+  int times_found = 0;
+  for (int look = 0; look < 1000; ++look) {
+    times_found += static_cast<int>(FindByArgument(mark).size());
+  }
+  EXPECT_EQ(times_found, 1000);
+  kill(pid, SIGKILL);
+  EXPECT_EQ(SignalThatEnded(pid), SIGKILL);
+}
+
 TEST(ProcessTableTest, AHandleOfWhatIsGoneCanBeUsed) {
   const pid_t pid = fork();
   if (pid == 0) _exit(0);
