@@ -28,7 +28,7 @@ format:
 	@git ls-files '*.cc' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
 
 lint: build
-	@tests/lint/clang_tidy.sh $(BUILD) all
+	@tests/lint/clang_tidy.py $(BUILD)
 
 bench-hf: build
 	@tests/benchmarks/bench_hf.sh $(BUILD)

@@ -52,7 +52,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
   std::ifstream file(path);
   std::stringstream content;
   content << file.rdbuf();
-  const std::string token(absl::StripAsciiWhitespace(content.str()));
+  std::string token(absl::StripAsciiWhitespace(content.str()));
   if (!file || token.empty()) {
     return absl::NotFoundError(
         absl::StrCat("token file \"", path, "\" cannot be read or is empty"));

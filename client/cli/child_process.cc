@@ -80,7 +80,7 @@ absl::StatusOr<std::string> SiblingProgram(absl::string_view name) {
   std::error_code error;
   const std::filesystem::path self =
       std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string path = (self.parent_path() / std::string(name)).string();
+  std::string path = (self.parent_path() / std::string(name)).string();
   if (error || access(path.c_str(), X_OK) != 0) {
     return absl::NotFoundError(
         absl::StrCat(path, " is not there, or cannot be run"));

@@ -17,11 +17,12 @@ digest() { cat "$@" | sha256sum | cut -c1-12; }
 torch_env=$root/torch-$(digest "$here/torch.lock")
 cuda_env=$root/cuda-$(digest "$here/cuda.lock")
 oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
+lint_env=$root/lint-$(digest "$here/lint.lock")
 buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
 
 if [ "${1:-}" = --where ]; then
-  printf 'LOCKSTEP_TORCH_ENV=%s\nLOCKSTEP_CUDA_ENV=%s\nLOCKSTEP_ORACLE_ENV=%s\nLOCKSTEP_BUF=%s\n' \
-    "$torch_env" "$cuda_env" "$oracle_env" "$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf"
+  printf 'LOCKSTEP_TORCH_ENV=%s\nLOCKSTEP_CUDA_ENV=%s\nLOCKSTEP_ORACLE_ENV=%s\nLOCKSTEP_LINT_ENV=%s\nLOCKSTEP_BUF=%s\n' \
+    "$torch_env" "$cuda_env" "$oracle_env" "$lint_env" "$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf"
   exit 0
 fi
 
@@ -91,5 +92,6 @@ install_debian_packages
 make_env "$torch_env" "$here/torch.lock"
 make_env "$cuda_env" "$here/cuda.lock"
 make_env "$oracle_env" "$here/oracle.lock"
+make_env "$lint_env" "$here/lint.lock"
 link_torch_into_oracles
 install_buf

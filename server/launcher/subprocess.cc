@@ -52,6 +52,7 @@ absl::StatusOr<pid_t> StartSubprocess(const SubprocessOptions& options) {
   SetFiles(options, &files);
   SetAttributes(&attributes);
   std::vector<char*> argv;
+  argv.reserve(options.argv.size() + 1);
   for (const std::string& argument : options.argv) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }

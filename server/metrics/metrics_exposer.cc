@@ -8,6 +8,7 @@
 #include <atomic>
 #include <exception>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,8 @@ void Knock(int port) {
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   // Refused once the server is gone, which is as good.
-  (void)connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  std::ignore =
+      connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
   close(fd);
 }
 

@@ -81,8 +81,7 @@ void Decision::Delete(const JobEntry& entry) {
   result_.write.deletions.push_back({job.name(), job.uid()});
   Do(RemoveFilesEffect{job.uid()});
   state_.requests.erase({job.owner(), entry.record.request_id()});
-  const std::string name = job.name();
-  state_.jobs.erase(name);
+  state_.jobs.erase(job.name());
 }
 
 void Decision::Launch(JobEntry& entry, LaunchRequest request) {
@@ -107,6 +106,7 @@ StepResult Decision::Finish() && {
   }
   // Callers are answered before processes are started for them.
   std::vector<Effect> effects;
+  effects.reserve(replies_.size() + result_.effects.size());
   for (auto& [ticket, name] : replies_) {
     effects.push_back(ReplyEffect{ticket, state_.jobs.at(name).job()});
   }

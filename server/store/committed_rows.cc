@@ -26,7 +26,7 @@ v1::Job NameOnly(const std::string& name) {
 // The jobs of one page. `rows` go from where the page before ended to the end,
 // in the wanted order; `job_of` and `key_of` look at an element of them.
 template <typename Iterator, typename JobOf, typename KeyOf>
-JobPage PageOf(const ListJobsQuery& query, Iterator row, Iterator end,
+JobPage PageOf(const ListJobsQuery& query, Iterator row, const Iterator& end,
                const JobOf& job_of, const KeyOf& key_of) {
   JobPage page;
   std::string last;

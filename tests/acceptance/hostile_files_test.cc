@@ -89,7 +89,8 @@ class HostileFilesTest : public ::testing::Test {
                      cluster_.Path("out-" + name), "\n"));
   }
 
-  void ExpectRefused(const std::string& group, std::vector<Attack> attacks) {
+  void ExpectRefused(const std::string& group,
+                     const std::vector<Attack>& attacks) {
     for (const Attack& attack : attacks) {
       const std::string name = absl::StrCat(
           group, "-", absl::StrReplaceAll(attack.name, {{"_", "-"}}));

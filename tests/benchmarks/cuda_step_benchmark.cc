@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "tests/worker/model/random_model.h"
 #include "tests/worker/model/training_step.h"
 #include "worker/model/random.h"
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
   int steps = 20;
   std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() >= 2 && args[0] == "--steps") {
-    steps = std::atoi(args[1].c_str());
+    if (!absl::SimpleAtoi(args[1], &steps)) steps = 0;
     args.erase(args.begin(), args.begin() + 2);
   }
   if (args.empty() || args.size() % 2 != 0 || steps < 1) {
@@ -151,7 +152,13 @@ int main(int argc, char** argv) {
   }
   at::globalContext().lazyInitDevice(at::kCUDA);
   for (size_t i = 0; i < args.size(); i += 2) {
-    lockstep::Run(args[i], std::atoll(args[i + 1].c_str()), steps);
+    int64_t tokens = 0;
+    if (!absl::SimpleAtoi(args[i + 1], &tokens) || tokens < lockstep::kRow) {
+      std::cerr << args[i + 1] << " tokens: at least one row of "
+                << lockstep::kRow << "\n";
+      return 2;
+    }
+    lockstep::Run(args[i], tokens, steps);
   }
   return 0;
 }

@@ -180,7 +180,7 @@ TEST_F(JobClientTest, AWatchBeginsAtItsToken) {
 }
 
 TEST_F(JobClientTest, ABackupIsWholeOrAnError) {
-  const auto send = [](std::vector<std::string> pieces, int64_t total) {
+  const auto send = [](const std::vector<std::string>& pieces, int64_t total) {
     return [=](const auto& next) {
       for (const std::string& data : pieces) {
         v1::BackupStoreResponse piece;
