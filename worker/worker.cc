@@ -29,6 +29,7 @@
 #include "proto/contract/status_macros.h"
 #include "worker/comm/gloo_communicator.h"
 #include "worker/comm/local_communicator.h"
+#include "worker/comm/nccl_communicator.h"
 #include "worker/coordinator/grpc_coordinator.h"
 #include "worker/train/progress.h"
 #include "worker/train/rank_end.h"
@@ -78,6 +79,13 @@ absl::StatusOr<Placement> PlacementOn(const std::string& device) {
   }
   // It becomes the only GPU that CUDA shows, cuda:0.
   LOCKSTEP_CHECK(setenv("CUDA_VISIBLE_DEVICES", device.c_str(), 1) == 0);
+  // What the operator has set in lockstepd's environment stands. The ranks of a
+  // job are on one host and meet nowhere else. NVLink multicast brings little
+  // to two to eight GPUs, and a program that dies in it can take the host's
+  // GPUs with it.
+  LOCKSTEP_CHECK(setenv("NCCL_SOCKET_IFNAME", "lo", 0) == 0);
+  LOCKSTEP_CHECK(setenv("NCCL_NVLS_ENABLE", "0", 0) == 0);
+  LOCKSTEP_CHECK(setenv("NCCL_DEBUG", "WARN", 0) == 0);
   return Placement{.device = at::Device(at::kCUDA, 0),
                    .compute = at::kBFloat16};
 }
@@ -93,12 +101,21 @@ absl::Status CheckGpu(const WorkerOptions& options,
 }
 
 absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
-    const WorkerOptions& options, const JoinResponse& job,
-    Coordinator& coordinator) {
+    const WorkerOptions& options, const Placement& placement,
+    const JoinResponse& job, Coordinator& coordinator) {
   if (job.world_size() == 1) return std::move(MakeLocalGroup(1)[0]);
-  return ConnectGloo(coordinator, {.rank = options.rank,
-                                   .world_size = job.world_size(),
-                                   .bind_address = job.bind_address()});
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<Communicator> host,
+      ConnectGloo(coordinator, {.rank = options.rank,
+                                .world_size = job.world_size(),
+                                .bind_address = job.bind_address()}));
+  if (placement.device.is_cpu()) return host;
+  absl::StatusOr<std::unique_ptr<Communicator>> gpus =
+      ConnectNccl(coordinator, std::move(host), {});
+  if (absl::IsDeadlineExceeded(gpus.status())) {
+    return WithCause(v1::Attempt::RENDEZVOUS_TIMEOUT, gpus.status());
+  }
+  return gpus;
 }
 
 // From the first collective to the last.
@@ -109,7 +126,7 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
                                    Progress& progress) {
   RETURN_IF_ERROR(CheckGpu(options, placement));
   ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> communicator,
-                   MeetTheOthers(options, job, coordinator));
+                   MeetTheOthers(options, placement, job, coordinator));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
                    TrainingRun::Build({.job = job,
                                        .attempt = options.attempt,

@@ -33,10 +33,6 @@ std::vector<FieldViolation> CudaViolations(const v1::JobSpec& spec) {
   if (spec.model().dtype() == v1::ModelSpec::DTYPE_FLOAT32) {
     refuse("model.dtype", "float32: cuda is built for bf16");
   }
-  if (spec.resources().ranks() > 1) {
-    refuse("resources.ranks", absl::StrCat(spec.resources().ranks(),
-                                           ": cuda is built for one rank"));
-  }
   return violations;
 }
 

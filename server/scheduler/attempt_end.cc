@@ -1,5 +1,6 @@
 #include "server/scheduler/attempt_end.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include <algorithm>
@@ -103,6 +104,17 @@ AttemptEnd OfRanks(const LiveAttempt& live, const ProcessEnd& end) {
           "the ranks were stopped from outside, not by the coordinator"};
 }
 
+// The ranks that others have waited for: asked to stop, they did not.
+std::string Unresponsive(const std::vector<RankProcess>& ranks) {
+  std::string words;
+  for (const RankProcess& rank : ranks) {
+    if (!rank.asked_to_stop() || rank.signal() != SIGKILL) continue;
+    absl::StrAppend(&words, "; rank ", rank.rank(),
+                    " did not react and was killed");
+  }
+  return words;
+}
+
 // The supervisor is gone and left no exit file.
 AttemptEnd OfLostSupervisor(const LiveAttempt& live, const ProcessEnd& end) {
   if (!live.failures.empty()) {
@@ -138,7 +150,9 @@ AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
     return {live.verdict->cause(), live.verdict->message()};
   }
   if (end.ranks.empty()) return OfLostSupervisor(live, end);
-  return OfRanks(live, end);
+  AttemptEnd why = OfRanks(live, end);
+  if (why.cause == v1::Attempt::HANG) why.message += Unresponsive(end.ranks);
+  return why;
 }
 
 }  // namespace lockstep

@@ -57,7 +57,7 @@ ALLOWED = {
     "worker/memory": CONTRACT,
     "worker/io": CONTRACT | {"worker/text", "worker/model/model_config.h"},
     "worker/data": CONTRACT | {"worker/text"},
-    "worker/comm": CONTRACT | {"worker/coordinator"},
+    "worker/comm": CONTRACT | {"worker/coordinator", "kernels"},
     "worker/coordinator": CONTRACT,
     "worker/text": CONTRACT,
     # Users' programs.

@@ -23,11 +23,23 @@ at::Tensor DigestOf(const at::Tensor& values) {
   return out;
 }
 
+// A lost peer is marked by nobody: its own end is the attempt's.
+absl::Status OfCollective(const absl::Status& status) {
+  if (absl::IsDeadlineExceeded(status)) {
+    return WithCause(v1::Attempt::HANG, status);
+  }
+  if (absl::IsInternal(status)) {
+    return WithCause(v1::Attempt::GPU_FAULT, status);
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<StepSums> DataParallel::Reduce(const StepSums& mine) {
   mine.Store(parameters_.tail());
-  RETURN_IF_ERROR(communicator_.AllReduceSum(parameters_.gradients_and_tail()));
+  RETURN_IF_ERROR(OfCollective(
+      communicator_.AllReduceSum(parameters_.gradients_and_tail())));
   return StepSums::Load(parameters_.tail());
 }
 
@@ -66,7 +78,8 @@ absl::Status DataParallel::Broadcast(std::string* bytes) {
 
 absl::Status DataParallel::Broadcast(std::vector<at::Tensor> buffers) {
   for (at::Tensor& buffer : buffers) {
-    RETURN_IF_ERROR(communicator_.Broadcast(buffer, /*root=*/0));
+    RETURN_IF_ERROR(
+        OfCollective(communicator_.Broadcast(buffer, /*root=*/0)));
   }
   return absl::OkStatus();
 }

@@ -32,6 +32,13 @@ target_link_libraries(torch::torch INTERFACE
   ${torch_root}/lib/libtorch_cuda.so
   ${torch_root}/lib/libc10.so ${torch_root}/lib/libc10_cuda.so
   -Wl,--pop-state)
+# The NCCL that libtorch_cuda loads anyway. Its header wants CUDA's.
+add_library(torch::nccl INTERFACE IMPORTED)
+target_include_directories(torch::nccl SYSTEM INTERFACE
+  ${torch_site}/nvidia/nccl/include)
+target_link_libraries(torch::nccl INTERFACE
+  ${torch_site}/nvidia/nccl/lib/libnccl.so.2)
+
 set(torch_rpath ${torch_root}/lib)
 foreach(package cu13 nccl cudnn cusparselt nvshmem)
   list(APPEND torch_rpath ${torch_site}/nvidia/${package}/lib)

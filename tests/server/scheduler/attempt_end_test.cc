@@ -53,6 +53,18 @@ TEST_F(AttemptEndTest, TheRankThatFailedItselfIsTheCause) {
   EXPECT_THAT(Why().message, HasSubstr("rank 1 was ended by signal 9"));
 }
 
+TEST_F(AttemptEndTest, ARankThatOthersWaitedForInVainIsNamed) {
+  Told(0, v1::Attempt::HANG, "waited 30s for the others");
+  Told(2, v1::Attempt::HANG, "waited 30s for the others");
+  Exited(kFailure);
+  Exited(0, /*asked_to_stop=*/true, /*signal=*/9);
+  Exited(kFailure);
+  EXPECT_EQ(Why().cause, v1::Attempt::HANG);
+  EXPECT_EQ(Why().message,
+            "rank 0: waited 30s for the others; "
+            "rank 1 did not react and was killed");
+}
+
 TEST_F(AttemptEndTest, WhatTheRankToldIsBetterThanItsExitCode) {
   Told(0, v1::Attempt::STORAGE_FULL, "write /out: no space");
   Exited(kStorageFull);

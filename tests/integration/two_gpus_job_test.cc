@@ -1,0 +1,104 @@
+// A LoRA job on two GPUs that talk through NCCL: the loss of one GPU on the
+// same rows, and the same bits when a rank is killed or stopped.
+
+#include <signal.h>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/gpu_jobs.h"
+
+namespace lockstep::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class TwoGpusJobTest : public ::testing::Test {
+ protected:
+  std::string Yaml(const std::string& output) const {
+    return GpuJobYaml({.model = model_,
+                       .device = "cuda",
+                       .output_dir = cluster_.Path(output),
+                       .ranks = 2,
+                       .batch_size = 2});
+  }
+  void RunCalm() {
+    const RunResult calm = cluster_.SubmitAndWait("calm", Yaml("calm"));
+    ASSERT_EQ(calm.exit_code, 0) << calm.err << cluster_.daemon_log();
+  }
+  // Sends `signal` to rank 1 after a checkpoint, and waits for the job's end.
+  void RunStorm(int signal) {
+    WriteFile(cluster_.Path("storm.yaml"), Yaml("storm"));
+    const RunResult submit = cluster_.Lockstep(
+        {"submit", cluster_.Path("storm.yaml"), "--name", "storm"});
+    ASSERT_EQ(submit.exit_code, 0) << submit.err;
+    ASSERT_TRUE(
+        cluster_.FollowMetrics("storm", [](const v1::MetricPoint& point) {
+          return point.step() >= kGpuJobSaveSteps + 20;
+        }));
+    const v1::Job running = cluster_.GetJob("storm");
+    signalled_ = absl::Now();
+    ASSERT_EQ(kill(running.attempts(0).ranks(1).pid(), signal), 0);
+    const RunResult wait = cluster_.Lockstep({"wait", "storm"});
+    ASSERT_EQ(wait.exit_code, 0) << wait.err << cluster_.daemon_log();
+  }
+  // From the signal to the end of the attempt that it hit.
+  absl::Duration Noticed(const v1::Attempt& attempt) const {
+    return absl::FromUnixSeconds(attempt.end_time().seconds()) - signalled_;
+  }
+  void ExpectTheBitsOfCalm() const {
+    const std::string adapter = "/adapter_model.safetensors";
+    EXPECT_EQ(ReadFile(cluster_.Path("storm") + adapter),
+              ReadFile(cluster_.Path("calm") + adapter));
+  }
+
+  TestCluster cluster_;
+  const std::string model_ = MakeGpuModel(cluster_);
+  absl::Time signalled_;
+};
+
+TEST_F(TwoGpusJobTest, TrainsAlongTheLossCurveOfOne) {
+  const RunResult one = cluster_.SubmitAndWait(
+      "one", GpuJobYaml({model_, "cuda", cluster_.Path("one")}));
+  ASSERT_EQ(one.exit_code, 0) << one.err << cluster_.daemon_log();
+  RunCalm();
+
+  const v1::Job job = cluster_.GetJob("calm");
+  ASSERT_THAT(job.attempts(0).ranks(), SizeIs(2));
+  EXPECT_NE(job.attempts(0).ranks(0).device(),
+            job.attempts(0).ranks(1).device());
+  ExpectSameLossCurve(cluster_.Losses("calm"), cluster_.Losses("one"), 0.03);
+}
+
+TEST_F(TwoGpusJobTest, AKilledRankIsNamedAndTheRunEndsInTheSameBits) {
+  RunCalm();
+  RunStorm(SIGKILL);
+
+  const v1::Job job = cluster_.GetJob("storm");
+  ASSERT_THAT(job.attempts(), SizeIs(2));
+  EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::WORKER_CRASH);
+  EXPECT_THAT(job.attempts(0).end_message(),
+              HasSubstr("rank 1 was ended by signal 9"));
+  EXPECT_LT(Noticed(job.attempts(0)), absl::Seconds(10));
+  ExpectTheBitsOfCalm();
+}
+
+TEST_F(TwoGpusJobTest, AStoppedRankIsNamedAtTheDeadlineOfItsCollective) {
+  RunCalm();
+  RunStorm(SIGSTOP);
+
+  const v1::Job job = cluster_.GetJob("storm");
+  ASSERT_THAT(job.attempts(), SizeIs(2));
+  EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::HANG);
+  EXPECT_THAT(job.attempts(0).end_message(),
+              HasSubstr("rank 0 of 2 has waited 30s for the others"));
+  EXPECT_THAT(job.attempts(0).end_message(),
+              HasSubstr("rank 1 did not react and was killed"));
+  EXPECT_LT(Noticed(job.attempts(0)), absl::Seconds(45));
+  ExpectTheBitsOfCalm();
+}
+
+}  // namespace
+}  // namespace lockstep::testing

@@ -1,0 +1,121 @@
+#include "tests/worker/comm/communicator_contract.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
+
+#include <atomic>
+#include <thread>
+
+namespace lockstep {
+
+void OnAllRanks(int world_size, bool on_gpus,
+                const std::function<void(int rank)>& work) {
+  std::vector<std::thread> ranks;
+  for (int rank = 0; rank < world_size; ++rank) {
+    ranks.emplace_back([&, rank] {
+      const auto index = static_cast<int8_t>(rank);
+      const c10::OptionalDeviceGuard guard(
+          on_gpus ? std::optional<at::Device>(at::Device(at::kCUDA, index))
+                  : std::nullopt);
+      work(rank);
+    });
+  }
+  for (std::thread& rank : ranks) rank.join();
+}
+
+CommunicatorGroup ConnectAll(
+    int world_size, bool on_gpus,
+    const std::function<
+        absl::StatusOr<std::unique_ptr<Communicator>>(int rank)>& make) {
+  CommunicatorGroup group(world_size);
+  OnAllRanks(world_size, on_gpus, [&](int rank) {
+    auto connected = make(rank);
+    ASSERT_TRUE(connected.ok()) << connected.status();
+    group[rank] = *std::move(connected);
+  });
+  return group;
+}
+
+TEST_P(CommunicatorTest, KnowsItsPlace) {
+  for (int rank = 0; rank < world_size(); ++rank) {
+    EXPECT_EQ(group_[rank]->rank(), rank);
+    EXPECT_EQ(group_[rank]->world_size(), world_size());
+  }
+}
+
+TEST_P(CommunicatorTest, AllReduceGivesEveryRankTheSameSum) {
+  std::vector<at::Tensor> results(world_size());
+  const at::Tensor base = at::arange(1003, at::kFloat) / 7;
+
+  Run([&](Communicator& self) {
+    at::Tensor buffer = (base * (self.rank() + 1)).to(device(self));
+    ASSERT_TRUE(self.AllReduceSum(buffer).ok());
+    results[self.rank()] = buffer.cpu();
+  });
+
+  const double factor = world_size() * (world_size() + 1) / 2.0;
+  EXPECT_TRUE(at::allclose(results[0], base * factor));
+  for (const at::Tensor& result : results) {
+    EXPECT_TRUE(at::equal(result, results[0]));
+  }
+}
+
+TEST_P(CommunicatorTest, AllReduceRepeatsBitForBit) {
+  std::vector<at::Tensor> sums;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    at::Tensor sum;
+    Run([&](Communicator& self) {
+      at::Tensor buffer = at::sin(at::arange(5000, at::kFloat) + self.rank());
+      buffer = buffer.to(device(self));
+      ASSERT_TRUE(self.AllReduceSum(buffer).ok());
+      if (self.rank() == 0) sum = buffer.cpu();
+    });
+    sums.push_back(sum);
+  }
+
+  EXPECT_TRUE(at::equal(sums[0], sums[1]));
+  EXPECT_TRUE(at::equal(sums[0], sums[2]));
+}
+
+TEST_P(CommunicatorTest, AllGatherKeepsTheOrderOfRanks) {
+  Run([&](Communicator& self) {
+    const at::Tensor mine =
+        at::full({2, 3}, self.rank(), at::kLong).to(device(self));
+    auto gathered = self.AllGather(mine);
+    ASSERT_TRUE(gathered.ok());
+    ASSERT_EQ(static_cast<int>(gathered->size()), self.world_size());
+    for (int rank = 0; rank < self.world_size(); ++rank) {
+      EXPECT_TRUE(at::equal((*gathered)[rank].cpu(),
+                            at::full({2, 3}, rank, at::kLong)));
+    }
+  });
+}
+
+TEST_P(CommunicatorTest, BroadcastComesFromItsRoot) {
+  const int root = world_size() - 1;
+  Run([&](Communicator& self) {
+    at::Tensor buffer = at::full({17}, self.rank() + 0.5f).to(device(self));
+    ASSERT_TRUE(self.Broadcast(buffer, root).ok());
+    EXPECT_TRUE(at::equal(buffer.cpu(), at::full({17}, root + 0.5f)));
+  });
+}
+
+// Whatever carries the others.
+TEST_P(CommunicatorTest, TensorsOnTheHostAreSummed) {
+  Run([&](Communicator& self) {
+    at::Tensor buffer = at::full({3}, self.rank(), at::kLong);
+    ASSERT_TRUE(self.AllReduceSum(buffer).ok());
+    EXPECT_EQ(buffer[0].item<int64_t>(), world_size() * (world_size() - 1) / 2);
+  });
+}
+
+TEST_P(CommunicatorTest, BarrierWaitsForEveryRank) {
+  std::atomic<int> arrived = 0;
+  Run([&](Communicator& self) {
+    ++arrived;
+    ASSERT_TRUE(self.Barrier().ok());
+    EXPECT_EQ(arrived, self.world_size());
+  });
+}
+
+}  // namespace lockstep
