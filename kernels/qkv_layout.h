@@ -18,6 +18,8 @@ struct QkvLayout {
   int64_t head_dim = 0;
 
   int64_t query_cols() const { return query_heads * head_dim; }
+  // Of the keys, and of the values.
+  int64_t kv_cols() const { return kv_heads * head_dim; }
   int64_t key_begin() const { return query_cols(); }
   int64_t value_begin() const { return (query_heads + kv_heads) * head_dim; }
   int64_t cols() const { return (query_heads + 2 * kv_heads) * head_dim; }

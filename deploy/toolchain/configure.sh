@@ -7,5 +7,6 @@ eval "$("$here/install.sh" --where)"
 cmake -S "$here/../.." -B "$build" -G Ninja --log-level=WARNING \
   -DLOCKSTEP_TORCH_ENV="$LOCKSTEP_TORCH_ENV" \
   -DLOCKSTEP_CUDA_ENV="$LOCKSTEP_CUDA_ENV" \
+  -DLOCKSTEP_CUDNN_ENV="$LOCKSTEP_CUDNN_ENV" \
   -DLOCKSTEP_ORACLE_ENV="$LOCKSTEP_ORACLE_ENV" \
   -DLOCKSTEP_BUF="$LOCKSTEP_BUF" "$@" >/dev/null

@@ -6,9 +6,9 @@
 #   deploy/toolchain/install.sh          install what is missing
 #   deploy/toolchain/install.sh --where  print the folder of the tools
 #
-# The Python environments (LibTorch; nvcc; the test oracles) live outside the
-# source tree, named by the digest of their lock file, so that clones share them
-# and a changed lock makes a new one.
+# The Python environments (LibTorch; nvcc; cuDNN's front end; the test oracles;
+# clang-tidy) live outside the source tree, named by the digest of their lock
+# file, so that clones share them and a changed lock makes a new one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${LOCKSTEP_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lockstep/toolchain}
@@ -17,12 +17,19 @@ digest() { cat "$@" | sha256sum | cut -c1-12; }
 torch_env=$root/torch-$(digest "$here/torch.lock")
 cuda_env=$root/cuda-$(digest "$here/cuda.lock")
 oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
+cudnn_env=$root/cudnn-$(digest "$here/cudnn.lock")
 lint_env=$root/lint-$(digest "$here/lint.lock")
 buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
 
 if [ "${1:-}" = --where ]; then
-  printf 'LOCKSTEP_TORCH_ENV=%s\nLOCKSTEP_CUDA_ENV=%s\nLOCKSTEP_ORACLE_ENV=%s\nLOCKSTEP_LINT_ENV=%s\nLOCKSTEP_BUF=%s\n' \
-    "$torch_env" "$cuda_env" "$oracle_env" "$lint_env" "$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf"
+  cat <<EOF
+LOCKSTEP_TORCH_ENV=$torch_env
+LOCKSTEP_CUDA_ENV=$cuda_env
+LOCKSTEP_CUDNN_ENV=$cudnn_env
+LOCKSTEP_ORACLE_ENV=$oracle_env
+LOCKSTEP_LINT_ENV=$lint_env
+LOCKSTEP_BUF=$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf
+EOF
   exit 0
 fi
 
@@ -91,6 +98,7 @@ install_buf() {
 install_debian_packages
 make_env "$torch_env" "$here/torch.lock"
 make_env "$cuda_env" "$here/cuda.lock"
+make_env "$cudnn_env" "$here/cudnn.lock"
 make_env "$oracle_env" "$here/oracle.lock"
 make_env "$lint_env" "$here/lint.lock"
 link_torch_into_oracles

@@ -1,11 +1,12 @@
 // Optimizer steps of one GPU at the shapes that people train: LoRA r16 on all
 // linears, bfloat16, rows of 2048 tokens, random weights, all tokens trained.
 //
-//     cuda_step_benchmark [--steps 20] SHAPE TOKENS ...     8b 8192 1b 16384
+//     cuda_step_benchmark [--steps 20] [--profile] SHAPE TOKENS ...
+//     cuda_step_benchmark 8b 8192 1b 16384
 //
 // Prints a line for each pair: the median step with its spread, tokens a
-// second, and the peak of memory that Torch reserved. The GPU must have no
-// other work.
+// second, and the peak of memory that Torch reserved; with --profile also the
+// kernels of a step, the longest first. The GPU must have no other work.
 
 #include <ATen/ATen.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "tests/benchmarks/kernel_times.h"
 #include "tests/worker/model/random_model.h"
 #include "tests/worker/model/training_step.h"
 #include "worker/model/random.h"
@@ -99,7 +101,20 @@ double Seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-void Run(const std::string& shape, int64_t tokens, int steps) {
+// The kernels of one of `steps` equal steps.
+void PrintKernels(const std::vector<KernelTime>& kernels, int steps) {
+  constexpr size_t kLines = 40;
+  double all = 0;
+  for (const KernelTime& kernel : kernels) all += kernel.milliseconds;
+  std::printf("  %8.3f ms of kernels a step\n", all / steps);
+  for (size_t i = 0; i < std::min(kLines, kernels.size()); ++i) {
+    std::printf(
+        "  %8.3f ms %6.1f calls  %.110s\n", kernels[i].milliseconds / steps,
+        static_cast<double>(kernels[i].calls) / steps, kernels[i].name.c_str());
+  }
+}
+
+void Run(const std::string& shape, int64_t tokens, int steps, bool profile) {
   const ModelConfig config = ConfigOf(shape);
   c10::cuda::CUDACachingAllocator::emptyCache();
   c10::cuda::CUDACachingAllocator::resetPeakStats(0);
@@ -133,6 +148,16 @@ void Run(const std::string& shape, int64_t tokens, int steps) {
       times.front() * 1e3, times.back() * 1e3,
       static_cast<double>(tokens) / median,
       static_cast<double>(stats.reserved_bytes[0].peak) / (1ull << 30), loss);
+  if (profile) {
+    constexpr int kProfiled = 3;
+    PrintKernels(ProfileKernels([&] {
+                   for (int step = 0; step < kProfiled; ++step) {
+                     trainer.Run(batch.view(), /*learning_rate=*/1e-4);
+                   }
+                   c10::cuda::device_synchronize();
+                 }),
+                 kProfiled);
+  }
   std::fflush(stdout);
 }
 
@@ -146,8 +171,11 @@ int main(int argc, char** argv) {
     if (!absl::SimpleAtoi(args[1], &steps)) steps = 0;
     args.erase(args.begin(), args.begin() + 2);
   }
+  const bool profile = !args.empty() && args[0] == "--profile";
+  if (profile) args.erase(args.begin());
   if (args.empty() || args.size() % 2 != 0 || steps < 1) {
-    std::cerr << "cuda_step_benchmark [--steps 20] SHAPE TOKENS ...\n";
+    std::cerr
+        << "cuda_step_benchmark [--steps 20] [--profile] SHAPE TOKENS ...\n";
     return 2;
   }
   at::globalContext().lazyInitDevice(at::kCUDA);
@@ -158,7 +186,7 @@ int main(int argc, char** argv) {
                 << lockstep::kRow << "\n";
       return 2;
     }
-    lockstep::Run(args[i], tokens, steps);
+    lockstep::Run(args[i], tokens, steps, profile);
   }
   return 0;
 }

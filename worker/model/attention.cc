@@ -3,7 +3,6 @@
 #include "kernels/attention.h"
 #include "kernels/rotary_embedding.h"
 #include "proto/contract/status_macros.h"
-#include "worker/model/flash_attention.h"
 #include "worker/model/view.h"
 
 namespace lockstep {
@@ -30,11 +29,11 @@ PackedDocuments DocumentsOf(const PlacedBatch& batch) {
 }  // namespace
 
 Attention::Attention(const ModelConfig& config, const BlockShape& shape,
-                     const LoraOptions* lora, const RotaryTable& rotary)
-    : layout_{.query_heads = config.num_heads,
-              .kv_heads = config.num_kv_heads,
-              .head_dim = config.head_dim},
+                     const LoraOptions* lora, const RotaryTable& rotary,
+                     GpuAttention* gpu)
+    : layout_(QkvLayoutOf(config)),
       rotary_(rotary),
+      gpu_(gpu),
       qkv_(shape.qkv, lora),
       o_(shape.o, lora) {}
 
@@ -53,10 +52,8 @@ absl::Status Attention::Forward(const BlockWeights& weights,
 
 absl::Status Attention::AttendForward(const PlacedBatch& batch,
                                       BlockActivations& kept) const {
-  if (kept.qkv_TN.is_cuda()) {
-    FlashAttentionForward(layout_, batch, kept.qkv_TN, kept.attended_TQ,
-                          kept.log_sum_HT);
-    return absl::OkStatus();
+  if (gpu_ != nullptr) {
+    return gpu_->Forward(batch, kept.qkv_TN, kept.attended_TQ, kept.log_sum_HT);
   }
   return AttentionForward(
       {.out_TQ = View(kept.attended_TQ, layout_.query_cols()),
@@ -69,11 +66,9 @@ absl::Status Attention::AttendForward(const PlacedBatch& batch,
 absl::Status Attention::AttendBackward(const PlacedBatch& batch,
                                        const BlockActivations& kept,
                                        StepBuffers& buffers) const {
-  if (kept.qkv_TN.is_cuda()) {
-    FlashAttentionBackward(layout_, batch, kept.qkv_TN, kept.attended_TQ,
-                           kept.log_sum_HT, buffers.dattended_TQ,
-                           buffers.dqkv_TN);
-    return absl::OkStatus();
+  if (gpu_ != nullptr) {
+    return gpu_->Backward(batch, kept.qkv_TN, kept.attended_TQ, kept.log_sum_HT,
+                          buffers.dattended_TQ, buffers.dqkv_TN);
   }
   return AttentionBackward(
       {.d_qkv_TN = View(buffers.dqkv_TN, layout_.cols()),

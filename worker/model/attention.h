@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "kernels/dropout.h"
 #include "kernels/qkv_layout.h"
+#include "worker/model/gpu_attention.h"
 #include "worker/model/linear.h"
 #include "worker/model/model_config.h"
 #include "worker/model/placed_batch.h"
@@ -21,9 +22,10 @@ namespace lockstep {
 
 class Attention {
  public:
-  // `rotary` outlives it.
+  // `rotary` outlives it, and `gpu`, which is null on the CPU.
   Attention(const ModelConfig& config, const BlockShape& shape,
-            const LoraOptions* lora, const RotaryTable& rotary);
+            const LoraOptions* lora, const RotaryTable& rotary,
+            GpuAttention* gpu);
 
   // From kept.x1_TD to buffers.delta_TD.
   absl::Status Forward(const BlockWeights& weights, const PlacedBatch& batch,
@@ -47,6 +49,7 @@ class Attention {
 
   const QkvLayout layout_;
   const RotaryTable& rotary_;
+  GpuAttention* const gpu_;
   const Linear qkv_;
   const Linear o_;
 };

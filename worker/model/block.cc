@@ -7,10 +7,11 @@
 namespace lockstep {
 
 Block::Block(const ModelConfig& config, const BlockShape& shape,
-             const LoraOptions* lora, const RotaryTable& rotary)
+             const LoraOptions* lora, const RotaryTable& rotary,
+             GpuAttention* gpu)
     : hidden_(config.hidden_size),
       epsilon_(config.rms_norm_eps),
-      attention_(config, shape, lora, rotary),
+      attention_(config, shape, lora, rotary, gpu),
       mlp_(config, shape, lora) {}
 
 absl::Status Block::Forward(const BlockWeights& weights,

@@ -21,9 +21,10 @@ namespace lockstep {
 
 class Block {
  public:
-  // `rotary` outlives the block; `lora` may be null.
+  // `rotary` and `gpu` outlive the block; `lora` may be null, and `gpu` is on
+  // the CPU.
   Block(const ModelConfig& config, const BlockShape& shape,
-        const LoraOptions* lora, const RotaryTable& rotary);
+        const LoraOptions* lora, const RotaryTable& rotary, GpuAttention* gpu);
 
   // `base_TD` is the residual stream before `buffers.delta_TD` is added to it;
   // undefined for the first block, whose stream already lies in

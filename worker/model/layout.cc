@@ -174,4 +174,10 @@ std::vector<Parameter> FullParameters(const ModelConfig& config) {
   return list;
 }
 
+QkvLayout QkvLayoutOf(const ModelConfig& config) {
+  return {.query_heads = config.num_heads,
+          .kv_heads = config.num_kv_heads,
+          .head_dim = config.head_dim};
+}
+
 }  // namespace lockstep

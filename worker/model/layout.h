@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "kernels/qkv_layout.h"
 #include "worker/model/model_config.h"
 #include "worker/model/parameters.h"
 
@@ -88,6 +89,9 @@ std::vector<Parameter> LoraParameters(const ModelConfig& config,
 // All weights of the model. Those of a fused matrix follow one another, so that
 // the fused matrix is a view of the flat buffer and never a copy.
 std::vector<Parameter> FullParameters(const ModelConfig& config);
+
+// The columns of a row of q, k and v.
+QkvLayout QkvLayoutOf(const ModelConfig& config);
 
 }  // namespace lockstep
 

@@ -28,6 +28,13 @@ StepShape ShapeOf(const ModelWeights& weights,
   };
 }
 
+std::unique_ptr<GpuAttention> MakeGpuAttention(
+    const ModelWeights& weights, const TransformerOptions& options) {
+  if (weights.placement().device.is_cpu()) return nullptr;
+  return std::make_unique<GpuAttention>(QkvLayoutOf(weights.config()),
+                                        options.max_tokens);
+}
+
 // The mask of the first module of the first block.
 DropoutMask MaskOf(const ModelWeights& weights, uint64_t micro_batch) {
   const LoraOptions* lora = weights.lora();
@@ -58,7 +65,9 @@ Transformer::Transformer(ModelWeights& weights,
     : weights_(weights),
       options_(options),
       rotary_(std::move(rotary)),
-      block_(weights.config(), weights.block_shape(), weights.lora(), rotary_),
+      gpu_attention_(MakeGpuAttention(weights, options)),
+      block_(weights.config(), weights.block_shape(), weights.lora(), rotary_,
+             gpu_attention_.get()),
       head_(weights.placement(), options.max_tokens),
       batch_(weights.placement().device, options.max_tokens) {
   const StepShape shape = ShapeOf(weights, options);
@@ -145,6 +154,7 @@ StepBuffers& Transformer::BuffersFor(int64_t tokens) {
 absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
                                   const DropoutMask& mask) {
   batch_.Place(batch);
+  if (gpu_attention_ != nullptr) gpu_attention_->Place(batch.cu_seqlens);
   const int64_t layers = weights_.config().num_layers;
   RETURN_IF_ERROR(EmbeddingForward(View(buffers.blocks[0].residual_TD),
                                    View(weights_.embedding()), batch_.ids()));

@@ -73,6 +73,8 @@ class Transformer {
   ModelWeights& weights_;
   const TransformerOptions options_;
   const RotaryTable rotary_;
+  // Null on the CPU.
+  const std::unique_ptr<GpuAttention> gpu_attention_;
   const Block block_;
   Head head_;
   PlacedBatch batch_;

@@ -39,6 +39,15 @@ target_include_directories(torch::nccl SYSTEM INTERFACE
 target_link_libraries(torch::nccl INTERFACE
   ${torch_site}/nvidia/nccl/lib/libnccl.so.2)
 
+# The cuDNN that libtorch_cuda loads anyway, with NVIDIA's C++ front end.
+file(GLOB cudnn_frontend_include
+     ${LOCKSTEP_CUDNN_ENV}/lib/python3*/site-packages/include)
+add_library(torch::cudnn INTERFACE IMPORTED)
+target_include_directories(torch::cudnn SYSTEM INTERFACE
+  ${cudnn_frontend_include} ${torch_site}/nvidia/cudnn/include)
+target_link_libraries(torch::cudnn INTERFACE
+  ${torch_site}/nvidia/cudnn/lib/libcudnn.so.9)
+
 set(torch_rpath ${torch_root}/lib)
 foreach(package cu13 nccl cudnn cusparselt nvshmem)
   list(APPEND torch_rpath ${torch_site}/nvidia/${package}/lib)

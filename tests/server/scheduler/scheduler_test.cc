@@ -262,7 +262,7 @@ TEST_F(SchedulerTest, AnotherLifeRemovesWhatADeletedJobLeft) {
 TEST_F(SchedulerTest, AnotherLifeGoesOnWithWhatLives) {
   Start();
   ASSERT_TRUE(Create("a").get().ok());
-  const std::string token = launcher_.WaitForLaunch({"jobs/a", 0}).token;
+  launcher_.WaitForLaunch({"jobs/a", 0});
   Prepare("a");
   launcher_.WaitForLaunch({"jobs/a", 1});
   scheduler_.reset();

@@ -27,7 +27,8 @@ TEST_P(ChatGoldenTest, AgreesOnIdsAndOnWhatIsLearned) {
       DatasetReader::Open(FixturePath(golden["data"].get<std::string>()));
   ASSERT_THAT(reader, IsOk());
 
-  EXPECT_EQ(rows.MaskSource(v1::DataSource::FORMAT_MESSAGES), golden["mask"]);
+  EXPECT_EQ(rows.MaskSource(v1::DataSource::FORMAT_MESSAGES),
+            golden["mask"].get<std::string>());
   EXPECT_EQ(golden["rows"].size(), 28u);
   for (const auto& expected : golden["rows"]) {
     const auto row = reader->Next();

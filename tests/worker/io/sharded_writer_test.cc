@@ -33,7 +33,7 @@ absl::StatusOr<std::vector<WrittenFile>> Write(const std::string& dir,
   }
   ShardedWriter writer(dir, "model", specs, max_shard_bytes);
   for (const NamedTensor& tensor : set.tensors()) {
-    const absl::Status status = writer.Append(tensor.data);
+    absl::Status status = writer.Append(tensor.data);
     if (!status.ok()) return status;
   }
   return writer.Finish();

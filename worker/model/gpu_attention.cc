@@ -1,0 +1,163 @@
+#include "worker/model/gpu_attention.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "proto/contract/status_macros.h"
+#include "worker/model/flash_attention.h"
+
+namespace lockstep {
+namespace {
+
+// cuDNN's ordered sum of the gradient of q takes documents x longest^2, 16 GiB
+// for 64 documents of which one has 2048 tokens. FlashAttention-2 takes a
+// little more time and next to none.
+constexpr int64_t kMostWorkspaceBytes = int64_t{5} << 29;
+
+// The fewest tokens that a plan is made for.
+constexpr int64_t kShortest = 64;
+
+int64_t RoundUp(int64_t value) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
+}
+
+at::Tensor OnGpu(at::Tensor host) { return host.to(at::kCUDA); }
+
+}  // namespace
+
+GpuAttention::GpuAttention(const QkvLayout& layout, int64_t max_tokens)
+    : layout_(layout), max_tokens_(max_tokens) {
+  absl::StatusOr<std::unique_ptr<Cudnn>> cudnn = Cudnn::Create();
+  if (cudnn.ok()) cudnn_ = *std::move(cudnn);
+}
+
+void GpuAttention::Place(absl::Span<const int32_t> cu_seqlens) {
+  const auto documents = static_cast<int64_t>(cu_seqlens.size()) - 1;
+  int64_t longest = kShortest;
+  std::vector<int64_t> begins(cu_seqlens.begin(), cu_seqlens.end());
+  std::vector<int32_t> lengths;
+  for (int64_t i = 0; i < documents; ++i) {
+    lengths.push_back(cu_seqlens[i + 1] - cu_seqlens[i]);
+    longest = std::max<int64_t>(longest, lengths.back());
+  }
+  key_ = {RoundUp(documents), RoundUp(longest)};
+  begins.resize(key_.first + 1, cu_seqlens.back());
+  lengths.resize(key_.first, 0);
+  begins_ = OnGpu(at::tensor(begins, at::kLong));
+  lengths_ = OnGpu(at::tensor(lengths, at::kInt));
+  offsets_.clear();
+  current_ = &plans_[key_];
+}
+
+int64_t* GpuAttention::OffsetsOf(int64_t stride) {
+  at::Tensor& offsets = offsets_[stride];
+  if (!offsets.defined()) offsets = begins_ * stride;
+  return offsets.data_ptr<int64_t>();
+}
+
+CudnnAttentionShape GpuAttention::ShapeOf(const at::Tensor& qkv_TN,
+                                          const at::Tensor& out_TQ) const {
+  return {.layout = layout_,
+          .documents = key_.first,
+          .longest = key_.second,
+          .tokens = max_tokens_,
+          .qkv_stride = qkv_TN.stride(0),
+          .out_stride = out_TQ.stride(0)};
+}
+
+CudnnAttentionData GpuAttention::DataOf(const at::Tensor& qkv_TN,
+                                        const at::Tensor& out_TQ,
+                                        const at::Tensor& log_sum_HT) {
+  return {.lengths = lengths_.data_ptr<int32_t>(),
+          .qkv_offsets = OffsetsOf(qkv_TN.stride(0)),
+          .out_offsets = OffsetsOf(out_TQ.stride(0)),
+          .log_sum_offsets = OffsetsOf(layout_.query_heads),
+          .qkv_TN = qkv_TN.data_ptr(),
+          .out_TQ = out_TQ.data_ptr(),
+          .log_sum_TH = log_sum_HT.data_ptr<float>()};
+}
+
+absl::Status GpuAttention::Run(const CudnnAttention& plan,
+                               const CudnnAttentionData& data) {
+  if (!workspace_.defined() || workspace_.numel() < plan.workspace_bytes()) {
+    workspace_.reset();  // Before the larger one is taken.
+    workspace_ = at::empty({plan.workspace_bytes()},
+                           at::TensorOptions(at::kByte).device(at::kCUDA));
+  }
+  return plan.Run(*cudnn_, data, workspace_.data_ptr());
+}
+
+absl::Status GpuAttention::Forward(const PlacedBatch& batch,
+                                   const at::Tensor& qkv_TN,
+                                   const at::Tensor& out_TQ,
+                                   const at::Tensor& log_sum_HT) {
+  if (!current_->forward_tried && cudnn_ != nullptr) {
+    auto plan = CudnnAttention::Forward(*cudnn_, ShapeOf(qkv_TN, out_TQ));
+    if (plan.ok()) current_->forward = *std::move(plan);
+  }
+  current_->forward_tried = true;
+  if (current_->forward != nullptr) {
+    return Run(*current_->forward, DataOf(qkv_TN, out_TQ, log_sum_HT));
+  }
+  FlashAttentionForward(layout_, batch, qkv_TN, out_TQ, log_sum_HT);
+  return absl::OkStatus();
+}
+
+absl::Status GpuAttention::Backward(const PlacedBatch& batch,
+                                    const at::Tensor& qkv_TN,
+                                    const at::Tensor& out_TQ,
+                                    const at::Tensor& log_sum_HT,
+                                    const at::Tensor& d_out_TQ,
+                                    const at::Tensor& d_qkv_TN) {
+  const int64_t tokens = qkv_TN.size(0);
+  if (!current_->backward_tried && current_->forward != nullptr) {
+    CudnnAttentionShape shape = ShapeOf(qkv_TN, out_TQ);
+    shape.d_q_stride = d_qkv_TN.stride(0);
+    shape.d_out_stride = d_out_TQ.stride(0);
+    auto plan = CudnnAttention::Backward(*cudnn_, shape);
+    if (plan.ok() && (*plan)->workspace_bytes() <= kMostWorkspaceBytes) {
+      current_->backward = *std::move(plan);
+      if (!d_key_value_.defined()) {
+        d_key_value_ =
+            at::empty({2, max_tokens_, layout_.kv_cols()}, d_qkv_TN.options());
+      }
+    }
+  }
+  current_->backward_tried = true;
+  if (current_->backward != nullptr) {
+    CudnnAttentionData data = DataOf(qkv_TN, out_TQ, log_sum_HT);
+    data.d_q_offsets = OffsetsOf(d_qkv_TN.stride(0));
+    data.d_kv_offsets = OffsetsOf(layout_.kv_cols());
+    data.d_out_offsets = OffsetsOf(d_out_TQ.stride(0));
+    data.d_q_TQ = d_qkv_TN.data_ptr();
+    data.d_k_TK = d_key_value_[0].data_ptr();
+    data.d_v_TK = d_key_value_[1].data_ptr();
+    data.d_out_TQ = d_out_TQ.data_ptr();
+    RETURN_IF_ERROR(Run(*current_->backward, data));
+    const auto columns = [&](int64_t begin) {
+      return d_qkv_TN.narrow(1, begin, layout_.kv_cols());
+    };
+    columns(layout_.key_begin()).copy_(d_key_value_[0].narrow(0, 0, tokens));
+    columns(layout_.value_begin()).copy_(d_key_value_[1].narrow(0, 0, tokens));
+    return absl::OkStatus();
+  }
+  // cuDNN wrote a row for each token, where FlashAttention-2 wants one a head.
+  const at::Tensor log_sum =
+      current_->forward == nullptr
+          ? log_sum_HT
+          : at::from_blob(log_sum_HT.data_ptr(), {tokens, layout_.query_heads},
+                          log_sum_HT.options())
+                .t();
+  FlashAttentionBackward(layout_, batch, qkv_TN, out_TQ, log_sum, d_out_TQ,
+                         d_qkv_TN);
+  return absl::OkStatus();
+}
+
+bool GpuAttention::backward_by_cudnn() const {
+  return current_ != nullptr && current_->backward != nullptr;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,83 @@
+#ifndef LOCKSTEP_WORKER_MODEL_GPU_ATTENTION_H_
+#define LOCKSTEP_WORKER_MODEL_GPU_ATTENTION_H_
+
+// Attention of all blocks on a GPU: by cuDNN where it has a kernel whose work
+// memory is in proportion, else by FlashAttention-2. Which one depends only on
+// the number of documents, the longest of them and the model, so a repeated
+// batch takes the same way and gives the same bits.
+//
+// Used by the trainer's thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "kernels/qkv_layout.h"
+#include "worker/model/cudnn_attention.h"
+#include "worker/model/placed_batch.h"
+
+namespace lockstep {
+
+class GpuAttention {
+ public:
+  // `max_tokens` of a batch.
+  GpuAttention(const QkvLayout& layout, int64_t max_tokens);
+
+  // Forward and Backward are of this batch, until the next call.
+  void Place(absl::Span<const int32_t> cu_seqlens);
+
+  // As in kernels/attention.h. What is written to log_sum_HT only Backward can
+  // read.
+  absl::Status Forward(const PlacedBatch& batch, const at::Tensor& qkv_TN,
+                       const at::Tensor& out_TQ, const at::Tensor& log_sum_HT);
+  absl::Status Backward(const PlacedBatch& batch, const at::Tensor& qkv_TN,
+                        const at::Tensor& out_TQ, const at::Tensor& log_sum_HT,
+                        const at::Tensor& d_out_TQ, const at::Tensor& d_qkv_TN);
+
+  // Whether a backward pass of this batch is cuDNN's; for tests.
+  bool backward_by_cudnn() const;
+
+ private:
+  // The plans of one pair of documents and longest document, built when first
+  // needed; without one where cuDNN is not to be used.
+  struct Plans {
+    bool forward_tried = false;
+    bool backward_tried = false;
+    std::unique_ptr<CudnnAttention> forward;
+    std::unique_ptr<CudnnAttention> backward;
+  };
+
+  CudnnAttentionShape ShapeOf(const at::Tensor& qkv_TN,
+                              const at::Tensor& out_TQ) const;
+  CudnnAttentionData DataOf(const at::Tensor& qkv_TN, const at::Tensor& out_TQ,
+                            const at::Tensor& log_sum_HT);
+  int64_t* OffsetsOf(int64_t stride);
+  absl::Status Run(const CudnnAttention& plan, const CudnnAttentionData& data);
+
+  const QkvLayout layout_;
+  const int64_t max_tokens_;
+  // Null where there is no cuDNN.
+  std::unique_ptr<Cudnn> cudnn_;
+  // By documents and longest document, both rounded up.
+  absl::flat_hash_map<std::pair<int64_t, int64_t>, Plans> plans_;
+  std::pair<int64_t, int64_t> key_;
+  Plans* current_ = nullptr;
+  // Of the batch: the first token of each document and the end, on the GPU, and
+  // what that is in rows of some width.
+  at::Tensor begins_;
+  at::Tensor lengths_;
+  absl::flat_hash_map<int64_t, at::Tensor> offsets_;
+  // Of the plan that wants most.
+  at::Tensor workspace_;
+  // Gradients of k and of v, until they are copied to the engine's.
+  at::Tensor d_key_value_;
+};
+
+}  // namespace lockstep
+
+#endif  // LOCKSTEP_WORKER_MODEL_GPU_ATTENTION_H_
