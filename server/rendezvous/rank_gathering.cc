@@ -50,7 +50,8 @@ RankGathering::RankGathering(AttemptRef attempt, int world_size,
       world_size_(world_size),
       timeout_(timeout),
       deadline_(deadline),
-      joined_before_(joined_before) {}
+      joined_before_(joined_before),
+      welcome_(joined_before) {}
 
 bool RankGathering::Complete() const {
   return joined_before_ || static_cast<int>(joined_.size()) == world_size_;
@@ -76,21 +77,25 @@ void RankGathering::Join(const worker::v1::JoinRequest& request,
   const int rank = request.caller().rank();
   const bool was_complete = Complete();
   joined_[rank] = request;
-  if (was_complete) return Give(std::move(reply), world_size_, answers);
+  if (welcome_) return Give(std::move(reply), world_size_, answers);
   // A retry: whoever waited with the call before is gone.
   if (const auto older = waiting_.find(rank); older != waiting_.end()) {
     Give(std::move(older->second), absl::CancelledError("asked again"),
          answers);
   }
   waiting_[rank] = std::move(reply);
-  if (Complete()) Welcome(answers);
+  if (Complete() && !was_complete) TellComplete();
 }
 
-void RankGathering::Welcome(Answers& answers) {
+void RankGathering::TellComplete() {
   outcome_.emplace().attempt = attempt_;
   for (const auto& [rank, request] : joined_) {
     outcome_->joined.push_back(request);
   }
+}
+
+void RankGathering::Welcome(Answers& answers) {
+  welcome_ = true;
   for (auto& [rank, reply] : waiting_) {
     Give(std::move(reply), world_size_, answers);
   }

@@ -24,9 +24,12 @@ class RankGathering {
   RankGathering(AttemptRef attempt, int world_size, absl::Duration timeout,
                 absl::Duration deadline, bool joined_before);
 
-  // Answers at once when all have joined, or when this rank may not.
+  // Answers at once when all are welcome, or when this rank may not.
   void Join(const worker::v1::JoinRequest& request, Rendezvous::JoinReply reply,
             Answers& answers);
+  // All have joined, and it is on disk: answers all who wait, and from now on
+  // at once.
+  void Welcome(Answers& answers);
   // Fails the attempt when its deadline has passed.
   void Tick(absl::Duration now, Answers& answers);
   // Answers all who wait.
@@ -38,13 +41,14 @@ class RankGathering {
  private:
   bool Complete() const;
   absl::Status Check(const worker::v1::JoinRequest& request) const;
-  void Welcome(Answers& answers);
+  void TellComplete();
 
   const AttemptRef attempt_;
   const int world_size_;
   const absl::Duration timeout_;
   const absl::Duration deadline_;
   const bool joined_before_;
+  bool welcome_;
   std::map<int, worker::v1::JoinRequest> joined_;
   std::map<int, Rendezvous::JoinReply> waiting_;
   std::optional<Rendezvous::Outcome> outcome_;

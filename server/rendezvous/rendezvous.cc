@@ -64,6 +64,13 @@ class Rendezvous::Impl {
     LOCKSTEP_CHECK(is_new);
   }
 
+  void Welcome(const AttemptRef& attempt) {
+    Locked([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      const auto found = attempts_.find({attempt.job, attempt.attempt});
+      if (found != attempts_.end()) found->second.ranks.Welcome(answers);
+    });
+  }
+
   void Close(const AttemptRef& attempt) {
     Locked([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
       const auto found = attempts_.find({attempt.job, attempt.attempt});
@@ -186,6 +193,8 @@ void Rendezvous::Open(const AttemptRef& attempt, int world_size,
                       absl::Duration timeout, bool joined_before) {
   impl_->Open(attempt, world_size, timeout, joined_before);
 }
+
+void Rendezvous::Welcome(const AttemptRef& attempt) { impl_->Welcome(attempt); }
 
 void Rendezvous::Close(const AttemptRef& attempt) { impl_->Close(attempt); }
 

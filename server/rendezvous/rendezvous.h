@@ -2,9 +2,10 @@
 #define LOCKSTEP_SERVER_RENDEZVOUS_RENDEZVOUS_H_
 
 // Gathers the ranks of one attempt and keeps its key/value store. Ranks call
-// Join and are all answered at once, when the last one has joined, or fail
-// together at the deadline with the names of the missing ranks. A rank joins
-// once: the same incarnation may ask again (a retry), another process may not.
+// Join and are all answered at once, when the last one has joined and the
+// scheduler has it on disk, or fail together at the deadline with the names of
+// the missing ranks. A rank joins once: the same incarnation may ask again (a
+// retry), another process may not.
 //
 // The scheduler opens and closes attempts and is told the outcome;
 // WorkerService passes the calls of ranks. Thread-safe; callbacks run on the
@@ -48,6 +49,10 @@ class Rendezvous {
   // in an earlier life of the coordinator; it waits for nobody.
   void Open(const AttemptRef& attempt, int world_size, absl::Duration timeout,
             bool joined_before);
+  // That all have joined is on disk: they are answered. Before, a coordinator
+  // that dies would leave its successor waiting for ranks that do not ask
+  // again.
+  void Welcome(const AttemptRef& attempt);
   // Fails all waiters with FAILED_PRECONDITION, ATTEMPT_SUPERSEDED.
   void Close(const AttemptRef& attempt);
 

@@ -85,6 +85,10 @@ void EffectRunner::Do(const LaunchEffect& effect) {
       {effect.request.attempt, parts_.launcher.Launch(effect.request)});
 }
 
+void EffectRunner::Do(const WelcomeEffect& effect) {
+  parts_.rendezvous.Welcome(effect.attempt);
+}
+
 void EffectRunner::Do(const SignalEffect& effect) {
   // A signal that cannot be sent is followed by the next: kill_at, or the end
   // of the process.

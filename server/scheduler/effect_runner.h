@@ -51,6 +51,7 @@ class EffectRunner {
   void Do(PutTokenEffect effect);
   void Do(const OpenRendezvousEffect& effect);
   void Do(const LaunchEffect& effect);
+  void Do(const WelcomeEffect& effect);
   void Do(const SignalEffect& effect);
   void Do(const StopCommandEffect& effect);
   void Do(const CloseEffect& effect);

@@ -122,6 +122,10 @@ struct OpenRendezvousEffect {
 struct LaunchEffect {
   LaunchRequest request;
 };
+// All ranks have joined; they may go on.
+struct WelcomeEffect {
+  AttemptRef attempt;
+};
 struct SignalEffect {
   AttemptRef attempt;
   bool kill = false;
@@ -146,8 +150,8 @@ struct RemoveFilesEffect {
 
 using Effect =
     std::variant<ReplyEffect, AckEffect, PutTokenEffect, OpenRendezvousEffect,
-                 LaunchEffect, SignalEffect, StopCommandEffect, CloseEffect,
-                 ProgressEffect, RemoveFilesEffect>;
+                 LaunchEffect, WelcomeEffect, SignalEffect, StopCommandEffect,
+                 CloseEffect, ProgressEffect, RemoveFilesEffect>;
 
 struct StepResult {
   StoreWrite write;  // May be empty.

@@ -228,6 +228,7 @@ void OnRendezvous(Decision& decision, const RendezvousEvent& event) {
           ? "the one rank joined"
           : absl::StrCat("all ", attempt.ranks_size(), " ranks joined"),
       outcome.attempt.attempt);
+  decision.Do(WelcomeEffect{outcome.attempt});
 }
 
 }  // namespace lockstep

@@ -54,6 +54,8 @@ void List(Decision& decision, JobEntry& entry, v1::Checkpoint checkpoint) {
       absl::StrCat("checkpoint of step ", checkpoint.step(), ", ",
                    checkpoint.size_bytes(), " bytes, in ", checkpoint.path()),
       entry.job().attempt());
+  // A call that was repeated may arrive after that of a later step.
+  if (checkpoint.step() < entry.newest_checkpoint.step()) return;
   entry.newest_checkpoint = std::move(checkpoint);
 }
 

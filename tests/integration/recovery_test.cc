@@ -2,9 +2,9 @@
 
 #include <signal.h>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
 
 namespace lockstep::testing {
@@ -12,55 +12,18 @@ namespace {
 
 using ::testing::SizeIs;
 
-// Many steps, so that a kill in its middle is a kill in its middle, and each a
-// small one: all tests of this file run it, some twice.
-constexpr int kSteps = 600;
+// Many steps, so that a kill in its middle is a kill in its middle.
+const int kSteps = LongRun().steps;
 
-std::string LongJob(const std::string& out) {
-  const std::string data = SourceDir() + "/tests/testdata/";
-  return absl::StrCat(
-      "apiVersion: lockstep/v1\nmodel: {path: ", data, "models/tiny-llama}\n",
-      "method: {lora: {r: 8, alpha: 16, dropout: 0.1}}\n",
-      "data: {train: [{path: ", data, "data/text.jsonl}], max_length: 64}\n",
-      "train:\n  max_steps: ", kSteps,
-      R"(
-  per_device_train_batch_size: 1
-  gradient_accumulation_steps: 2
-  learning_rate: 1.0e-3
-checkpoint: {save_steps: 50}
-resources: {device: cpu, ranks: 2}
-output_dir: )",
-      out, "\n");
-}
-
-void SubmitDetached(TestCluster& cluster, const std::string& name,
-                    const std::string& yaml) {
-  WriteFile(cluster.Path(name + ".yaml"), yaml);
-  const RunResult submit = cluster.Lockstep(
-      {"submit", cluster.Path(name + ".yaml"), "--name", name});
-  ASSERT_EQ(submit.exit_code, 0) << submit.err;
-}
-
-bool TrainedPast(TestCluster& cluster, const std::string& name, int64_t step) {
-  return cluster.FollowMetrics(
-      name, [&](const v1::MetricPoint& point) { return point.step() >= step; });
-}
-
-// What the job ends in when nothing happens to it; trained once.
-const std::string& UndisturbedAdapter() {
-  static const std::string adapter = [] {
-    TestCluster cluster;
-    const RunResult run =
-        cluster.SubmitAndWait("calm", LongJob(cluster.Path("calm")));
-    EXPECT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
-    return ReadFile(cluster.Path("calm/adapter_model.safetensors"));
-  }();
+// Trained once for all tests of this file.
+const std::string& Undisturbed() {
+  static const std::string adapter = UndisturbedAdapter();
   return adapter;
 }
 
 TEST(RecoveryTest, KilledWorkerIsReplacedAndTheRunEndsInTheSameBits) {
   TestCluster cluster;
-  const std::string& calm = UndisturbedAdapter();
+  const std::string& calm = Undisturbed();
   ASSERT_FALSE(calm.empty());
 
   SubmitDetached(cluster, "storm", LongJob(cluster.Path("storm")));
@@ -76,12 +39,12 @@ TEST(RecoveryTest, KilledWorkerIsReplacedAndTheRunEndsInTheSameBits) {
   EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::WORKER_CRASH)
       << job.attempts(0).end_message();
   EXPECT_GE(job.attempts(1).resume_step(), 100);
-  EXPECT_EQ(calm, ReadFile(cluster.Path("storm/adapter_model.safetensors")));
+  EXPECT_EQ(calm, AdapterIn(cluster.Path("storm")));
 }
 
 TEST(RecoveryTest, TrainingGoesOnWithoutItsCoordinator) {
   TestCluster cluster;
-  const std::string& calm = UndisturbedAdapter();
+  const std::string& calm = Undisturbed();
   ASSERT_FALSE(calm.empty());
 
   SubmitDetached(cluster, "storm", LongJob(cluster.Path("storm")));
@@ -96,7 +59,7 @@ TEST(RecoveryTest, TrainingGoesOnWithoutItsCoordinator) {
   ASSERT_THAT(job.attempts(), SizeIs(1));
   EXPECT_EQ(job.attempts(0).ranks(0).pid(), before.attempts(0).ranks(0).pid());
   EXPECT_THAT(cluster.Losses("storm"), SizeIs(kSteps));
-  EXPECT_EQ(calm, ReadFile(cluster.Path("storm/adapter_model.safetensors")));
+  EXPECT_EQ(calm, AdapterIn(cluster.Path("storm")));
 }
 
 TEST(RecoveryTest, SigtermDetachesAndTheJobEndsUnderTheNextDaemon) {

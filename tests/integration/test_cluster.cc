@@ -120,19 +120,29 @@ v1::Job TestCluster::GetJob(const std::string& id) {
 bool TestCluster::FollowMetrics(
     const std::string& id,
     const std::function<bool(const v1::MetricPoint&)>& done) {
+  std::string cursor;
+  return FollowMetricsFrom(id, cursor, done);
+}
+
+bool TestCluster::FollowMetricsFrom(
+    const std::string& id, std::string& cursor,
+    const std::function<bool(const v1::MetricPoint&)>& done) {
   grpc::ClientContext context;
   v1::StreamMetricsRequest request;
   request.set_name("jobs/" + id);
+  request.set_resume_token(cursor);
   request.set_follow(true);
   auto reader = jobs_->StreamMetrics(&context, request);
   v1::StreamMetricsResponse response;
   while (reader->Read(&response)) {
+    bool is_done = false;
     for (const v1::MetricPoint& point : response.points()) {
-      if (done(point)) {
-        context.TryCancel();
-        return true;
-      }
+      is_done = done(point) || is_done;
     }
+    cursor = response.resume_token();
+    if (!is_done) continue;
+    context.TryCancel();
+    return true;
   }
   return false;
 }

@@ -39,6 +39,11 @@ class TestCluster {
   // first.
   bool FollowMetrics(const std::string& id,
                      const std::function<bool(const v1::MetricPoint&)>& done);
+  // The same from a cursor on, which moves with each batch; every point of a
+  // batch is shown. False also when the stream broke: go on with the cursor.
+  bool FollowMetricsFrom(
+      const std::string& id, std::string& cursor,
+      const std::function<bool(const v1::MetricPoint&)>& done);
   // All points with a loss, in order, of the last attempt that reported each
   // step.
   std::vector<double> Losses(const std::string& id);

@@ -90,12 +90,14 @@ class RendezvousTest : public ::testing::Test {
   Rendezvous rendezvous_{clock_};
 };
 
-TEST_F(RendezvousTest, AllAreAnsweredWhenTheLastHasJoined) {
+TEST_F(RendezvousTest, AllAreAnsweredWhenThatTheLastHasJoinedIsOnDisk) {
   Open(2);
   Join(1, "x", "first");
   EXPECT_THAT(joined_, IsEmpty());
   EXPECT_THAT(outcomes_, IsEmpty());
   Join(0, "y", "second");
+  EXPECT_THAT(joined_, IsEmpty());
+  rendezvous_.Welcome(attempt_);
   EXPECT_EQ(*joined_.at("first"), 2);
   EXPECT_EQ(*joined_.at("second"), 2);
   ASSERT_THAT(outcomes_, SizeIs(1));
@@ -103,6 +105,30 @@ TEST_F(RendezvousTest, AllAreAnsweredWhenTheLastHasJoined) {
   EXPECT_THAT(outcomes_[0].missing, IsEmpty());
   ASSERT_THAT(outcomes_[0].joined, SizeIs(2));
   EXPECT_EQ(outcomes_[0].joined[1].pid(), 101);
+}
+
+TEST_F(RendezvousTest, ACompleteAttemptWaitsForTheDiskPastTheDeadline) {
+  Open(2);
+  Join(0, "x", "call");
+  Join(1, "y", "other");
+  Join(0, "x", "retry");
+  Advance(kTimeout);
+  EXPECT_TRUE(absl::IsCancelled(joined_.at("call").status()));
+  EXPECT_THAT(joined_, SizeIs(1));
+  ASSERT_THAT(outcomes_, SizeIs(1));
+  EXPECT_THAT(outcomes_[0].missing, IsEmpty());
+  rendezvous_.Welcome(attempt_);
+  EXPECT_EQ(*joined_.at("retry"), 2);
+  EXPECT_EQ(*joined_.at("other"), 2);
+  EXPECT_THAT(outcomes_, SizeIs(1));
+}
+
+TEST_F(RendezvousTest, AnAttemptThatWasClosedIsNotWelcomed) {
+  Open(1);
+  Join(0, "x", "only");
+  rendezvous_.Close(attempt_);
+  rendezvous_.Welcome(attempt_);
+  EXPECT_EQ(ReasonOf("only"), "ATTEMPT_SUPERSEDED");
 }
 
 TEST_F(RendezvousTest, TheDeadlineNamesTheMissingRanks) {
@@ -141,6 +167,7 @@ TEST_F(RendezvousTest, ASecondProcessOfARankIsRefused) {
   EXPECT_THAT(std::string(joined_.at("second").status().message()),
               HasSubstr("rank 0 was joined by process 100 on here"));
   Join(1, "z", "other");
+  rendezvous_.Welcome(attempt_);
   EXPECT_EQ(*joined_.at("first"), 2);
   Join(1, "w", "after");
   EXPECT_EQ(ReasonOf("after"), "RANK_TAKEN");
@@ -152,6 +179,7 @@ TEST_F(RendezvousTest, ARetryReplacesTheCallBefore) {
   Join(0, "x", "retry");
   EXPECT_TRUE(absl::IsCancelled(joined_.at("call").status()));
   Join(1, "y", "other");
+  rendezvous_.Welcome(attempt_);
   EXPECT_EQ(*joined_.at("retry"), 2);
   // The answer was lost.
   Join(0, "x", "retry after the end");
@@ -274,6 +302,7 @@ TEST_F(RendezvousTest, AnAnswerMayCallAgain) {
   *request.mutable_caller() = CallerOf(0);
   rendezvous_.Join(request,
                    [&](const absl::StatusOr<int>&) { set = SetKey("k", "v"); });
+  rendezvous_.Welcome(attempt_);
   ASSERT_TRUE(set.has_value());
   EXPECT_TRUE(set->ok());
 }

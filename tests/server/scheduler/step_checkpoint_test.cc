@@ -23,6 +23,17 @@ TEST(StepCheckpointTest, TheNextAttemptGoesOnFromTheNewestCheckpoint) {
   EXPECT_EQ(world.job("a").attempts(1).resume_step(), 10);
 }
 
+TEST(StepCheckpointTest, ARepeatedCallThatIsLateDoesNotTakeTheJobBack) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  world.Checkpoint("a", 1, 20, /*commit=*/true);
+  EXPECT_TRUE(world.answer(world.Checkpoint("a", 1, 10, true)).ok());
+  world.RanksEnded("a", 1, 1);
+  world.Advance(absl::Seconds(1));
+  EXPECT_EQ(world.job("a").attempts(1).resume_step(), 20);
+}
+
 TEST(StepCheckpointTest, ACheckpointIsListedOnce) {
   StepWorld world(1);
   world.RunAttempt1("a", 1);

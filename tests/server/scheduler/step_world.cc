@@ -27,6 +27,9 @@ struct Words {
   std::string operator()(const LaunchEffect& effect) const {
     return "launch " + InWords(effect.request.attempt);
   }
+  std::string operator()(const WelcomeEffect& effect) const {
+    return "welcome " + InWords(effect.attempt);
+  }
   std::string operator()(const SignalEffect& effect) const {
     return (effect.kill ? "kill " : "terminate ") + InWords(effect.attempt);
   }

@@ -7,9 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/worker/train/resume_job.h"
 #include "tests/worker/train/training_fixture.h"
-#include "worker/io/file.h"
-#include "worker/io/trainer_state.h"
 #include "worker/train/rank_end.h"
 
 namespace lockstep::testing {
@@ -20,59 +19,11 @@ using ::testing::SizeIs;
 
 constexpr int64_t kSteps = 13;
 
-// Dropout, packing, shuffling, accumulation and two ranks: all that could be
-// off by one. An epoch has more than three and less than thirteen steps.
-std::unique_ptr<TrainingFixture> MakeJob(const std::string& out,
-                                         bool lora = true) {
-  auto fixture = std::make_unique<TrainingFixture>("models/tiny-llama");
-  v1::JobSpec& spec = fixture->spec();
-  if (lora) {
-    spec.mutable_method()->mutable_lora()->set_dropout(0.1);
-  } else {
-    spec.mutable_method()->mutable_full();
-    spec.mutable_method()->clear_lora();
-  }
-  spec.mutable_data()->set_shuffle(true);
-  spec.mutable_data()->set_packing(v1::DataSpec::PACKING_BFD);
-  spec.mutable_checkpoint()->set_save_steps(1);
-  spec.mutable_logging()->set_logging_steps(3);
-  spec.mutable_logging()->set_eval_steps(4);
-  spec.set_output_dir(out);
-  std::vector<Document> documents =
-      GoldenDocuments(ReadGolden("tiny-llama.full"), /*slots=*/0);
-  const std::vector<Document> eval(documents.begin(), documents.begin() + 5);
-  documents.resize(70);
-  fixture->SetData(documents, eval);
-  fixture->SetSteps(kSteps, /*bins=*/4, /*ranks=*/2, /*accumulation=*/2);
-  return fixture;
-}
-
-// log_history without what a clock has measured.
-std::vector<std::map<std::string, double>> TimelessRows(
-    const std::string& out) {
-  const auto text = ReadWholeFile(out + "/" + kTrainerStateFile);
-  EXPECT_TRUE(text.ok()) << text.status();
-  const auto state = ParseTrainerState(*text, out);
-  EXPECT_TRUE(state.ok()) << state.status();
-  std::vector<std::map<std::string, double>> rows;
-  for (const LogRow& row : state->log_history) {
-    std::map<std::string, double> values = {{"step", row.step},
-                                            {"epoch", row.epoch}};
-    for (const auto& [key, value] : row.values) {
-      const bool timed =
-          key.find("runtime") != key.npos || key.find("per_second") != key.npos;
-      if (!timed) values[key] = value;
-    }
-    rows.push_back(values);
-  }
-  return rows;
-}
-
 class TrainerResumeTest : public ::testing::TestWithParam<bool> {};
 
 TEST_P(TrainerResumeTest, EveryCheckpointLeadsToTheSameBits) {
   ScopedTempDir outputs;
-  auto job = MakeJob(outputs.Path("straight"), GetParam());
+  auto job = ResumeJob(outputs.Path("straight"), kSteps, GetParam());
   FakeCoordinator straight;
   const at::Tensor expected = job->MustRun(straight)[0].values;
   ASSERT_THAT(straight.checkpoints(), SizeIs(kSteps));
@@ -106,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(LoraAndFull, TrainerResumeTest,
 
 TEST(TrainerResumeFaultTest, ADamagedCheckpointIsSkippedByName) {
   ScopedTempDir outputs;
-  auto job = MakeJob(outputs.Path("out"));
+  auto job = ResumeJob(outputs.Path("out"), kSteps);
   FakeCoordinator straight;
   const at::Tensor expected = job->MustRun(straight)[0].values;
   const v1::Checkpoint damaged = straight.checkpoints()[8];
@@ -136,7 +87,7 @@ TEST(TrainerResumeFaultTest, ADamagedCheckpointIsSkippedByName) {
 
 TEST(TrainerResumeFaultTest, AnotherKindOfRunIsNotResumed) {
   ScopedTempDir outputs;
-  auto job = MakeJob(outputs.Path("out"));
+  auto job = ResumeJob(outputs.Path("out"), kSteps);
   FakeCoordinator straight;
   job->MustRun(straight);
   *job->job.mutable_checkpoints()->Add() = straight.checkpoints()[3];
@@ -153,7 +104,7 @@ TEST(TrainerResumeFaultTest, AnotherKindOfRunIsNotResumed) {
 
 TEST(TrainerResumeFaultTest, NeverMeansFromTheBeginning) {
   ScopedTempDir outputs;
-  auto job = MakeJob(outputs.Path("out"));
+  auto job = ResumeJob(outputs.Path("out"), kSteps);
   FakeCoordinator straight;
   const at::Tensor expected = job->MustRun(straight)[0].values;
   *job->job.mutable_checkpoints()->Add() = straight.checkpoints()[3];
@@ -169,7 +120,7 @@ TEST(TrainerResumeFaultTest, NeverMeansFromTheBeginning) {
 
 TEST(TrainerResumeFaultTest, LeftoversOfADeadAttemptAreRemoved) {
   ScopedTempDir outputs;
-  auto job = MakeJob(outputs.Path("out"));
+  auto job = ResumeJob(outputs.Path("out"), kSteps);
   const std::string leftover = outputs.Path("out/checkpoint-2.a1.tmp");
   std::filesystem::create_directories(leftover);
   FakeCoordinator coordinator;

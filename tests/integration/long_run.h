@@ -1,0 +1,39 @@
+#ifndef LOCKSTEP_TESTS_INTEGRATION_LONG_RUN_H_
+#define LOCKSTEP_TESTS_INTEGRATION_LONG_RUN_H_
+
+// A job of many small steps on two ranks, long enough to be disturbed in its
+// middle, and what it ends in when nothing disturbs it.
+
+#include <cstdint>
+#include <string>
+
+#include "tests/integration/test_cluster.h"
+
+namespace lockstep::testing {
+
+struct LongRun {
+  int steps = 600;
+  int save_steps = 50;
+  int max_restarts = 3;
+  // Empty: the one of the sources.
+  std::string model;
+};
+
+// The job's file. LoRA with dropout, so that the random numbers matter.
+std::string LongJob(const std::string& out, const LongRun& run = {});
+
+void SubmitDetached(TestCluster& cluster, const std::string& name,
+                    const std::string& yaml);
+
+// Whether it came to this step, in this attempt if one is given.
+bool TrainedPast(TestCluster& cluster, const std::string& name, int64_t step,
+                 int attempt = 0);
+
+// The adapter that it trained into `out`.
+std::string AdapterIn(const std::string& out);
+// The adapter of a run that nothing happens to.
+std::string UndisturbedAdapter(const LongRun& run = {});
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_INTEGRATION_LONG_RUN_H_

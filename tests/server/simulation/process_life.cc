@@ -1,0 +1,300 @@
+#include "tests/server/simulation/process_life.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/exit_code.h"
+
+namespace lockstep::testing {
+namespace {
+
+constexpr size_t kMostStrangers = 4;
+
+worker::v1::Caller CallerOf(const LaunchRequest& request, int rank) {
+  worker::v1::Caller caller;
+  caller.set_job(request.attempt.job);
+  caller.set_attempt(request.attempt.attempt);
+  caller.set_rank(rank);
+  return caller;
+}
+
+const v1::Job* JobOf(const Promises& promises, const LaunchRequest& request) {
+  const auto row = promises.disk().find(request.attempt.job);
+  if (row == promises.disk().end() ||
+      row->second.job().uid() != request.job_uid) {
+    return nullptr;
+  }
+  return &row->second.job();
+}
+
+}  // namespace
+
+bool ProcessLife::AllJoined(const HostProcess& process) const {
+  return std::all_of(
+      process.joins.begin(), process.joins.end(),
+      [](HostProcess::Join join) { return join == HostProcess::Join::kDone; });
+}
+
+void ProcessLife::Die(const Process& process, int exit_code, int signal) {
+  if (!process->prepares() && process->ranks_live) {
+    strangers_.push_back({process->request, process->step});
+    if (strangers_.size() > kMostStrangers) strangers_.pop_front();
+  }
+  host_.End(process, exit_code, signal);
+}
+
+bool ProcessLife::MayCall(const Process& process,
+                          SimulatedCoordinator* coordinator) {
+  if (coordinator == nullptr) return false;
+  if (coordinator->Admits(process->request)) return true;
+  promises_.TurnedAway(process->request);
+  if (process->prepares()) {
+    Die(process, kSuperseded, 0);
+  } else if (process->ranks_live) {
+    host_.EndRanks(*process, kSuperseded);
+  }
+  return false;
+}
+
+void ProcessLife::Act(SimulatedCoordinator* coordinator) {
+  if (host_.processes().empty()) return;
+  const int index = chance_.Below(static_cast<int>(host_.processes().size()));
+  const Process process = host_.processes()[index];
+  if (process->dies) {
+    Die(process, 0, SIGKILL);
+  } else if (process->prepares()) {
+    Prepare(process, coordinator);
+  } else if (process->ranks_live) {
+    Train(process, coordinator);
+  } else {
+    Leave(process, coordinator);
+  }
+}
+
+// --- Prepare ---
+
+void ProcessLife::Prepare(const Process& process,
+                          SimulatedCoordinator* coordinator) {
+  const int what = chance_.Below(16);
+  if (what == 0) return Die(process, 0, SIGSEGV);
+  if (what <= 3) return Die(process, kOk, 0);
+  if (what == 4 && coordinator == nullptr) {
+    return Die(process, kCoordinatorLost, 0);
+  }
+  if (!MayCall(process, coordinator)) return;
+  if (what == 4) {
+    worker::v1::ReportPreparedRequest report;
+    *report.mutable_caller() = CallerOf(process->request, -1);
+    report.mutable_error()->set_reason("INVALID_INPUT");
+    report.mutable_error()->set_message("bad row");
+    return coordinator->PostCall(PreparedEvent{.report = std::move(report)},
+                                 Scheduler::Ack([](const absl::Status&) {}));
+  }
+  ReportPlan(process, *coordinator);
+}
+
+void ProcessLife::ReportPlan(const Process& process,
+                             SimulatedCoordinator& coordinator) {
+  worker::v1::ReportPreparedRequest report;
+  *report.mutable_caller() = CallerOf(process->request, -1);
+  report.mutable_plan()->set_steps(40);
+  coordinator.PostCall(PreparedEvent{.report = std::move(report)},
+                       Scheduler::Ack([](const absl::Status&) {}));
+}
+
+// --- Ranks ---
+
+int ProcessLife::AnyExitCode(const HostProcess& process) {
+  // A finish may win the race against a stop.
+  if (process.told_to_stop && !chance_.OneIn(4)) return kStopped;
+  constexpr int kCodes[] = {kFailure,   kPeerLost, kSuperseded,
+                            kNotFinite, kStopped,  kInputChanged};
+  if (AllJoined(process) && chance_.OneIn(2)) return kOk;
+  return kCodes[chance_.Below(std::size(kCodes))];
+}
+
+void ProcessLife::Train(const Process& process,
+                        SimulatedCoordinator* coordinator) {
+  const int what = chance_.Below(20);
+  if (what == 0) {
+    if (chance_.OneIn(3)) Die(process, 0, SIGKILL);
+    return;
+  }
+  if (what == 1) {
+    if (process->told_to_stop || chance_.OneIn(2)) {
+      host_.EndRanks(*process, AnyExitCode(*process));
+    }
+    return;
+  }
+  if (!MayCall(process, coordinator)) return;
+  if (what == 2) return Attach(process, *coordinator);
+  if (what == 3) return Heartbeat(process, *coordinator);
+  if (what == 4 && chance_.OneIn(8)) return Fail(process, *coordinator);
+  if (!AllJoined(*process)) {
+    for (size_t rank = 0; rank < process->joins.size(); ++rank) {
+      if (chance_.OneIn(2)) {
+        Join(process, static_cast<int>(rank), *coordinator);
+      }
+    }
+    return;
+  }
+  if (what < 12) return Report(process, *coordinator);
+  Checkpoint(process, *coordinator);
+}
+
+// The ranks are gone; their supervisor tells it, and may die before.
+void ProcessLife::Leave(const Process& process,
+                        SimulatedCoordinator* coordinator) {
+  if (chance_.OneIn(3)) return Die(process, kOk, 0);
+  // Its attempt is over once it has told it.
+  if (coordinator == nullptr || !coordinator->Admits(process->request)) return;
+  Attach(process, *coordinator);
+}
+
+void ProcessLife::Attach(const Process& process,
+                         SimulatedCoordinator& coordinator) {
+  AttachedEvent event;
+  *event.report.mutable_caller() = CallerOf(process->request, -1);
+  event.report.set_ended(!process->ranks_live);
+  if (process->ranks_live) {
+    for (size_t rank = 0; rank < process->joins.size(); ++rank) {
+      worker::v1::RankProcess& told = *event.report.add_ranks();
+      told.set_rank(static_cast<int>(rank));
+      told.set_pid(process->pid + 1 + static_cast<int64_t>(rank));
+    }
+  } else {
+    for (const worker::v1::RankProcess& rank : process->exit_file) {
+      *event.report.add_ranks() = rank;
+    }
+  }
+  coordinator.PostCall(std::move(event),
+                       Scheduler::Ack([](const absl::Status&) {}));
+  if (coordinator.board().ForSupervisor(process->attempt()).command() !=
+      worker::v1::AttachResponse::COMMAND_UNSPECIFIED) {
+    process->told_to_stop = true;
+  }
+}
+
+void ProcessLife::Join(const Process& process, int rank,
+                       SimulatedCoordinator& coordinator) {
+  if (process->joins[rank] == HostProcess::Join::kDone) return;
+  worker::v1::JoinRequest request;
+  *request.mutable_caller() = CallerOf(process->request, rank);
+  request.set_pid(process->pid + 1 + rank);
+  request.set_incarnation(absl::StrCat(request.pid()));
+  process->joins[rank] = HostProcess::Join::kWaits;
+  coordinator.rendezvous().Join(
+      request, [weak = std::weak_ptr<HostProcess>(process),
+                rank](const absl::StatusOr<int>& world_size) {
+        const Process joined = weak.lock();
+        if (joined == nullptr) return;
+        if (world_size.ok()) {
+          joined->joins[rank] = HostProcess::Join::kDone;
+        } else if (!absl::IsCancelled(world_size.status())) {
+          joined->joins[rank] = HostProcess::Join::kNo;
+        }
+      });
+}
+
+void ProcessLife::Heartbeat(const Process& process,
+                            SimulatedCoordinator& coordinator) {
+  if (coordinator.board().ForRank(process->attempt()) !=
+      worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED) {
+    process->told_to_stop = true;
+  }
+}
+
+void ProcessLife::Report(const Process& process,
+                         SimulatedCoordinator& coordinator) {
+  ReportedEvent event{.caller = CallerOf(process->request, 0)};
+  process->step += 1 + chance_.Below(4);
+  event.progress.emplace().set_step(process->step);
+  coordinator.Post(std::move(event));
+}
+
+void ProcessLife::Fail(const Process& process,
+                       SimulatedCoordinator& coordinator) {
+  const int ranks = static_cast<int>(process->joins.size());
+  ReportedEvent event{.caller =
+                          CallerOf(process->request, chance_.Below(ranks))};
+  event.failure.emplace().set_cause(v1::Attempt::STORAGE_FULL);
+  event.failure->set_message("full");
+  coordinator.Post(std::move(event));
+}
+
+void ProcessLife::Checkpoint(const Process& process,
+                             SimulatedCoordinator& coordinator) {
+  const v1::Job* job = JobOf(promises_, process->request);
+  if (job != nullptr && process->attempt().attempt <= job->attempts_size()) {
+    process->step =
+        std::max(process->step,
+                 job->attempts(process->attempt().attempt - 1).resume_step());
+  }
+  process->step += 1 + chance_.Below(4);
+  const int64_t step = process->step;
+  if (!chance_.OneIn(4)) return Commit(process->request, step, coordinator);
+  // Made twice, as after a deadline; the first arrives whenever it does.
+  late_.push_back({process->request, [this, from = process->request,
+                                      step](SimulatedCoordinator& then) {
+                     Commit(from, step, then);
+                   }});
+  if (chance_.OneIn(2)) Commit(process->request, step, coordinator);
+}
+
+void ProcessLife::Commit(const LaunchRequest& from, int64_t step,
+                         SimulatedCoordinator& coordinator) {
+  const int attempt = from.attempt.attempt;
+  CheckpointEvent event{.caller = CallerOf(from, 0)};
+  event.commit = !chance_.OneIn(4);
+  event.checkpoint.set_step(step);
+  event.checkpoint.set_path(CheckpointPath(from.job_uid, attempt));
+  event.checkpoint.set_manifest_sha256(std::string(64, 'a'));
+  if (coordinator.LetsStrangersIn()) {
+    const v1::Job* job = JobOf(promises_, from);
+    if (job != nullptr) event.caller.set_attempt(job->attempt());
+  }
+  coordinator.PostCall(
+      std::move(event),
+      Scheduler::Ack([this, uid = from.job_uid, attempt, step,
+                      commit = event.commit](const absl::Status& status) {
+        if (status.ok() && commit) {
+          promises_.CheckpointCommitted(uid, attempt, step);
+        }
+      }));
+}
+
+void ProcessLife::DeliverLate(SimulatedCoordinator* coordinator) {
+  if (coordinator == nullptr || late_.empty()) return;
+  const Late late = std::move(late_.front());
+  late_.pop_front();
+  if (JobOf(promises_, late.from) != nullptr) late.call(*coordinator);
+}
+
+void ProcessLife::StrangerCalls(SimulatedCoordinator* coordinator) {
+  if (coordinator == nullptr || strangers_.empty()) return;
+  Stranger& stranger =
+      strangers_[chance_.Below(static_cast<int>(strangers_.size()))];
+  // Its token is worth nothing once its end is decided.
+  if (!coordinator->Admits(stranger.request)) return;
+  Commit(stranger.request, ++stranger.step, *coordinator);
+}
+
+void ProcessLife::ActWell(SimulatedCoordinator& coordinator) {
+  if (host_.processes().empty()) return;
+  const Process process = host_.processes().front();
+  if (process->dies) return Die(process, 0, SIGKILL);
+  if (process->prepares()) {
+    if (coordinator.Admits(process->request)) ReportPlan(process, coordinator);
+    return Die(process, kOk, 0);
+  }
+  if (process->ranks_live) {
+    host_.EndRanks(*process, process->told_to_stop ? kStopped : kOk);
+  }
+  Die(process, kOk, 0);
+}
+
+}  // namespace lockstep::testing

@@ -1,0 +1,115 @@
+#ifndef LOCKSTEP_TESTS_SERVER_SIMULATION_PROMISES_H_
+#define LOCKSTEP_TESTS_SERVER_SIMULATION_PROMISES_H_
+
+// What the coordinator promises, checked by someone who sees what clients were
+// told, what is on disk and what runs, and nothing of how it decides:
+//
+// P1 what was acknowledged is on disk, whole, and stays; one job for one
+//    request id;
+// P2 no process that is well is signalled, and no attempt ends while its ranks
+//    live, whatever becomes of coordinators; watchers miss nothing and see
+//    nothing twice;
+// P3 one attempt at a time has ranks, and holds a device; only it lists
+//    checkpoints; a job that has ended stays ended.
+//
+// The first broken promise is kept. Runs on one thread.
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "server/launcher/launcher.h"
+#include "server/store/job_store.h"
+
+namespace lockstep::testing {
+
+class SimulatedHost;
+
+// A label that clients set to ever higher numbers.
+inline constexpr char kCountLabel[] = "count";
+
+// Where this attempt of the job, and no other, writes checkpoints.
+std::string CheckpointPath(const std::string& uid, int attempt);
+
+class Promises {
+ public:
+  using Disk = std::map<std::string, server::JobRecord>;
+
+  void Watch(const SimulatedHost& host) { host_ = &host; }
+
+  // Empty while all are kept.
+  const std::string& broken() const { return broken_; }
+  void Break(absl::string_view promise, absl::string_view what);
+
+  // What the disk holds, by the writes that were called durable.
+  const Disk& disk() const { return disk_; }
+  int deleted() const { return deleted_; }
+  int checkpoints() const { return static_cast<int>(listed_.size()); }
+
+  // Clients ask, and are answered with OK.
+  void AskedToDelete(const std::string& name) { delete_asked_.insert(name); }
+  void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
+  void Created(const std::string& request_id, const v1::Job& job);
+  void Cancelled(const v1::Job& job);
+  void Labelled(const v1::Job& job, int64_t label);
+  void Deleted(const v1::Job& job);
+  void CheckpointCommitted(const std::string& uid, int attempt, int64_t step);
+
+  // The store calls a write durable; it comes before its effects.
+  void Durable(const StoreWrite& write);
+  // The coordinator acts.
+  void Launching(const LaunchRequest& request);
+  void Signalled(const AttemptRef& attempt, bool kill);
+  void Removing(const std::string& uid);
+  // A process is refused as one of an attempt that has ended.
+  void TurnedAway(const LaunchRequest& process);
+  // A new one reads the disk.
+  void Restarted(const std::vector<server::JobRecord>& rows);
+  // A watcher reads on.
+  void Seen(int64_t cursor_before, const std::vector<JournalEntry>& entries,
+            int64_t cursor);
+  // All is quiet: every job has its end and nothing is left.
+  void AtTheEnd(const std::vector<v1::Node>& nodes);
+
+ private:
+  struct JournalLine {
+    std::string job;
+    std::string type;
+    bool gone = false;  // With its job.
+  };
+
+  const server::JobRecord* Row(const std::string& name) const;
+  void WriteRow(const server::JobRecord& next, const StoreWrite& write);
+  void CheckNewAttempt(const v1::Job& job);
+  void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
+  void CheckStops(const v1::Job* old, const v1::Job& next);
+  void HoldDevices(const v1::Job& job);
+  void WriteCheckpoint(const v1::Checkpoint& checkpoint);
+  void WriteDeletion(const DeletedJob& deleted);
+
+  std::string broken_;
+  const SimulatedHost* host_ = nullptr;
+  Disk disk_;
+  std::vector<JournalLine> journal_;  // By sequence, from 1.
+  // Answered with OK: uid by name, the label by uid.
+  std::map<std::string, std::string> acknowledged_;
+  std::map<std::string, int64_t> labels_;
+  std::set<std::string> cancel_asked_;
+  std::set<std::string> delete_asked_;
+  std::map<std::string, std::string> job_of_request_;
+  std::map<std::string, std::string> holder_of_device_;
+  // uid -> steps, and (uid, attempt, step) of all that were listed.
+  std::map<std::string, std::set<int64_t>> steps_;
+  std::set<std::pair<std::string, std::pair<int, int64_t>>> listed_;
+  std::set<std::pair<std::string, int>> launched_;
+  std::set<std::string> deleted_uids_;
+  std::set<std::string> removed_uids_;
+  int deleted_ = 0;
+};
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_SERVER_SIMULATION_PROMISES_H_

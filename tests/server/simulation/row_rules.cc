@@ -1,0 +1,115 @@
+#include "tests/server/simulation/row_rules.h"
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::testing {
+namespace {
+
+v1::Job::State StateOf(const std::string& name) {
+  v1::Job::State state = v1::Job::STATE_UNSPECIFIED;
+  v1::Job::State_Parse(name, &state);
+  return state;
+}
+
+// The states that the events tell, "QUEUED -> PREPARING: why", lead from the
+// old one to the new one by legal steps.
+std::string PathViolation(v1::Job::State from, v1::Job::State to,
+                          const std::string& name,
+                          const std::vector<v1::Event>& events) {
+  for (const v1::Event& event : events) {
+    if (event.job() != name || event.type() != "STATE_CHANGED") continue;
+    const std::string& message = event.message();
+    const size_t arrow = message.find(" -> ");
+    const size_t colon = message.find(':');
+    const v1::Job::State left = StateOf(message.substr(0, arrow));
+    const v1::Job::State right =
+        StateOf(message.substr(arrow + 4, colon - arrow - 4));
+    if (left != from) {
+      return absl::StrCat("was ", StateName(from), ", and the event says \"",
+                          message, "\"");
+    }
+    if (!CanTransition(left, right)) {
+      return absl::StrCat("illegal transition: ", message);
+    }
+    from = right;
+  }
+  if (from == to) return "";
+  return absl::StrCat("became ", StateName(to), ", and its events end at ",
+                      StateName(from));
+}
+
+bool SameAttempt(const v1::Attempt& a, const v1::Attempt& b) {
+  return a.name() == b.name() && a.state() == b.state() &&
+         a.end_cause() == b.end_cause() && a.end_message() == b.end_message() &&
+         a.resume_step() == b.resume_step() && a.ranks_size() == b.ranks_size();
+}
+
+std::string AttemptsViolation(const v1::Job& old, const v1::Job& next) {
+  const int before = old.attempts_size();
+  const int after = next.attempts_size();
+  if (after < before || after > before + 1) {
+    return absl::StrCat("had ", before, " attempts and has ", after);
+  }
+  if (next.attempt() != after) {
+    return absl::StrCat("has ", after, " attempts, and is at ", next.attempt());
+  }
+  for (int i = 0; i < before; ++i) {
+    if (old.attempts(i).state() == v1::Attempt::ENDED &&
+        !SameAttempt(old.attempts(i), next.attempts(i))) {
+      return absl::StrCat("attempt ", i + 1, " changed after its end");
+    }
+  }
+  for (int i = 0; i < after; ++i) {
+    const v1::Attempt& attempt = next.attempts(i);
+    const bool ended = attempt.state() == v1::Attempt::ENDED;
+    if (ended == (attempt.end_cause() == v1::Attempt::END_CAUSE_UNSPECIFIED)) {
+      return absl::StrCat("attempt ", i + 1, " has ended, or has an end cause");
+    }
+    if (!ended && (i + 1 < after || IsTerminal(next.state()))) {
+      return absl::StrCat("attempt ", i + 1, " lives on beside another, or ",
+                          "after the job");
+    }
+  }
+  if (after > before && old.desired() == v1::Job::CANCEL) {
+    return "starts again after it was cancelled";
+  }
+  return "";
+}
+
+std::string Violation(const server::JobRecord& old,
+                      const server::JobRecord& next,
+                      const std::vector<v1::Event>& events) {
+  const v1::Job& before = old.job();
+  const v1::Job& after = next.job();
+  if (next.version() != old.version() + 1) {
+    return absl::StrCat("version ", next.version(), " after ", old.version());
+  }
+  if (before.uid() != after.uid() || before.owner() != after.owner() ||
+      old.request_id() != next.request_id()) {
+    return "became another job";
+  }
+  if (before.desired() == v1::Job::CANCEL &&
+      after.desired() != v1::Job::CANCEL) {
+    return "is not cancelled any more";
+  }
+  std::string violation =
+      PathViolation(before.state(), after.state(), after.name(), events);
+  if (violation.empty()) violation = AttemptsViolation(before, after);
+  return violation;
+}
+
+}  // namespace
+
+std::string RowViolation(const server::JobRecord* old,
+                         const server::JobRecord& next,
+                         const std::vector<v1::Event>& events) {
+  if (old != nullptr) return Violation(*old, next, events);
+  if (next.version() != 1) {
+    return absl::StrCat("begins with version ", next.version());
+  }
+  return PathViolation(v1::Job::QUEUED, next.job().state(), next.job().name(),
+                       events);
+}
+
+}  // namespace lockstep::testing

@@ -1,0 +1,147 @@
+#include "tests/server/simulation/simulated_coordinator.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::testing {
+namespace {
+
+// So few that watchers read from the store as well.
+constexpr size_t kEventsInMemory = 8;
+
+}  // namespace
+
+SimulatedCoordinator::SimulatedCoordinator(const World& world, int64_t life)
+    : world_(world),
+      life_(life),
+      rendezvous_(world.clock),
+      events_(world.store, kEventsInMemory),
+      runner_(options_,
+              {.clock = world.clock,
+               .store = world.store,
+               .events = events_,
+               .launcher = world.host,
+               .rendezvous = rendezvous_,
+               .tokens = tokens_,
+               .policy = policy_},
+              board_, callers_,
+              [this](LaunchedEvent launched) { Post(std::move(launched)); }) {
+  Load();
+  RemoveFilesOfDeleted();
+  world_.host.SetListener(
+      [this](ProcessEnd end) { Post(ProcessEndEvent{std::move(end)}); });
+  rendezvous_.SetListener([this](Rendezvous::Outcome outcome) {
+    Post(RendezvousEvent{std::move(outcome)});
+  });
+  Adopt();
+  StepResult restored = Step(state_, {RestoreEvent{}, Entropy()}, Time());
+  runner_.Run(std::exchange(restored.effects, {}));
+  Submit(std::move(restored));
+}
+
+std::string SimulatedCoordinator::Entropy() {
+  return absl::StrCat("life ", life_, " step ", ++steps_);
+}
+
+void SimulatedCoordinator::Load() {
+  std::vector<server::JobRecord> records = *world_.store.LoadAll();
+  world_.promises.Restarted(records);
+  std::map<std::string, v1::Checkpoint> newest;
+  for (server::JobRecord& record : records) {
+    if (world_.fault == Fault::kForgetsRequests) record.clear_request_id();
+    if (IsTerminal(record.job().state())) continue;
+    std::vector<v1::Checkpoint> checkpoints =
+        *world_.store.ListCheckpoints(record.job().name());
+    if (!checkpoints.empty()) newest[record.job().name()] = checkpoints.back();
+  }
+  state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
+                        std::move(records), newest, world_.clock.Now(),
+                        world_.clock.WallTime());
+}
+
+void SimulatedCoordinator::RemoveFilesOfDeleted() {
+  StepResult forget;
+  const std::vector<std::string> uids = *world_.store.Unforgotten();
+  for (const std::string& uid : uids) {
+    if (!world_.host.RemoveFiles(uid).ok()) continue;
+    forget.write.forgotten.push_back(uid);
+  }
+  Submit(std::move(forget));
+}
+
+void SimulatedCoordinator::Adopt() {
+  for (const auto& [name, entry] : state_.jobs) {
+    for (const server::ProcessRecord& process : entry.record.processes()) {
+      if (process.ended()) continue;
+      ProcessEnd end;
+      if (world_.host
+              .Adopt({name, process.attempt()}, entry.job().uid(), process,
+                     &end)
+              .ok()) {
+        continue;
+      }
+      Post(ProcessEndEvent{std::move(end)});
+    }
+  }
+}
+
+bool SimulatedCoordinator::Admits(const LaunchRequest& process) const {
+  if (LetsStrangersIn()) return true;
+  return tokens_.Find(process.token) == process.attempt;
+}
+
+bool SimulatedCoordinator::DecideNext() {
+  if (inbox_.empty()) return false;
+  const Event event = std::move(inbox_.front());
+  inbox_.pop_front();
+  Submit(Step(state_, event, Time()));
+  return true;
+}
+
+void SimulatedCoordinator::Tick() {
+  rendezvous_.Tick();
+  Submit(Step(state_, {TickEvent{}, Entropy()}, Time()));
+}
+
+void SimulatedCoordinator::Submit(StepResult result) {
+  if (world_.fault == Fault::kAnswersBeforeTheDisk) {
+    runner_.Run(std::exchange(result.effects, {}));
+  }
+  auto pending = std::make_shared<Pending>();
+  for (Effect& effect : result.effects) {
+    pending->effects.push_back(std::move(effect));
+  }
+  if (result.write.empty()) {
+    if (pending->effects.empty()) return;
+    pending->done = true;
+    pending_.push_back(std::move(pending));
+    return;
+  }
+  pending_.push_back(pending);
+  world_.store.Commit(
+      std::move(result.write),
+      [pending](absl::StatusOr<std::vector<JournalEntry>> entries) {
+        pending->entries = *std::move(entries);
+        pending->done = true;
+      });
+}
+
+bool SimulatedCoordinator::DoNextEffect() {
+  if (pending_.empty() || !pending_.front()->done) return false;
+  Pending& next = *pending_.front();
+  if (!next.entries.empty()) {
+    events_.Publish(std::exchange(next.entries, {}));
+  } else if (!next.effects.empty()) {
+    Effect effect = std::move(next.effects.front());
+    next.effects.pop_front();
+    std::vector<Effect> one;
+    one.push_back(std::move(effect));
+    runner_.Run(std::move(one));
+  }
+  if (next.effects.empty() && next.entries.empty()) pending_.pop_front();
+  return true;
+}
+
+}  // namespace lockstep::testing

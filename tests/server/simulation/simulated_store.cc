@@ -1,0 +1,98 @@
+#include "tests/server/simulation/simulated_store.h"
+
+#include <optional>
+#include <utility>
+
+#include "proto/contract/status_macros.h"
+
+namespace lockstep::testing {
+
+void SimulatedStore::Commit(StoreWrite write, Done done) {
+  waiting_.push_back({std::move(write), std::move(done)});
+}
+
+absl::Status SimulatedStore::Sync() {
+  for (StoreWrite& write : std::exchange(cached_, {})) Apply(std::move(write));
+  for (Waiting& next : std::exchange(waiting_, {})) {
+    observer_(next.write);
+    if (lies_) {
+      cached_.push_back(std::move(next.write));
+      synced_.push_back({{}, std::move(next.done)});
+      continue;
+    }
+    RETURN_IF_ERROR(rows_.Check(next.write));
+    synced_.push_back({Apply(std::move(next.write)), std::move(next.done)});
+  }
+  return absl::OkStatus();
+}
+
+bool SimulatedStore::TellNext() {
+  if (synced_.empty()) return false;
+  Told next = std::move(synced_.front());
+  synced_.pop_front();
+  next.done(std::move(next.entries));
+  return true;
+}
+
+void SimulatedStore::Crash() {
+  waiting_.clear();
+  synced_.clear();
+  cached_.clear();
+}
+
+std::vector<JournalEntry> SimulatedStore::Apply(StoreWrite write) {
+  int64_t sequence = rows_.LastSequence();
+  CommittedRows::Number(write, sequence);
+  for (const DeletedJob& job : write.deletions) {
+    unforgotten_.push_back(job.uid);
+    std::erase_if(journal_, [&](const v1::Event& event) {
+      return event.job() == job.name;
+    });
+  }
+  for (const std::string& uid : write.forgotten) std::erase(unforgotten_, uid);
+  journal_.insert(journal_.end(), write.events.begin(), write.events.end());
+  return rows_.Apply(write);
+}
+
+absl::StatusOr<std::vector<server::JobRecord>> SimulatedStore::LoadAll() {
+  return rows_.All();
+}
+
+absl::StatusOr<v1::Job> SimulatedStore::Get(absl::string_view name) const {
+  return rows_.Get(name);
+}
+
+absl::StatusOr<JobPage> SimulatedStore::List(const ListJobsQuery& query) const {
+  return rows_.List(query);
+}
+
+absl::StatusOr<std::vector<v1::Checkpoint>> SimulatedStore::ListCheckpoints(
+    absl::string_view job_name) const {
+  return rows_.ListCheckpoints(job_name);
+}
+
+absl::StatusOr<std::vector<JournalEntry>> SimulatedStore::ReadJournal(
+    int64_t after, int limit, absl::string_view job_name) const {
+  std::vector<JournalEntry> entries;
+  for (const v1::Event& event : journal_) {
+    if (static_cast<int>(entries.size()) >= limit) break;
+    if (event.sequence() <= after) continue;
+    if (!job_name.empty() && event.job() != job_name) continue;
+    std::optional<JournalEntry> entry = rows_.EntryOf(event);
+    if (entry.has_value()) entries.push_back(*std::move(entry));
+  }
+  return entries;
+}
+
+absl::StatusOr<std::vector<std::string>> SimulatedStore::Unforgotten() const {
+  return unforgotten_;
+}
+
+int64_t SimulatedStore::LastSequence() const { return rows_.LastSequence(); }
+
+void SimulatedStore::UpdateProgress(absl::string_view name,
+                                    const v1::Progress& progress) {
+  rows_.UpdateProgress(name, progress);
+}
+
+}  // namespace lockstep::testing

@@ -1,0 +1,269 @@
+#include "tests/server/simulation/simulation.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/job_state.h"
+
+namespace lockstep::testing {
+namespace {
+
+constexpr int kCpuSlots = 4;
+constexpr int kRequests = 16;
+constexpr int kWatchBatch = 5;
+// Enough for every attempt that a job may have, and every pause between them.
+constexpr int kRoundsToTheEnd = 4000;
+
+using JobReply = Scheduler::Reply<v1::Job>;
+
+}  // namespace
+
+Simulation::Simulation(uint64_t seed, Fault fault)
+    : chance_(seed),
+      fault_(fault),
+      store_([this](const StoreWrite& write) { promises_.Durable(write); },
+             fault == Fault::kLyingDisk),
+      host_(kCpuSlots, HostWatchers(), fault == Fault::kAdoptsNobody),
+      processes_(chance_, host_, promises_) {
+  promises_.Watch(host_);
+  Restart();
+}
+
+SimulatedHost::Watchers Simulation::HostWatchers() {
+  return {
+      .launching =
+          [this](const LaunchRequest& request) {
+            promises_.Launching(request);
+          },
+      .signalled = [this](const AttemptRef& attempt,
+                          bool kill) { promises_.Signalled(attempt, kill); },
+      .removing = [this](const std::string& uid) { promises_.Removing(uid); },
+      .launch_fails = [this] { return !finishing_ && chance_.OneIn(20); }};
+}
+
+std::string Simulation::Run(int events) {
+  for (int i = 0; i < events && promises_.broken().empty(); ++i) Something();
+  if (promises_.broken().empty()) Finish();
+  Count();
+  return promises_.broken();
+}
+
+void Simulation::Something() {
+  if (coordinator_ == nullptr && chance_.OneIn(12)) return Restart();
+  const int what = chance_.Below(100);
+  if (what < 8) {
+    Client();
+  } else if (what < 56) {
+    processes_.Act(coordinator_.get());
+  } else if (what < 88) {
+    CoordinatorTurn();
+  } else if (what < 91) {
+    // A pause, or longer than anyone waits.
+    const int longest = chance_.OneIn(8) ? 200'000 : 20'000;
+    clock_.Advance(absl::Milliseconds(chance_.Below(longest)));
+  } else if (what < 93) {
+    processes_.StrangerCalls(coordinator_.get());
+  } else if (what < 96) {
+    processes_.DeliverLate(coordinator_.get());
+  } else if (what < 99) {
+    Watch();
+  } else if (coordinator_ != nullptr) {
+    Crash();
+  }
+}
+
+// --- Clients ---
+
+void Simulation::Client() {
+  if (coordinator_ == nullptr) return;
+  const int what = chance_.Below(10);
+  const std::string name = AnyJob();
+  if (what < 5 || name.empty()) return Create();
+  if (what < 6) return Cancel(name);
+  if (what < 8) return Label(name);
+  Delete(name);
+}
+
+std::string Simulation::AnyJob() {
+  const Promises::Disk& disk = promises_.disk();
+  if (disk.empty()) return "";
+  const int index = chance_.Below(static_cast<int>(disk.size()));
+  return std::next(disk.begin(), index)->first;
+}
+
+// None, the newest on disk, or an older one.
+std::string Simulation::AnyEtag(const std::string& name) {
+  if (!chance_.OneIn(4)) return "";
+  if (chance_.OneIn(4)) return "1-00000000";
+  return promises_.disk().at(name).job().etag();
+}
+
+// A few requests, made again and again, some with a job id of their own and
+// some with one that another request wants too.
+void Simulation::Create() {
+  const int number = chance_.Below(kRequests);
+  CreateEvent event;
+  event.request.request_id = absl::StrCat("request-", number);
+  event.request.request_digest =
+      absl::StrCat("digest of ", chance_.OneIn(10) ? -1 : number);
+  event.request.owner = "local";
+  if (number % 2 == 0) event.request.job_id = absl::StrCat("j", number % 12);
+  event.request.spec.mutable_resources()->set_ranks(1 + number % 3);
+  event.request.spec.set_max_restarts(number % 4);
+  if (number % 7 == 0) {
+    event.request.spec.mutable_checkpoint()->set_resume(
+        v1::CheckpointSpec::RESUME_NEVER);
+  }
+  coordinator_->PostCall(std::move(event),
+                         JobReply([this, id = absl::StrCat("request-", number)](
+                                      const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Created(id, *job);
+                         }));
+}
+
+void Simulation::Cancel(const std::string& name) {
+  promises_.AskedToCancel(name);
+  coordinator_->PostCall(CancelEvent{.name = name, .etag = AnyEtag(name)},
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Cancelled(*job);
+                         }));
+}
+
+void Simulation::Label(const std::string& name) {
+  const int64_t label = ++last_label_;
+  UpdateEvent event;
+  event.request.name = name;
+  event.request.etag = AnyEtag(name);
+  event.request.keys = {kCountLabel};
+  event.request.labels[kCountLabel] = absl::StrCat(label);
+  coordinator_->PostCall(
+      std::move(event),
+      JobReply([this, label](const absl::StatusOr<v1::Job>& job) {
+        if (job.ok()) promises_.Labelled(*job, label);
+      }));
+}
+
+void Simulation::Delete(const std::string& name) {
+  promises_.AskedToDelete(name);
+  coordinator_->PostCall(DeleteEvent{.name = name, .etag = AnyEtag(name)},
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Deleted(*job);
+                         }));
+}
+
+void Simulation::Watch() {
+  if (coordinator_ == nullptr) return;
+  const absl::StatusOr<EventLog::Batch> batch =
+      coordinator_->events().Read(watch_cursor_, kWatchBatch, "");
+  promises_.Seen(watch_cursor_, batch->entries, batch->cursor);
+  counts_.watched += static_cast<int64_t>(batch->entries.size());
+  watch_cursor_ = batch->cursor;
+}
+
+// --- The coordinator and its disk ---
+
+void Simulation::CoordinatorTurn() {
+  if (coordinator_ == nullptr) return;
+  // Mostly it keeps up with what comes.
+  if (chance_.OneIn(3)) {
+    LoopOnce();
+    return;
+  }
+  const int turns = 1 + chance_.Below(4);
+  switch (chance_.Below(9)) {
+    case 0:
+      return coordinator_->Tick();
+    case 1:
+    case 2:
+      return Sync();
+    case 3:
+    case 4:
+      for (int i = 0; i < turns; ++i) store_.TellNext();
+      return;
+    case 5:
+    case 6:
+      for (int i = 0; i < turns; ++i) coordinator_->DecideNext();
+      return;
+    default:
+      for (int i = 0; i < turns; ++i) coordinator_->DoNextEffect();
+  }
+}
+
+bool Simulation::LoopOnce() {
+  bool busy = coordinator_->DecideNext();
+  while (coordinator_->DecideNext()) {
+  }
+  if (store_.waits()) Sync();
+  while (store_.TellNext()) {
+  }
+  while (coordinator_->DoNextEffect()) busy = true;
+  return busy;
+}
+
+void Simulation::Sync() {
+  const absl::Status synced = store_.Sync();
+  if (!synced.ok()) promises_.Break("P1", synced.message());
+}
+
+void Simulation::Crash() {
+  ++counts_.crashes;
+  coordinator_.reset();
+  processes_.CoordinatorDied();
+  host_.CoordinatorDied();
+  store_.Crash();
+}
+
+void Simulation::Restart() {
+  coordinator_ = std::make_unique<SimulatedCoordinator>(
+      SimulatedCoordinator::World{.clock = clock_,
+                                  .store = store_,
+                                  .host = host_,
+                                  .promises = promises_,
+                                  .fault = fault_},
+      ++lives_);
+}
+
+// --- The end ---
+
+void Simulation::Settle() {
+  while (promises_.broken().empty() && LoopOnce()) {
+  }
+}
+
+// Nothing new comes, and what runs does well.
+void Simulation::Finish() {
+  finishing_ = true;
+  if (coordinator_ != nullptr) Crash();
+  Restart();
+  Settle();
+  for (int round = 0; round < kRoundsToTheEnd; ++round) {
+    const bool all_ended = std::all_of(
+        promises_.disk().begin(), promises_.disk().end(),
+        [](const auto& row) { return IsTerminal(row.second.job().state()); });
+    if (!promises_.broken().empty()) return;
+    if (all_ended && host_.processes().empty()) break;
+    if (host_.processes().empty()) clock_.Advance(absl::Seconds(10));
+    processes_.ActWell(*coordinator_);
+    coordinator_->Tick();
+    Settle();
+  }
+  int64_t before = -1;
+  while (watch_cursor_ != before) {
+    before = watch_cursor_;
+    Watch();
+  }
+  promises_.AtTheEnd(coordinator_->Nodes());
+}
+
+void Simulation::Count() {
+  for (const auto& [name, row] : promises_.disk()) {
+    ++counts_.ended_in[row.job().state()];
+    counts_.attempts += row.job().attempt();
+  }
+  counts_.deleted = promises_.deleted();
+  counts_.checkpoints = promises_.checkpoints();
+}
+
+}  // namespace lockstep::testing

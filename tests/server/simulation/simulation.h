@@ -1,0 +1,85 @@
+#ifndef LOCKSTEP_TESTS_SERVER_SIMULATION_SIMULATION_H_
+#define LOCKSTEP_TESTS_SERVER_SIMULATION_SIMULATION_H_
+
+// A whole cluster in one thread, in an order that a seed decides: clients,
+// processes, a disk with group commit, time, and a coordinator that dies
+// between any two of its turns and comes back. Promises are checked after each
+// of them.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/server/simulation/chance.h"
+#include "tests/server/simulation/process_life.h"
+#include "tests/server/simulation/promises.h"
+#include "tests/server/simulation/simulated_coordinator.h"
+#include "tests/server/simulation/simulated_host.h"
+#include "tests/server/simulation/simulated_store.h"
+#include "tests/testing/fake_clock.h"
+
+namespace lockstep::testing {
+
+// How much happened: a simulation that does nothing keeps every promise.
+struct SimulationCounts {
+  std::map<v1::Job::State, int> ended_in;
+  int attempts = 0;
+  int deleted = 0;
+  int checkpoints = 0;
+  int crashes = 0;
+  int64_t watched = 0;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(uint64_t seed, Fault fault = Fault::kNone);
+
+  // So many things happen, and then everything comes to its end. What was
+  // broken first is returned, or "".
+  std::string Run(int events);
+
+  const SimulationCounts& counts() const { return counts_; }
+
+ private:
+  void Something();
+  void Client();
+  void Create();
+  void Cancel(const std::string& name);
+  void Label(const std::string& name);
+  void Delete(const std::string& name);
+  std::string AnyJob();
+  std::string AnyEtag(const std::string& name);
+  void CoordinatorTurn();
+  // As the real one goes round; false when there was nothing to do.
+  bool LoopOnce();
+  void Sync();
+  void Crash();
+  void Restart();
+  void Watch();
+  void Finish();
+  // All that can be decided and done without new events from outside.
+  void Settle();
+  void Count();
+
+  SimulatedHost::Watchers HostWatchers();
+
+  Chance chance_;
+  const Fault fault_;
+  FakeClock clock_;
+  Promises promises_;
+  SimulatedStore store_;
+  SimulatedHost host_;
+  ProcessLife processes_;
+  std::unique_ptr<SimulatedCoordinator> coordinator_;
+  int64_t lives_ = 0;
+  int64_t last_label_ = 0;
+  int64_t watch_cursor_ = 0;
+  bool finishing_ = false;
+  SimulationCounts counts_;
+};
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_SERVER_SIMULATION_SIMULATION_H_

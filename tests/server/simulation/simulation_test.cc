@@ -1,0 +1,85 @@
+// The promises hold in whatever order things happen, and the one who checks
+// them is no fool: each fault of the world is noticed.
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/simulation/seeds.h"
+
+namespace lockstep::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr int kEvents = 500;
+
+TEST(SimulationTest, PromisesHoldInAnyOrder) {
+  const SeedsResult result = RunSeeds(/*first=*/1, /*seeds=*/300, kEvents);
+
+  EXPECT_EQ(result.failure, "");
+  if (result.seeds == 1) return;
+  // It was no idle cluster.
+  SimulationCounts counts = result.counts;
+  EXPECT_GT(counts.ended_in[v1::Job::SUCCEEDED], result.seeds);
+  EXPECT_GT(counts.ended_in[v1::Job::FAILED], result.seeds);
+  EXPECT_GT(counts.ended_in[v1::Job::CANCELLED], result.seeds / 4);
+  EXPECT_GT(counts.deleted, result.seeds / 4);
+  EXPECT_GT(counts.checkpoints, result.seeds);
+  EXPECT_GT(counts.crashes, result.seeds);
+  EXPECT_GT(counts.watched, result.seeds);
+  EXPECT_GT(counts.attempts, counts.ended_in[v1::Job::SUCCEEDED]);
+}
+
+TEST(SimulationTest, TheSameSeedIsTheSameRun) {
+  const SeedsResult first = RunSeeds(7, 1, kEvents);
+  const SeedsResult second = RunSeeds(7, 1, kEvents);
+
+  EXPECT_EQ(first.counts.attempts, second.counts.attempts);
+  EXPECT_EQ(first.counts.watched, second.counts.watched);
+  EXPECT_EQ(first.counts.ended_in, second.counts.ended_in);
+}
+
+std::string FailureWith(Fault fault) {
+  return RunSeeds(/*first=*/1, /*seeds=*/300, kEvents, fault).failure;
+}
+
+TEST(SimulationFaultTest, AnAnswerBeforeTheDiskIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kAnswersBeforeTheDisk),
+              AllOf(StartsWith("P1: "), HasSubstr("on disk")));
+}
+
+TEST(SimulationFaultTest, AMissingSyncIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kLyingDisk), StartsWith("P1: "));
+}
+
+TEST(SimulationFaultTest, ARestartThatAdoptsNobodyIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kAdoptsNobody),
+              AnyOf(HasSubstr("has ended, and its ranks live"),
+                    HasSubstr("starts beside attempt")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsRequestsIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsRequests),
+              AnyOf(HasSubstr("a second job for request"),
+                    HasSubstr("became another job")));
+}
+
+TEST(SimulationFaultTest, ACheckpointOfAStrangerIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kLetsStrangersIn),
+              AllOf(StartsWith("P3: "), HasSubstr("is listed for attempt")));
+}
+
+TEST(SimulationFaultTest, ASeedThatFailsIsNamedWithItsCommand) {
+  const std::string failure = FailureWith(Fault::kAnswersBeforeTheDisk);
+
+  EXPECT_THAT(failure, ContainsRegex("seed [0-9]+; again: "
+                                     "LOCKSTEP_SIMULATION_SEED=[0-9]+ .*"
+                                     "--gtest_filter=SimulationFaultTest."
+                                     "ASeedThatFailsIsNamedWithItsCommand"));
+}
+
+}  // namespace
+}  // namespace lockstep::testing
