@@ -172,6 +172,19 @@ class Simulation {
     EXPECT_EQ(world_.answer(ticket).ok(), live);
     EXPECT_GE(world_.checkpoints().size(), listed);
     EXPECT_LE(world_.checkpoints().size(), listed + (live ? 1 : 0));
+    if (OneIn(3)) UnlistOne(id, attempt, live);
+  }
+
+  // Of a step that may be listed, may be the newest, or neither.
+  void UnlistOne(const std::string& id, int attempt, bool live) {
+    const size_t listed = world_.ListedSteps(id).size();
+    const Ticket ticket = world_.Unlist(id, attempt, 1 + Below(99));
+    const size_t left = world_.ListedSteps(id).size();
+    if (!live) {
+      EXPECT_FALSE(world_.answer(ticket).ok());
+      EXPECT_EQ(left, listed);
+    }
+    EXPECT_EQ(left > 0, listed > 0);
   }
 
   void ProcessDoes(int index) {
