@@ -151,8 +151,7 @@ absl::Status Trainer::SaveIfDue(bool asked) {
   if (!due) return absl::OkStatus();
   parts_.progress.SetPhase(worker::v1::PHASE_SAVING);
   RETURN_IF_ERROR(parts_.data_parallel.CheckReplicas());
-  parts_.log.MarkSaved(step_);
-  return parts_.checkpointer.Save(step_, parts_.log);
+  return parts_.checkpointer.Save(step_, &parts_.log);
 }
 
 }  // namespace lockstep
