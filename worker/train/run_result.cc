@@ -9,6 +9,7 @@
 
 #include "proto/contract/status_macros.h"
 #include "worker/io/file.h"
+#include "worker/io/hub_snapshot.h"
 #include "worker/io/model_folder.h"
 #include "worker/train/named_tensors.h"
 
@@ -42,7 +43,10 @@ PeftConfig PeftConfigOf(const v1::JobSpec& spec,
                         std::vector<std::string> targets) {
   const v1::LoraSpec& lora = spec.method().lora();
   std::sort(targets.begin(), targets.end());
-  return {.base_model_name_or_path = spec.model().path(),
+  const std::optional<HubSnapshot> hub = HubSnapshotOf(spec.model().path());
+  return {.base_model_name_or_path =
+              hub.has_value() ? hub->id : spec.model().path(),
+          .revision = hub.has_value() ? hub->commit : "",
           .r = lora.r(),
           .lora_alpha = lora.alpha(),
           .lora_dropout = lora.dropout(),
