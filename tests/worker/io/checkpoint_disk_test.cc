@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/fail_at_call.h"
+#include "tests/testing/kill_at_call.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/worker/io/checkpoint_fixture.h"
 #include "tests/worker/io/io_testing.h"
@@ -25,6 +26,7 @@ using testing::FailAtCall;
 using testing::FailingCall;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using testing::KillAtCall;
 using testing::SampleCheckpoint;
 using testing::ScopedTempDir;
 
@@ -82,6 +84,27 @@ TEST_P(CheckpointDiskTest, ASaveIsWholeOrLeavesTheOneBefore) {
   // Five files, each with create, writes, fsync and close, and the folders.
   EXPECT_GT(failed, 25);
   EXPECT_LT(failing.n, kEnough);
+}
+
+// kill -9 instead of an error.
+TEST(CheckpointKillTest, ASaveIsWholeOrInvisible) {
+  int kills = 0;
+  for (; kills < kEnough; ++kills) {
+    SCOPED_TRACE(absl::StrCat("call ", kills + 1));
+    const ScopedTempDir dir;
+    ASSERT_THAT(SaveStep(dir.path(), 50), IsOk());
+    if (!KillAtCall(kills + 1, [&] { (void)SaveStep(dir.path(), 100); })) break;
+
+    EXPECT_THAT(Checkpoint::Open(dir.Path("checkpoint-50")), IsOk());
+    if (FileExists(dir.Path("checkpoint-100"))) {
+      EXPECT_THAT(Checkpoint::Open(dir.Path("checkpoint-100")), IsOk());
+    }
+    EXPECT_THAT(RemoveUnfinishedCheckpoints(dir.path(), 4), IsOk());
+    EXPECT_THAT(RemoveUnlistedCheckpoints(dir.path(), {50}, 4), IsOk());
+    EXPECT_THAT(Entries(dir.path()), ElementsAre("checkpoint-50"));
+  }
+  EXPECT_GT(kills, 25);
+  EXPECT_LT(kills, kEnough);
 }
 
 TEST(CheckpointReplacementTest, WhatHadTheNameBeforeHasItAgain) {
