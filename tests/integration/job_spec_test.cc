@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
 // As huggingface_hub lays a model out: files are links into blobs.
 std::string MakeHubCache(const std::string& home, const std::string& model) {
   const fs::path folder = home + "/hub/models--org--tiny";
-  const std::string commit(40, 'c');
+  std::string commit(40, 'c');
   fs::create_directories(folder / "blobs");
   fs::create_directories(folder / "refs");
   fs::create_directories(folder / "snapshots" / commit);
