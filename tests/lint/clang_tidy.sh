@@ -78,6 +78,6 @@ export -f check_one
 export marks left_out
 for file in "${sources[@]}"; do
   printf '%s %s\n' "$file" "$(headers_of "$file")"
-done | xargs -P "$(nproc)" -L1 bash -c \
+done | xargs -r -P "$(nproc)" -L1 bash -c \
   'check_one "$3" "$4" "$1" "$2"' _ "$checks" "$commands"
 echo "clang-tidy: ${#sources[@]} files clean"
