@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "worker/command_result.h"
+#include "worker/export/export_adapter.h"
 #include "worker/export/export_merged.h"
 
 namespace lockstep {
@@ -10,7 +11,8 @@ namespace lockstep {
 void AddExportCommand(CLI::App& app, std::function<int()>* run) {
   auto options = std::make_shared<ExportOptions>();
   CLI::App* command = app.add_subcommand(
-      "export", "Write a model that needs no adapter from a checkpoint");
+      "export", "Write a folder that Hugging Face loads from a checkpoint");
+  auto merge = std::make_shared<bool>(false);
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "Checkpoint, result, adapter or model folder")
@@ -19,17 +21,20 @@ void AddExportCommand(CLI::App& app, std::function<int()>* run) {
       ->required();
   command->add_option("--output", options->output, "New folder to write")
       ->required();
-  command
-      ->add_flag_callback(
-          "--merge", [] {}, "Merge the adapter into the base; the only way yet")
-      ->required();
+  command->add_flag(
+      "--merge", *merge,
+      "Merge the adapter into the base, for a model that needs none");
   command
       ->add_option("--dtype", options->dtype,
                    "bf16, float32 or source (as the base) [source]")
       ->check(CLI::IsMember({"bf16", "float32", "source"}));
-  command->callback([options, run] {
-    *run = [options] {
-      return CommandResult("export", ExportMerged(*options));
+  command->add_option("--chat-template", options->chat_template,
+                      "Template of the result [the base's]");
+  command->callback([options, merge, run] {
+    *run = [options, merge] {
+      const bool adapter = !*merge && HoldsAdapter(options->checkpoint);
+      return CommandResult(
+          "export", adapter ? ExportAdapter(*options) : ExportMerged(*options));
     };
   });
 }

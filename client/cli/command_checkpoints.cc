@@ -88,6 +88,9 @@ ExitStatus RunExport(const CommandContext& context, const ExportFlags& flags,
                                    "--output",     flags.output};
   if (flags.merge) argv.push_back("--merge");
   if (!flags.dtype.empty()) argv.insert(argv.end(), {"--dtype", flags.dtype});
+  if (job.spec().model().has_chat_template()) {
+    argv.push_back("--chat-template=" + job.spec().model().chat_template());
+  }
   absl::StatusOr<ChildProcess> child = ChildProcess::Start(argv);
   if (!child.ok()) return context.Report(child.status());
   const int exit_code = child->Wait();
@@ -130,13 +133,11 @@ void AddCheckpointsCommand(CLI::App& app, CommandContext& context) {
   });
 
   CLI::App* export_command = checkpoints->add_subcommand(
-      "export", "Write a model that Hugging Face loads");
+      "export", "Write an adapter or a model that Hugging Face loads");
   auto flags = std::make_shared<ExportFlags>();
   export_command->add_option("NAME", flags->id, "The job")->required();
-  export_command
-      ->add_flag("--merge", flags->merge,
-                 "Merge the adapter into the base model")
-      ->required();
+  export_command->add_flag("--merge", flags->merge,
+                           "Merge the adapter into the base model");
   export_command->add_option("--output", flags->output, "Folder to write")
       ->required();
   export_command->add_option("--step", flags->step,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/cli/child_process.h"
+#include "client/cli/hub_cache.h"
 #include "proto/contract/exit_code.h"
 
 namespace lockstep::cli {
@@ -17,6 +18,9 @@ ExitStatus RunWorker(const CommandContext& context,
   if (!worker.ok()) {
     return ReportError(context.console, ExitStatus::kFailed,
                        worker.status().message());
+  }
+  if (const absl::Status found = ResolveHubIds(&words); !found.ok()) {
+    return ReportError(context.console, ExitStatus::kUsage, found.message());
   }
   words.insert(words.begin(), *worker);
   absl::StatusOr<ChildProcess> child = ChildProcess::Start(words);

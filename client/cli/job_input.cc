@@ -1,6 +1,7 @@
 #include "client/cli/job_input.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/hub_cache.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
@@ -38,6 +39,7 @@ absl::StatusOr<SpecFile> JobInput::Load() const {
     RETURN_IF_ERROR(AddLabel(label, &loaded.spec));
   }
   if (!name.empty()) loaded.spec.set_name(name);
+  ResolveHubIds(&loaded);
   ResolvePaths(&loaded);
   // What could not be read would only be reported again as missing.
   if (loaded.problems.empty()) CheckSpec(&loaded);

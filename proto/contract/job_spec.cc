@@ -332,9 +332,10 @@ void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   check.AtLeast("checkpoint.save_steps", checkpoint.save_steps(), 0);
   check.Known("checkpoint.resume", checkpoint.resume(),
               v1::CheckpointSpec::Resume_descriptor());
-  check.NotBuilt(checkpoint.has_save_total_limit(),
-                 "checkpoint.save_total_limit",
-                 absl::StrCat(checkpoint.save_total_limit()));
+  if (checkpoint.has_save_total_limit()) {
+    check.AtLeast("checkpoint.save_total_limit", checkpoint.save_total_limit(),
+                  1);
+  }
   CheckBest(spec, check);
   check.AtLeast("logging.logging_steps", spec.logging().logging_steps(), 1);
   check.AtLeast("logging.eval_steps", spec.logging().eval_steps(), 0);

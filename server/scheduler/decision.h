@@ -47,6 +47,10 @@ class Decision {
   void List(const v1::Checkpoint& checkpoint) {
     result_.write.checkpoints.push_back(checkpoint);
   }
+  // A listed one, by its name.
+  void Unlist(std::string checkpoint) {
+    result_.write.unlisted.push_back(std::move(checkpoint));
+  }
   // The launcher will answer, and then tell the end of the process.
   void Launch(JobEntry& entry, LaunchRequest request);
   void Do(Effect effect) { result_.effects.push_back(std::move(effect)); }

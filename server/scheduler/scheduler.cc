@@ -55,17 +55,11 @@ void Scheduler::Reported(worker::v1::Caller caller, v1::Progress progress,
   thread_->Post(std::move(report));
 }
 
-void Scheduler::CheckpointGrant(worker::v1::Caller caller,
-                                v1::Checkpoint checkpoint, Ack ack) {
-  thread_->PostCall(CheckpointEvent{0, std::move(caller), std::move(checkpoint),
-                                    /*commit=*/false},
-                    std::move(ack));
-}
-
-void Scheduler::CheckpointCommit(worker::v1::Caller caller,
-                                 v1::Checkpoint checkpoint, Ack ack) {
-  thread_->PostCall(CheckpointEvent{0, std::move(caller), std::move(checkpoint),
-                                    /*commit=*/true},
+void Scheduler::Checkpoint(worker::v1::CommitCheckpointRequest request,
+                           Ack ack) {
+  thread_->PostCall(CheckpointEvent{0, std::move(*request.mutable_caller()),
+                                    std::move(*request.mutable_checkpoint()),
+                                    request.phase()},
                     std::move(ack));
 }
 

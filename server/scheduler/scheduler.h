@@ -93,10 +93,7 @@ class Scheduler {
   void Reported(worker::v1::Caller caller, v1::Progress progress,
                 bool has_progress, worker::v1::RankFailure failure,
                 bool has_failure, std::vector<v1::Event> events);
-  void CheckpointGrant(worker::v1::Caller caller, v1::Checkpoint checkpoint,
-                       Ack ack);
-  void CheckpointCommit(worker::v1::Caller caller, v1::Checkpoint checkpoint,
-                        Ack ack);
+  void Checkpoint(worker::v1::CommitCheckpointRequest request, Ack ack);
   // Whether the ranks of this attempt shall stop, for the heartbeat's answer.
   worker::v1::HeartbeatResponse::Command CommandFor(
       const worker::v1::Caller& caller) const;

@@ -24,7 +24,7 @@ void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
 SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<server::JobRecord> records,
-                            const std::map<std::string, v1::Checkpoint>& newest,
+                            const std::map<std::string, Checkpoints>& listed,
                             absl::Duration now, absl::Time wall) {
   SchedulerState state;
   state.options = options;
@@ -42,8 +42,11 @@ SchedulerState RestoreState(const SchedulerOptions& options,
       entry.not_before =
           now + std::clamp(left, absl::ZeroDuration(), options.longest_backoff);
     }
-    if (const auto found = newest.find(job.name()); found != newest.end()) {
-      entry.newest_checkpoint = found->second;
+    if (const auto found = listed.find(job.name()); found != listed.end()) {
+      for (const v1::Checkpoint& checkpoint : found->second) {
+        entry.newest_checkpoint = checkpoint;
+        entry.listed_steps.insert(checkpoint.step());
+      }
     }
     if (!entry.record.request_id().empty()) {
       state.requests[{job.owner(), entry.record.request_id()}] = job.name();

@@ -45,6 +45,8 @@ struct JobEntry {
   absl::Duration not_before = absl::ZeroDuration();
   // The checkpoint that a new attempt finds; step 0 when there is none.
   v1::Checkpoint newest_checkpoint;
+  // Steps of all that are listed.
+  std::set<int64_t> listed_steps;
   // Prepare processes whose end was never known.
   int lost_prepares = 0;
   LiveAttempt live;
@@ -75,12 +77,15 @@ struct SchedulerState {
   bool schedule = true;
 };
 
-// The state after a restart: rows as loaded (oldest first), and the newest
-// checkpoint of each job that has not ended.
+// Those of a job, oldest first.
+using Checkpoints = std::vector<v1::Checkpoint>;
+
+// The state after a restart: rows as loaded (oldest first), and the checkpoints
+// of each job that has not ended, by its name.
 SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<server::JobRecord> records,
-                            const std::map<std::string, v1::Checkpoint>& newest,
+                            const std::map<std::string, Checkpoints>& listed,
                             absl::Duration now, absl::Time wall);
 
 // Puts a QUEUED job into the queue that it belongs to.

@@ -73,17 +73,16 @@ absl::Status SchedulerThread::Start() {
 absl::Status SchedulerThread::Load() {
   ASSIGN_OR_RETURN(std::vector<server::JobRecord> records,
                    parts_.store.LoadAll());
-  std::map<std::string, v1::Checkpoint> newest;
+  std::map<std::string, Checkpoints> listed;
   for (const server::JobRecord& record : records) {
     if (IsTerminal(record.job().state())) continue;
-    ASSIGN_OR_RETURN(std::vector<v1::Checkpoint> checkpoints,
+    ASSIGN_OR_RETURN(listed[record.job().name()],
                      parts_.store.ListCheckpoints(record.job().name()));
-    if (!checkpoints.empty()) newest[record.job().name()] = checkpoints.back();
   }
   const StepTime time = Time();
   state_ =
       RestoreState(options_, parts_.policy, DevicePool(parts_.launcher.Nodes()),
-                   std::move(records), newest, time.now, time.wall);
+                   std::move(records), listed, time.now, time.wall);
   return absl::OkStatus();
 }
 

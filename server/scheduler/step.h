@@ -66,7 +66,8 @@ struct CheckpointEvent {
   Ticket ticket = 0;
   worker::v1::Caller caller;
   v1::Checkpoint checkpoint;
-  bool commit = false;  // Else: grant.
+  worker::v1::CommitCheckpointRequest::Phase phase =
+      worker::v1::CommitCheckpointRequest::PHASE_UNSPECIFIED;
 };
 struct RendezvousEvent {
   Rendezvous::Outcome outcome;

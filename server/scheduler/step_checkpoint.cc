@@ -1,5 +1,7 @@
-// The two halves of publishing a checkpoint. Both are for the live attempt
-// only, so that a rank which was thought dead never publishes over its
+// The life of a checkpoint on the list. A rank asks before it publishes one,
+// has it listed when its folder is on disk, and has it unlisted before it
+// removes the folder: what is listed always has its files. All is for the live
+// attempt only, so that a rank which was thought dead changes nothing under its
 // successor.
 
 #include "absl/strings/match.h"
@@ -12,6 +14,8 @@
 namespace lockstep {
 namespace {
 
+using CommitRequest = worker::v1::CommitCheckpointRequest;
+
 constexpr size_t kSha256Digits = 64;
 
 absl::Status Invalid(const std::string& message) {
@@ -19,12 +23,20 @@ absl::Status Invalid(const std::string& message) {
                        message);
 }
 
-absl::Status Check(const v1::Checkpoint& checkpoint, bool commit) {
+absl::Status Check(const v1::Checkpoint& checkpoint,
+                   CommitRequest::Phase phase) {
+  if (phase != CommitRequest::PHASE_GRANT &&
+      phase != CommitRequest::PHASE_COMMIT &&
+      phase != CommitRequest::PHASE_UNLIST) {
+    return Invalid(
+        absl::StrCat("phase: ", phase,
+                     " is none of PHASE_GRANT, PHASE_COMMIT and PHASE_UNLIST"));
+  }
   if (checkpoint.step() <= 0) {
     return Invalid(absl::StrCat("checkpoint.step: ", checkpoint.step(),
                                 " is not a step; steps count from 1"));
   }
-  if (!commit) return absl::OkStatus();
+  if (phase != CommitRequest::PHASE_COMMIT) return absl::OkStatus();
   if (!absl::StartsWith(checkpoint.path(), "/")) {
     return Invalid(absl::StrCat("checkpoint.path: \"", checkpoint.path(),
                                 "\" is not an absolute path"));
@@ -45,6 +57,12 @@ bool IsSame(const v1::Checkpoint& a, const v1::Checkpoint& b) {
 void List(Decision& decision, JobEntry& entry, v1::Checkpoint checkpoint) {
   checkpoint.set_attempt(entry.job().attempt());
   if (IsSame(checkpoint, entry.newest_checkpoint)) return;
+  // The steps of an attempt go up, so this is a repeated call that comes late;
+  // its checkpoint may have been unlisted meanwhile.
+  if (entry.newest_checkpoint.attempt() == checkpoint.attempt() &&
+      checkpoint.step() < entry.newest_checkpoint.step()) {
+    return;
+  }
   checkpoint.set_name(
       CheckpointName(*JobIdFromName(entry.job().name()), checkpoint.step()));
   *checkpoint.mutable_create_time() = ToProto(decision.wall());
@@ -54,9 +72,31 @@ void List(Decision& decision, JobEntry& entry, v1::Checkpoint checkpoint) {
       absl::StrCat("checkpoint of step ", checkpoint.step(), ", ",
                    checkpoint.size_bytes(), " bytes, in ", checkpoint.path()),
       entry.job().attempt());
-  // A call that was repeated may arrive after that of a later step.
+  entry.listed_steps.insert(checkpoint.step());
+  // An attempt that could not read the newest goes on from before it.
   if (checkpoint.step() < entry.newest_checkpoint.step()) return;
   entry.newest_checkpoint = std::move(checkpoint);
+}
+
+// A job that has a checkpoint never loses its newest one.
+absl::Status Unlist(Decision& decision, JobEntry& entry, int64_t step) {
+  const int64_t newest = entry.newest_checkpoint.step();
+  if (step >= newest) {
+    return Invalid(
+        absl::StrCat("checkpoint.step: ", step,
+                     " cannot be unlisted; only those before the newest, ",
+                     newest, ", can"));
+  }
+  // A retry finds it gone.
+  if (entry.listed_steps.erase(step) == 0) return absl::OkStatus();
+  decision.Unlist(CheckpointName(*JobIdFromName(entry.job().name()), step));
+  decision.Record(
+      entry, v1::Event::INFO, "CHECKPOINT_UNLISTED",
+      absl::StrCat("checkpoint of step ", step,
+                   " is not kept: checkpoint.save_total_limit is ",
+                   entry.job().spec().checkpoint().save_total_limit()),
+      entry.job().attempt());
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -65,8 +105,13 @@ void OnCheckpoint(Decision& decision, const CheckpointEvent& event) {
   absl::StatusOr<JobEntry*> found =
       FindLive(decision, event.caller.job(), event.caller.attempt());
   absl::Status status = found.status();
-  if (status.ok()) status = Check(event.checkpoint, event.commit);
-  if (status.ok() && event.commit) List(decision, **found, event.checkpoint);
+  if (status.ok()) status = Check(event.checkpoint, event.phase);
+  if (status.ok() && event.phase == CommitRequest::PHASE_COMMIT) {
+    List(decision, **found, event.checkpoint);
+  }
+  if (status.ok() && event.phase == CommitRequest::PHASE_UNLIST) {
+    status = Unlist(decision, **found, event.checkpoint.step());
+  }
   decision.Ack(event.ticket, std::move(status));
 }
 

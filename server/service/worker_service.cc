@@ -233,22 +233,8 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::CommitCheckpoint(
     call->Finish(status);
     return call.get();
   }
-  const auto ack = [call](const absl::Status& status) { call->Finish(status); };
-  switch (request->phase()) {
-    case CommitCheckpointRequest::PHASE_GRANT:
-      parts_.scheduler.CheckpointGrant(request->caller(), request->checkpoint(),
-                                       ack);
-      break;
-    case CommitCheckpointRequest::PHASE_COMMIT:
-      parts_.scheduler.CheckpointCommit(request->caller(),
-                                        request->checkpoint(), ack);
-      break;
-    default:
-      call->Finish(errors::Error(
-          absl::StatusCode::kInvalidArgument, "INVALID_CHECKPOINT",
-          absl::StrCat("phase: ", request->phase(),
-                       " is neither PHASE_GRANT nor PHASE_COMMIT")));
-  }
+  parts_.scheduler.Checkpoint(
+      *request, [call](const absl::Status& status) { call->Finish(status); });
   return call.get();
 }
 

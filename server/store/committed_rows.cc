@@ -65,6 +65,16 @@ std::string JobOfCheckpoint(absl::string_view checkpoint_name) {
       checkpoint_name.substr(0, checkpoint_name.find("/checkpoints/")));
 }
 
+int64_t StepOfCheckpoint(absl::string_view checkpoint_name) {
+  int64_t step = 0;
+  const size_t slash = checkpoint_name.rfind('/');
+  if (slash == absl::string_view::npos ||
+      !absl::SimpleAtoi(checkpoint_name.substr(slash + 1), &step)) {
+    return 0;
+  }
+  return step;
+}
+
 const CommittedRows::Row* CommittedRows::Find(absl::string_view name) const {
   const auto found = order_of_.find(name);
   return found == order_of_.end() ? nullptr : &rows_.at(found->second);
@@ -151,6 +161,13 @@ absl::Status CommittedRows::Check(const StoreWrite& write) const {
           absl::StrCat("checkpoint ", checkpoint.name(), " of no job"));
     }
   }
+  for (const std::string& name : write.unlisted) {
+    const Row* row = Find(JobOfCheckpoint(name));
+    if (row == nullptr || !row->checkpoints.contains(StepOfCheckpoint(name))) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("checkpoint ", name, " is not listed"));
+    }
+  }
   for (const DeletedJob& job : write.deletions) {
     if (Find(job.name) == nullptr) {
       return absl::FailedPreconditionError(
@@ -170,6 +187,9 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
     Find(JobOfCheckpoint(checkpoint.name()))->checkpoints[checkpoint.step()] =
         checkpoint;
+  }
+  for (const std::string& name : write.unlisted) {
+    Find(JobOfCheckpoint(name))->checkpoints.erase(StepOfCheckpoint(name));
   }
   for (const DeletedJob& job : write.deletions) Erase(job.name);
   std::vector<JournalEntry> entries;

@@ -20,8 +20,9 @@
 
 namespace lockstep {
 
-// "jobs/a1" of "jobs/a1/checkpoints/20".
+// "jobs/a1" of "jobs/a1/checkpoints/20", and 20; 0 when there is no number.
 std::string JobOfCheckpoint(absl::string_view checkpoint_name);
+int64_t StepOfCheckpoint(absl::string_view checkpoint_name);
 
 class CommittedRows {
  public:
@@ -32,7 +33,8 @@ class CommittedRows {
   void RestoreCounters(int64_t order, int64_t sequence);
 
   // FAILED_PRECONDITION when a row's version does not follow the stored one, a
-  // request id is taken, or an event, checkpoint or deletion is of no job. The
+  // request id is taken, an event, checkpoint or deletion is of no job, or
+  // what is unlisted is not listed. The
   // store of SQLite checks the same on disk.
   absl::Status Check(const StoreWrite& write) const;
 

@@ -49,6 +49,8 @@ struct StoreWrite {
   std::vector<v1::Event> events;
   // Listed from now on; name is jobs/{job}/checkpoints/{step}.
   std::vector<v1::Checkpoint> checkpoints;
+  // Names of listed ones that are not any more.
+  std::vector<std::string> unlisted;
   // Rows that go, with their checkpoints and journal entries; the write's own
   // events stay. Uids are remembered until they are forgotten.
   std::vector<DeletedJob> deletions;
@@ -57,7 +59,7 @@ struct StoreWrite {
 
   bool empty() const {
     return jobs.empty() && events.empty() && checkpoints.empty() &&
-           deletions.empty() && forgotten.empty();
+           unlisted.empty() && deletions.empty() && forgotten.empty();
   }
 };
 

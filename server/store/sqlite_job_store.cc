@@ -76,7 +76,19 @@ absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
             .BindBlob(3, checkpoint.SerializeAsString())
             .Run());
   }
+  for (const std::string& name : write.unlisted) {
+    RETURN_IF_ERROR(UnlistCheckpoint(name));
+  }
   return absl::OkStatus();
+}
+
+absl::Status SqliteJobStore::UnlistCheckpoint(const std::string& name) {
+  RETURN_IF_ERROR(database_.unlist_checkpoint.BindText(1, JobOfCheckpoint(name))
+                      .Bind(2, StepOfCheckpoint(name))
+                      .Run());
+  if (database_.connection.changes() == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("checkpoint ", name, " is not listed"));
 }
 
 absl::Status SqliteJobStore::WriteJob(const server::JobRecord& record) {

@@ -57,6 +57,7 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
     sqlite::Statement update_job;
     sqlite::Statement insert_event;
     sqlite::Statement put_checkpoint;
+    sqlite::Statement unlist_checkpoint;
     sqlite::Statement remember_uid;
     sqlite::Statement delete_checkpoints;
     sqlite::Statement delete_events;
@@ -81,6 +82,8 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
   absl::Status WriteJob(const server::JobRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status WriteEvent(const v1::Event& event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status UnlistCheckpoint(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status DeleteJob(const DeletedJob& job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

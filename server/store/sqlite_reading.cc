@@ -51,6 +51,9 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
       sqlite::Statement put_checkpoint,
       connection.Prepare("INSERT OR REPLACE INTO checkpoints (job, step, "
                          "checkpoint, crc) VALUES (?1, ?2, ?3, crc32c(?3))"));
+  ASSIGN_OR_RETURN(sqlite::Statement unlist_checkpoint,
+                   connection.Prepare(
+                       "DELETE FROM checkpoints WHERE job = ?1 AND step = ?2"));
   ASSIGN_OR_RETURN(
       sqlite::Statement remember_uid,
       connection.Prepare("INSERT INTO deleted_jobs (uid) VALUES (?)"));
@@ -77,6 +80,7 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
                   .update_job = std::move(update_job),
                   .insert_event = std::move(insert_event),
                   .put_checkpoint = std::move(put_checkpoint),
+                  .unlist_checkpoint = std::move(unlist_checkpoint),
                   .remember_uid = std::move(remember_uid),
                   .delete_checkpoints = std::move(delete_checkpoints),
                   .delete_events = std::move(delete_events),

@@ -1,6 +1,7 @@
 // What a job file may ask for, asked of the whole service: each test reads in
 // the result, the plan or the curves that it was done.
 
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -13,6 +14,7 @@
 namespace lockstep::testing {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -91,6 +93,44 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) {
       return info.param.model == "tiny-llama" ? "Llama" : "Qwen2";
     });
+
+// As huggingface_hub lays a model out: files are links into blobs.
+std::string MakeHubCache(const std::string& home, const std::string& model) {
+  const fs::path folder = home + "/hub/models--org--tiny";
+  std::string commit(40, 'c');
+  fs::create_directories(folder / "blobs");
+  fs::create_directories(folder / "refs");
+  fs::create_directories(folder / "snapshots" / commit);
+  WriteFile(folder / "refs" / "main", commit);
+  int blob = 0;
+  for (const auto& entry : fs::directory_iterator(model)) {
+    const std::string name = absl::StrCat("b10b", ++blob);
+    fs::copy_file(entry.path(), folder / "blobs" / name);
+    fs::create_symlink("../../blobs/" + name,
+                       folder / "snapshots" / commit / entry.path().filename());
+  }
+  return commit;
+}
+
+TEST_F(JobSpecTest, AModelOfTheHuggingFaceCacheIsNamedByItsId) {
+  const std::string commit =
+      MakeHubCache(cluster_.Path("hf"), TestData("models/tiny-llama"));
+  setenv("HF_HOME", cluster_.Path("hf").c_str(), 1);
+
+  MustRun("job",
+          absl::StrCat("model: {path: org/tiny}\nmethod: {lora: {r: 4}}\n"
+                       "data: {train: [{path: ",
+                       TestData("data/text.jsonl"),
+                       "}], max_length: 64}\ntrain: {max_steps: 1}\n"
+                       "resources: {device: cpu, ranks: 1}"));
+  unsetenv("HF_HOME");
+
+  EXPECT_THAT(cluster_.GetJob("job").spec().model().path(),
+              HasSubstr("/models--org--tiny/snapshots/" + commit));
+  EXPECT_THAT(ReadFile(cluster_.Path("job/adapter_config.json")),
+              AllOf(HasSubstr("\"base_model_name_or_path\": \"org/tiny\""),
+                    HasSubstr("\"revision\": \"" + commit)));
+}
 
 TEST_F(JobSpecTest, ColumnsArraysLinesAndShapesMixInOneJob) {
   MustRun("job",

@@ -2,6 +2,14 @@
 
 #include <signal.h>
 
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/long_run.h"
@@ -10,10 +18,24 @@
 namespace lockstep::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 // Many steps, so that a kill in its middle is a kill in its middle.
 const int kSteps = LongRun().steps;
+
+// Also those that are not whole.
+std::vector<std::string> CheckpointFolders(const std::string& dir) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    std::string name = entry.path().filename();
+    if (absl::StartsWith(name, "checkpoint")) names.push_back(std::move(name));
+  }
+  return names;
+}
 
 // Trained once for all tests of this file.
 const std::string& Undisturbed() {
@@ -40,6 +62,37 @@ TEST(RecoveryTest, KilledWorkerIsReplacedAndTheRunEndsInTheSameBits) {
       << job.attempts(0).end_message();
   EXPECT_GE(job.attempts(1).resume_step(), 100);
   EXPECT_EQ(calm, AdapterIn(cluster.Path("storm")));
+}
+
+TEST(RecoveryTest, ARunThatKeepsTwoCheckpointsResumesFromTheNewest) {
+  TestCluster cluster;
+  const std::string& calm = Undisturbed();
+  ASSERT_FALSE(calm.empty());
+  const std::string yaml = absl::StrReplaceAll(
+      LongJob(cluster.Path("storm")),
+      {{"save_steps: 50", "save_steps: 50, save_total_limit: 2"}});
+
+  SubmitDetached(cluster, "storm", yaml);
+  ASSERT_TRUE(TrainedPast(cluster, "storm", 220));
+  const v1::Job running = cluster.GetJob("storm");
+  ASSERT_EQ(kill(running.attempts(0).ranks(0).pid(), SIGKILL), 0);
+  const RunResult wait = cluster.Lockstep({"wait", "storm"});
+
+  ASSERT_EQ(wait.exit_code, 0) << wait.err << cluster.daemon_log();
+  const v1::Job job = cluster.GetJob("storm");
+  ASSERT_THAT(job.attempts(), SizeIs(2));
+  EXPECT_GE(job.attempts(1).resume_step(), 200);
+  EXPECT_EQ(calm, AdapterIn(cluster.Path("storm")));
+  // What is listed is what is there.
+  const RunResult list =
+      cluster.Lockstep({"checkpoints", "list", "storm", "-o", "json"});
+  EXPECT_THAT(list.out,
+              AllOf(HasSubstr("checkpoints/600"), HasSubstr("checkpoints/550"),
+                    Not(HasSubstr("checkpoints/500"))));
+  EXPECT_THAT(CheckpointFolders(cluster.Path("storm")),
+              UnorderedElementsAre("checkpoint-550", "checkpoint-600"));
+  EXPECT_THAT(cluster.Lockstep({"events", "storm"}).out,
+              HasSubstr("checkpoint of step 50 is not kept"));
 }
 
 TEST(RecoveryTest, TrainingGoesOnWithoutItsCoordinator) {

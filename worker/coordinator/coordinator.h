@@ -52,8 +52,9 @@ class Coordinator {
   // is not acknowledged.
   virtual absl::StatusOr<int64_t> Report(worker::v1::ReportRequest request) = 0;
 
-  // Asks for the right to publish a checkpoint (PHASE_GRANT), or has it listed
-  // (PHASE_COMMIT). Waits for a daemon that is away.
+  // Asks for the right to publish a checkpoint (PHASE_GRANT), has it listed
+  // (PHASE_COMMIT), or has it listed no more (PHASE_UNLIST). Waits for a daemon
+  // that is away.
   virtual absl::Status CommitCheckpoint(
       worker::v1::CommitCheckpointRequest::Phase phase,
       const v1::Checkpoint& checkpoint) = 0;

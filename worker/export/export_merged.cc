@@ -111,7 +111,8 @@ absl::Status ExportMerged(const ExportOptions& options) {
   return WriteFolder(options.output, [&](const std::string& dir) {
     RETURN_IF_ERROR(WriteWeights(source, dtype, dir));
     RETURN_IF_ERROR(CopyModelConfig(options.base, dir, dtype));
-    return CopyTokenizerFiles(options.base, dir);
+    RETURN_IF_ERROR(CopyTokenizerFiles(options.base, dir));
+    return WriteChatTemplate(options.chat_template, dir);
   });
 }
 

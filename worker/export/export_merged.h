@@ -6,6 +6,7 @@
 // scale * B * A in float32, rounded once; tensor by tensor, so that a model
 // larger than memory can be merged.
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,6 +22,8 @@ struct ExportOptions {
   std::string output;
   // "bf16", "float32", or "source": that of each tensor of the base.
   std::string dtype = "source";
+  // What the model was trained with, if not the base's own.
+  std::optional<std::string> chat_template;
 };
 
 // The output folder appears whole or not at all. NOT_FOUND: no such folder or

@@ -1,15 +1,10 @@
 #include "worker/io/checkpoint.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "proto/contract/status_macros.h"
 #include "worker/io/file.h"
 #include "worker/io/sha256.h"
@@ -17,47 +12,7 @@
 namespace lockstep {
 namespace {
 
-constexpr char kPrefix[] = "checkpoint-";
 constexpr int64_t kMaxTextBytes = 64 << 20;
-
-absl::StatusOr<std::vector<std::string>> ListFolders(const std::string& dir) {
-  std::error_code error;
-  std::filesystem::directory_iterator entries(dir, error);
-  if (error == std::errc::no_such_file_or_directory) {
-    return std::vector<std::string>();
-  }
-  if (error) return ErrnoToStatus(error.value(), "list", dir);
-  std::vector<std::string> names;
-  for (const auto& entry : entries) {
-    if (entry.is_directory(error)) names.push_back(entry.path().filename());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// A number as we write it: digits, no sign, no zero before it.
-std::optional<int64_t> ParseNumber(absl::string_view text) {
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(text, &number) || absl::StrCat(number) != text ||
-      number < 0) {
-    return std::nullopt;
-  }
-  return number;
-}
-
-// M of checkpoint-STEP.aM.tmp and checkpoint-STEP.aM.replaced.tmp.
-std::optional<int64_t> AttemptOfUnfinished(absl::string_view name) {
-  if (!absl::ConsumePrefix(&name, kPrefix) ||
-      !absl::ConsumeSuffix(&name, ".tmp")) {
-    return std::nullopt;
-  }
-  absl::ConsumeSuffix(&name, ".replaced");
-  const size_t mark = name.find(".a");
-  if (mark == absl::string_view::npos || !ParseNumber(name.substr(0, mark))) {
-    return std::nullopt;
-  }
-  return ParseNumber(name.substr(mark + 2));
-}
 
 // A damaged file is one thing for the caller, whatever layer finds it.
 absl::Status AsDataLoss(const absl::Status& status) {
@@ -157,37 +112,6 @@ absl::Status Checkpoint::Read(const std::string& name,
         absl::StrCat(info_.path, ": has no tensor ", name));
   }
   return AsDataLoss(shards_[it->second].ReadFloat32(name, shape, out));
-}
-
-std::string CheckpointFolderName(int64_t step) {
-  return absl::StrCat(kPrefix, step);
-}
-
-absl::StatusOr<std::vector<int64_t>> ListCheckpointSteps(
-    const std::string& output_dir) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   ListFolders(output_dir));
-  std::vector<int64_t> steps;
-  for (absl::string_view name : names) {
-    if (!absl::ConsumePrefix(&name, kPrefix)) continue;
-    if (const auto step = ParseNumber(name)) steps.push_back(*step);
-  }
-  std::sort(steps.rbegin(), steps.rend());
-  return steps;
-}
-
-absl::StatusOr<std::vector<std::string>> RemoveUnfinishedCheckpoints(
-    const std::string& output_dir, int64_t attempt) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   ListFolders(output_dir));
-  std::vector<std::string> removed;
-  for (const std::string& name : names) {
-    const std::optional<int64_t> writer = AttemptOfUnfinished(name);
-    if (!writer.has_value() || *writer >= attempt) continue;
-    RETURN_IF_ERROR(RemoveTree(JoinPath(output_dir, name)));
-    removed.push_back(name);
-  }
-  return removed;
 }
 
 }  // namespace lockstep

@@ -13,8 +13,9 @@
 //   lockstep_state.json             CheckpointState
 //   trainer_state.json, ...         what the caller adds
 //
-// While it is written it is called checkpoint-STEP.aATTEMPT.tmp. Retention,
-// and what becomes of a bad folder, is left to the caller.
+// While it is written it is called checkpoint-STEP.aATTEMPT.tmp; how folders go
+// again is in checkpoint_folders.h. Which to keep, and what becomes of a bad
+// one, is left to the caller.
 
 #include <cstdint>
 #include <functional>
@@ -82,8 +83,9 @@ struct CheckpointWriteOptions {
 
 // Writes OUTPUT_DIR/checkpoint-STEP. INVALID_ARGUMENT: a number that is not
 // finite (no such state is ever saved); RESOURCE_EXHAUSTED: disk full; else an
-// error of the disk or of the callbacks. After an error before commit no .tmp
-// folder is left and nothing new is listed; the run may go on.
+// error of the disk or of the callbacks. After an error before commit the
+// folder is as it was before, as far as the disk obeys, and nothing new is
+// listed; the run may go on.
 absl::StatusOr<CheckpointInfo> WriteCheckpoint(
     const CheckpointWriteOptions& options, const CheckpointContents& contents);
 
@@ -126,19 +128,6 @@ class Checkpoint {
   // Tensor -> its shard.
   absl::flat_hash_map<std::string, size_t> shard_of_;
 };
-
-// "checkpoint-100".
-std::string CheckpointFolderName(int64_t step);
-
-// Steps of the folders called checkpoint-STEP, newest first; whether they are
-// valid only Checkpoint::Open tells. Empty when there is no such output_dir.
-absl::StatusOr<std::vector<int64_t>> ListCheckpointSteps(
-    const std::string& output_dir);
-
-// At the start of attempt `attempt`: removes what attempts before it left
-// unfinished in output_dir, and nothing else. Returns the names removed.
-absl::StatusOr<std::vector<std::string>> RemoveUnfinishedCheckpoints(
-    const std::string& output_dir, int64_t attempt);
 
 }  // namespace lockstep
 

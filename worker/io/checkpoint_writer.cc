@@ -13,7 +13,9 @@
 //   "end"        the same; the coordinator lists it
 //
 // A death before "rename" leaves a .tmp folder, which nobody reads and
-// RemoveUnfinishedCheckpoints removes. A death after it leaves a whole one.
+// RemoveUnfinishedCheckpoints removes. A death after it leaves a whole one,
+// which RemoveUnlistedCheckpoints removes when it was not listed. An error of
+// the disk before "commit" puts everything back.
 
 #include <stdio.h>
 
@@ -26,6 +28,7 @@
 #include "proto/contract/check.h"
 #include "proto/contract/status_macros.h"
 #include "worker/io/checkpoint.h"
+#include "worker/io/checkpoint_folders.h"
 #include "worker/io/file.h"
 #include "worker/io/sharded_writer.h"
 
@@ -60,6 +63,8 @@ class CheckpointWriter {
   absl::Status WriteText(const std::string& name, const std::string& text);
   absl::Status Publish();
   absl::Status MoveAside();
+  void PutBack();
+  int64_t TensorBytes() const;
 
   const CheckpointWriteOptions& options_;
   const CheckpointContents& contents_;
@@ -68,6 +73,9 @@ class CheckpointWriter {
   const std::string replaced_;
   CheckpointManifest manifest_;
   CheckpointInfo info_;
+  // What has been renamed.
+  bool moved_aside_ = false;
+  bool in_place_ = false;
 };
 
 absl::Status CheckFinite(const NamedTensor& tensor) {
@@ -87,19 +95,42 @@ absl::StatusOr<CheckpointInfo> CheckpointWriter::Write() {
   absl::Status status = WriteContents();
   if (status.ok()) status = Publish();
   if (!status.ok()) {
-    RemoveTree(unfinished_).IgnoreError();
+    PutBack();
     return status;
   }
   Enter("commit");
   RETURN_IF_ERROR(options_.commit(info_));
   Enter("end");
-  RETURN_IF_ERROR(RemoveTree(replaced_));
+  // It is listed; what is left here the next attempt removes.
+  RemoveTree(replaced_).IgnoreError();
   return info_;
+}
+
+// Whatever of it fails is done by the next attempt.
+void CheckpointWriter::PutBack() {
+  if (in_place_) (void)rename(final_.c_str(), unfinished_.c_str());
+  if (moved_aside_) (void)rename(replaced_.c_str(), final_.c_str());
+  RemoveTree(unfinished_).IgnoreError();
+}
+
+int64_t CheckpointWriter::TensorBytes() const {
+  int64_t bytes = 0;
+  const auto add = [&bytes](const std::vector<NamedTensor>& tensors) {
+    for (const NamedTensor& tensor : tensors) {
+      bytes += NumElements(tensor.shape) *
+               static_cast<int64_t>(sizeof(*tensor.data));
+    }
+  };
+  add(contents_.weights);
+  for (const OptimizerTensors& state : contents_.optimizer) add(state.tensors);
+  return bytes;
 }
 
 absl::Status CheckpointWriter::WriteContents() {
   RETURN_IF_ERROR(RemoveTree(unfinished_));
   RETURN_IF_ERROR(MakeFolder(unfinished_));
+  // Rather than find out after gigabytes.
+  RETURN_IF_ERROR(CheckFreeSpace(unfinished_, TensorBytes()));
   Enter("weights");
   RETURN_IF_ERROR(WriteTensors(contents_.weights_stem, "", contents_.weights));
   Enter("optimizer");
@@ -169,6 +200,7 @@ absl::Status CheckpointWriter::Publish() {
   if (rename(unfinished_.c_str(), final_.c_str()) != 0) {
     return ErrnoToStatus(errno, "rename into place", final_);
   }
+  in_place_ = true;
   Enter("sync");
   return SyncFolder(options_.output_dir);
 }
@@ -181,6 +213,7 @@ absl::Status CheckpointWriter::MoveAside() {
   if (rename(final_.c_str(), replaced_.c_str()) != 0) {
     return ErrnoToStatus(errno, "rename", final_);
   }
+  moved_aside_ = true;
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -139,6 +140,19 @@ absl::Status WriteWholeFile(const std::string& path, absl::string_view content,
     status = ErrnoToStatus(errno, "close", path);
   }
   return status;
+}
+
+absl::Status CheckFreeSpace(const std::string& dir, int64_t bytes) {
+  struct statvfs info;
+  if (statvfs(dir.c_str(), &info) != 0) {
+    return ErrnoToStatus(errno, "ask for the free space of", dir);
+  }
+  const uint64_t free = uint64_t{info.f_bavail} * info.f_frsize;
+  if (info.f_blocks == 0 || free >= static_cast<uint64_t>(bytes)) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(absl::StrCat(
+      dir, ": ", bytes, " bytes are to be written and ", free, " are free"));
 }
 
 absl::Status CopyWholeFile(const std::string& from, const std::string& to) {

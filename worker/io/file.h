@@ -38,6 +38,10 @@ absl::Status WriteBytes(int fd, absl::string_view bytes,
 absl::Status WriteWholeFile(const std::string& path, absl::string_view content,
                             bool sync = false);
 
+// RESOURCE_EXHAUSTED when the file system of `dir` has less than `bytes` left.
+// A file system that does not say how large it is has enough.
+absl::Status CheckFreeSpace(const std::string& dir, int64_t bytes);
+
 // A copy byte for byte.
 absl::Status CopyWholeFile(const std::string& from, const std::string& to);
 

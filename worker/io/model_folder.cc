@@ -12,6 +12,8 @@
 namespace lockstep {
 namespace {
 
+constexpr char kChatTemplateFile[] = "chat_template.jinja";
+
 // What belongs to a model but weights and config; which of them exist depends
 // on the family and on who wrote it.
 constexpr const char* kPassedThrough[] = {"tokenizer.json",
@@ -21,7 +23,7 @@ constexpr const char* kPassedThrough[] = {"tokenizer.json",
                                           "vocab.json",
                                           "merges.txt",
                                           "tokenizer.model",
-                                          "chat_template.jinja",
+                                          kChatTemplateFile,
                                           "chat_template.json",
                                           "generation_config.json"};
 
@@ -119,6 +121,13 @@ absl::Status CopyTokenizerFiles(const std::string& from_dir,
         CopyWholeFile(JoinPath(from_dir, name), JoinPath(to_dir, name)));
   }
   return absl::OkStatus();
+}
+
+absl::Status WriteChatTemplate(const std::optional<std::string>& source,
+                               const std::string& dir) {
+  if (!source.has_value()) return absl::OkStatus();
+  return WriteWholeFile(JoinPath(dir, kChatTemplateFile), *source,
+                        /*sync=*/true);
 }
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 // is copied byte for byte.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,11 @@ std::vector<std::string> PassedThroughFiles(const std::string& dir);
 // Copies them.
 absl::Status CopyTokenizerFiles(const std::string& from_dir,
                                 const std::string& to_dir);
+
+// chat_template.jinja, when the model was trained with a template of its own:
+// Transformers prefers it to the one in tokenizer_config.json.
+absl::Status WriteChatTemplate(const std::optional<std::string>& source,
+                               const std::string& dir);
 
 }  // namespace lockstep
 

@@ -26,6 +26,8 @@ inline constexpr char kAdapterWeightsFile[] = "adapter_model.safetensors";
 
 struct PeftConfig {
   std::string base_model_name_or_path;
+  // Commit of the hub that the base is of; empty when it is not.
+  std::string revision;
   int64_t r = 8;
   double lora_alpha = 8;
   double lora_dropout = 0;

@@ -134,23 +134,24 @@ double PeftConfig::scale() const {
 }
 
 std::string PeftConfigToJson(const PeftConfig& config) {
-  Json json = {{"auto_mapping", nullptr},
-               {"base_model_name_or_path", config.base_model_name_or_path},
-               {"corda_config", nullptr},
-               {"ensure_weight_tying", false},
-               {"eva_config", nullptr},
-               {"inference_mode", true},
-               {"loftq_config", Json::object()},
-               {"lora_alpha", AsNumber(config.lora_alpha)},
-               {"lora_dropout", config.lora_dropout},
-               {"lora_ga_config", nullptr},
-               {"megatron_core", "megatron.core"},
-               {"peft_version", kPeftVersion},
-               {"qalora_group_size", 16},
-               {"r", config.r},
-               {"revision", nullptr},
-               {"target_modules", config.target_modules},
-               {"use_rslora", config.use_rslora}};
+  Json json = {
+      {"auto_mapping", nullptr},
+      {"base_model_name_or_path", config.base_model_name_or_path},
+      {"corda_config", nullptr},
+      {"ensure_weight_tying", false},
+      {"eva_config", nullptr},
+      {"inference_mode", true},
+      {"loftq_config", Json::object()},
+      {"lora_alpha", AsNumber(config.lora_alpha)},
+      {"lora_dropout", config.lora_dropout},
+      {"lora_ga_config", nullptr},
+      {"megatron_core", "megatron.core"},
+      {"peft_version", kPeftVersion},
+      {"qalora_group_size", 16},
+      {"r", config.r},
+      {"revision", config.revision.empty() ? Json() : Json(config.revision)},
+      {"target_modules", config.target_modules},
+      {"use_rslora", config.use_rslora}};
   for (const Neutral& neutral : NeutralKeys()) {
     const bool has_value =
         !neutral.values.empty() && !neutral.values.front().is_array();
@@ -192,6 +193,8 @@ absl::StatusOr<PeftConfig> ParsePeftConfig(absl::string_view text,
   ASSIGN_OR_RETURN(config.target_modules, ReadTargets(json, path));
   const Json base = json.value("base_model_name_or_path", Json());
   if (base.is_string()) config.base_model_name_or_path = base;
+  const Json revision = json.value("revision", Json());
+  if (revision.is_string()) config.revision = revision;
   return config;
 }
 

@@ -41,6 +41,7 @@ void BestEvaluation::Add(int64_t step, double loss) {
 }
 
 void BestEvaluation::MarkSaved(int64_t step) {
+  best_saved_before_ = best_saved_;
   if (!newest_.has_value() || newest_->step != step) return;
   if (IsLower(*newest_, best_saved_)) best_saved_ = newest_;
 }
@@ -55,6 +56,7 @@ void BestEvaluation::Restore(const std::map<std::string, double>& averages) {
   newest_.reset();
   best_ = RestoreEntry("best", averages);
   best_saved_ = RestoreEntry("best_saved", averages);
+  best_saved_before_ = best_saved_;
   const auto since = averages.find("since_better");
   since_better_ =
       since == averages.end() ? 0 : static_cast<int64_t>(since->second);

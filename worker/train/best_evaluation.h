@@ -27,6 +27,8 @@ class BestEvaluation {
   // A checkpoint is about to be written at `step`: if that step was evaluated,
   // it may be the best to go back to.
   void MarkSaved(int64_t step);
+  // It was not written after all.
+  void UnmarkSaved() { best_saved_ = best_saved_before_; }
 
   // Evaluations in a row that were not better.
   int64_t since_better() const { return since_better_; }
@@ -45,6 +47,8 @@ class BestEvaluation {
   std::optional<Entry> newest_;
   std::optional<Entry> best_;
   std::optional<Entry> best_saved_;
+  // What it was before the newest mark.
+  std::optional<Entry> best_saved_before_;
 };
 
 }  // namespace lockstep

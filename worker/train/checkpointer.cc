@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
+#include "worker/io/checkpoint_folders.h"
 #include "worker/io/file.h"
 #include "worker/io/trainer_state.h"
+#include "worker/train/checkpoint_retention.h"
 #include "worker/train/named_tensors.h"
 #include "worker/train/rank_end.h"
 
@@ -15,6 +18,9 @@ namespace lockstep {
 namespace {
 
 using CommitRequest = worker::v1::CommitCheckpointRequest;
+
+// In a row; then the run ends rather than train on without a net.
+constexpr int kMaxFailedSaves = 3;
 
 // The fields in which builds and machines differ; a run that crosses them goes
 // on, only not bit for bit.
@@ -33,10 +39,9 @@ absl::StatusOr<int64_t> Checkpointer::Restore(
   DataParallel& ranks = parts_.data_parallel;
   std::string state, history;
   if (ranks.rank() == 0) {
-    ASSIGN_OR_RETURN(
-        const std::vector<std::string> removed,
-        RemoveUnfinishedCheckpoints(options_.output_dir, options_.attempt));
-    const std::optional<Checkpoint> newest = FindNewest(listed);
+    RemoveLeftovers(listed);
+    const std::optional<Checkpoint> newest =
+        options_.resume ? FindNewest(listed) : std::nullopt;
     if (newest.has_value()) {
       RETURN_IF_ERROR(CheckIdentity(newest->state()));
       RETURN_IF_ERROR(
@@ -65,13 +70,31 @@ absl::StatusOr<int64_t> Checkpointer::Restore(
   return restored.position.step;
 }
 
+// Space that is lost is no reason to train nothing.
+void Checkpointer::RemoveLeftovers(const std::vector<v1::Checkpoint>& listed) {
+  std::set<int64_t> steps;
+  for (const v1::Checkpoint& entry : listed) steps.insert(entry.step());
+  absl::Status removed =
+      RemoveUnfinishedCheckpoints(options_.output_dir, options_.attempt)
+          .status();
+  removed.Update(
+      RemoveUnlistedCheckpoints(options_.output_dir, steps, options_.attempt)
+          .status());
+  if (removed.ok()) return;
+  parts_.progress.AddEvent(
+      v1::Event::WARNING, "CHECKPOINT_NOT_REMOVED",
+      absl::StrCat("what an earlier attempt left could not be removed: ",
+                   removed.message()));
+}
+
 std::optional<Checkpoint> Checkpointer::FindNewest(
     const std::vector<v1::Checkpoint>& listed) {
-  for (const v1::Checkpoint& entry : listed) {
+  for (auto it = listed.begin(); it != listed.end(); ++it) {
+    const v1::Checkpoint& entry = *it;
     absl::StatusOr<Checkpoint> checkpoint =
         Checkpoint::Open(entry.path(), entry.manifest_sha256());
     if (checkpoint.ok()) {
-      newest_ = entry;
+      for (; it != listed.end(); ++it) kept_.insert(it->step());
       return *std::move(checkpoint);
     }
     parts_.progress.AddEvent(
@@ -125,9 +148,26 @@ absl::Status Checkpointer::LoadWeights(int64_t step) {
   return parts_.weights.AfterUpdate();
 }
 
-absl::Status Checkpointer::Save(int64_t step, const TrainingLog& log) {
+absl::Status Checkpointer::Save(int64_t step, TrainingLog* log) {
+  log->MarkSaved(step);
   if (parts_.data_parallel.rank() != 0) return absl::OkStatus();
   RETURN_IF_ERROR(parts_.progress.standing());
+  const absl::Status written = Write(step, *log);
+  if (written.ok()) {
+    failed_saves_ = 0;
+    kept_.insert(step);
+    return Prune(*log);
+  }
+  if (absl::IsInvalidArgument(written)) {
+    return WithCause(v1::Attempt::NOT_FINITE, written);
+  }
+  // The coordinator's word is final.
+  if (!ErrorReason(written).empty()) return written;
+  log->UnmarkSaved();
+  return Endure(step, written);
+}
+
+absl::Status Checkpointer::Write(int64_t step, const TrainingLog& log) {
   CheckpointWriteOptions options;
   options.output_dir = options_.output_dir;
   options.attempt = options_.attempt;
@@ -137,11 +177,64 @@ absl::Status Checkpointer::Save(int64_t step, const TrainingLog& log) {
   options.commit = [&](const CheckpointInfo& info) {
     return Call(CommitRequest::PHASE_COMMIT, info, log);
   };
-  const absl::Status written =
-      WriteCheckpoint(options, Contents(step, log)).status();
-  return WithCause(absl::IsInvalidArgument(written) ? v1::Attempt::NOT_FINITE
-                                                    : v1::Attempt::STORAGE_FULL,
-                   written);
+  return WriteCheckpoint(options, Contents(step, log)).status();
+}
+
+absl::Status Checkpointer::Endure(int64_t step, const absl::Status& failure) {
+  std::string message = absl::StrCat("checkpoint of step ", step,
+                                     " is not written: ", failure.message());
+  if (absl::IsResourceExhausted(failure)) {
+    absl::StrAppend(&message, "; make room there, or keep fewer checkpoints (",
+                    "checkpoint.save_total_limit)");
+  }
+  if (++failed_saves_ >= kMaxFailedSaves) {
+    return WithCause(
+        v1::Attempt::STORAGE_FULL,
+        absl::Status(failure.code(),
+                     absl::StrCat(message, ". It is the third in a row")));
+  }
+  parts_.progress.AddEvent(
+      v1::Event::WARNING, "CHECKPOINT_FAILED",
+      absl::StrCat(message, ". Training goes on; a new attempt would start ",
+                   kept_.empty()
+                       ? "from the beginning"
+                       : absl::StrCat("from step ", *kept_.rbegin())));
+  return absl::OkStatus();
+}
+
+// What is on disk and what is listed, as each checkpoint goes:
+//
+//   the folder under its name, listed      until the coordinator has answered
+//   the same, not listed                   RemoveUnlistedCheckpoints removes it
+//   its .removed.tmp, not listed           RemoveUnfinishedCheckpoints does
+//   nothing
+//
+// So a death in the middle costs space until the next attempt begins, and what
+// is listed has its files at any time.
+absl::Status Checkpointer::Prune(const TrainingLog& log) {
+  if (options_.save_total_limit == 0) return absl::OkStatus();
+  std::optional<int64_t> best;
+  if (const auto& saved = log.best().best_saved();
+      options_.keep_best && saved.has_value()) {
+    best = saved->step;
+  }
+  for (const int64_t step :
+       SurplusCheckpoints(kept_, options_.save_total_limit, best)) {
+    v1::Checkpoint checkpoint;
+    checkpoint.set_step(step);
+    RETURN_IF_ERROR(FromCoordinator(parts_.coordinator.CommitCheckpoint(
+        CommitRequest::PHASE_UNLIST, checkpoint)));
+    kept_.erase(step);
+    const absl::Status removed =
+        RemoveCheckpoint(options_.output_dir, step, options_.attempt);
+    if (removed.ok()) continue;
+    parts_.progress.AddEvent(
+        v1::Event::WARNING, "CHECKPOINT_NOT_REMOVED",
+        absl::StrCat(
+            "checkpoint of step ", step,
+            " is not kept, but could not be removed: ", removed.message()));
+  }
+  return absl::OkStatus();
 }
 
 CheckpointContents Checkpointer::Contents(int64_t step,
@@ -174,19 +267,24 @@ CheckpointContents Checkpointer::Contents(int64_t step,
 absl::Status Checkpointer::Call(CommitRequest::Phase phase,
                                 const CheckpointInfo& info,
                                 const TrainingLog& log) {
-  newest_.set_step(info.step);
-  newest_.set_attempt(options_.attempt);
-  newest_.set_path(info.path);
-  newest_.set_size_bytes(info.size_bytes);
-  newest_.set_manifest_sha256(info.manifest_sha256);
-  newest_.set_loss(log.loss());
-  if (log.eval_loss().has_value()) newest_.set_eval_loss(*log.eval_loss());
-  return FromCoordinator(parts_.coordinator.CommitCheckpoint(phase, newest_));
+  v1::Checkpoint checkpoint;
+  checkpoint.set_step(info.step);
+  checkpoint.set_attempt(options_.attempt);
+  checkpoint.set_path(info.path);
+  checkpoint.set_size_bytes(info.size_bytes);
+  checkpoint.set_manifest_sha256(info.manifest_sha256);
+  checkpoint.set_loss(log.loss());
+  if (log.eval_loss().has_value()) checkpoint.set_eval_loss(*log.eval_loss());
+  return FromCoordinator(
+      parts_.coordinator.CommitCheckpoint(phase, checkpoint));
 }
 
-absl::Status Checkpointer::AskAgain() {
-  return FromCoordinator(
-      parts_.coordinator.CommitCheckpoint(CommitRequest::PHASE_GRANT, newest_));
+absl::Status Checkpointer::AskAgain(int64_t step) {
+  v1::Checkpoint checkpoint;
+  checkpoint.set_step(step);
+  checkpoint.set_attempt(options_.attempt);
+  return FromCoordinator(parts_.coordinator.CommitCheckpoint(
+      CommitRequest::PHASE_GRANT, checkpoint));
 }
 
 }  // namespace lockstep

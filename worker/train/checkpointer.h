@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ struct CheckpointerOptions {
   std::string output_dir;
   int attempt = 1;
   int64_t steps_per_epoch = 1;
+  // False: the run begins anew, whatever is listed.
+  bool resume = true;
+  // Checkpoints that stay; 0: all.
+  int save_total_limit = 0;
+  // Among them the one with the lowest evaluation loss.
+  bool keep_best = false;
   // What a checkpoint must agree with to be resumed from.
   RunIdentity identity;
   // "adapter_model" or "model".
@@ -55,10 +62,12 @@ class Checkpointer {
   Checkpointer(CheckpointerOptions options, const CheckpointerParts& parts)
       : options_(std::move(options)), parts_(parts) {}
 
-  // Restores the newest of `listed` (newest first) that verifies, on all ranks,
-  // and returns its step; 0 when there is none. One that does not verify is
-  // skipped with an event that says why. INPUT_CHANGED: what it was trained on
-  // or how is not what this attempt has; the message names what differs.
+  // Restores the newest of `listed` (all of the job, newest first) that
+  // verifies, on all ranks, and returns its step; 0 when there is none. One
+  // that does not verify is skipped with an event that says why. What attempts
+  // before this one left in the folder and is not listed is removed.
+  // INPUT_CHANGED: what it was trained on or how is not what this attempt has;
+  // the message names what differs.
   absl::StatusOr<int64_t> Restore(const std::vector<v1::Checkpoint>& listed,
                                   TrainingLog* log);
 
@@ -66,12 +75,15 @@ class Checkpointer {
   // this job has written; the rest of its state stays. For the result.
   absl::Status LoadWeights(int64_t step);
 
-  // Writes, publishes and lists the state after `step` steps.
-  absl::Status Save(int64_t step, const TrainingLog& log);
+  // Writes, publishes and lists the state after `step` steps, and then removes
+  // the checkpoints that are too many. When the disk does not take it, the run
+  // goes on with the checkpoint before, and an event says so; the third time in
+  // a row is an error, STORAGE_FULL.
+  absl::Status Save(int64_t step, TrainingLog* log);
 
-  // Whether this attempt may still publish; FAILED_PRECONDITION,
-  // ATTEMPT_SUPERSEDED: it may not.
-  absl::Status AskAgain();
+  // Whether this attempt may still publish, after `step` steps;
+  // FAILED_PRECONDITION, ATTEMPT_SUPERSEDED: it may not.
+  absl::Status AskAgain(int64_t step);
 
  private:
   std::optional<Checkpoint> FindNewest(
@@ -80,13 +92,20 @@ class Checkpointer {
   absl::Status ReadTensors(const Checkpoint& checkpoint);
   absl::Status ReadWeights(const Checkpoint& checkpoint);
   CheckpointContents Contents(int64_t step, const TrainingLog& log);
+  void RemoveLeftovers(const std::vector<v1::Checkpoint>& listed);
+  absl::Status Write(int64_t step, const TrainingLog& log);
+  absl::Status Endure(int64_t step, const absl::Status& failure);
+  absl::Status Prune(const TrainingLog& log);
   absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
                     const CheckpointInfo& info, const TrainingLog& log);
 
   const CheckpointerOptions options_;
   const CheckpointerParts parts_;
-  // The one that was restored or granted last.
-  v1::Checkpoint newest_;
+  // Steps of what is listed and belongs to this run: the restored one, those
+  // before it and those of this attempt.
+  std::set<int64_t> kept_;
+  // Saves since the last that was written.
+  int failed_saves_ = 0;
   // What Contents() points to.
   std::vector<at::Tensor> host_copies_;
 };

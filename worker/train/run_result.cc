@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "proto/contract/status_macros.h"
 #include "worker/io/file.h"
+#include "worker/io/hub_snapshot.h"
 #include "worker/io/model_folder.h"
 #include "worker/train/named_tensors.h"
 
@@ -15,7 +17,6 @@ namespace lockstep {
 namespace {
 
 constexpr char kConfigFile[] = "config.json";
-constexpr char kChatTemplateFile[] = "chat_template.jinja";
 
 absl::Status WriteSideFiles(const std::map<std::string, std::string>& files,
                             bool is_adapter, const std::string& dir) {
@@ -30,12 +31,10 @@ absl::Status WriteSideFiles(const std::map<std::string, std::string>& files,
   return absl::OkStatus();
 }
 
-// What the model was trained with is what it is to be used with; Transformers
-// prefers this file to the template in tokenizer_config.json.
-absl::Status WriteOwnTemplate(const v1::JobSpec& spec, const std::string& dir) {
-  if (!spec.model().has_chat_template()) return absl::OkStatus();
-  return WriteWholeFile(JoinPath(dir, kChatTemplateFile),
-                        spec.model().chat_template(), /*sync=*/true);
+// What the model was trained with is what it is to be used with.
+std::optional<std::string> OwnTemplate(const v1::JobSpec& spec) {
+  if (!spec.model().has_chat_template()) return std::nullopt;
+  return spec.model().chat_template();
 }
 
 }  // namespace
@@ -44,7 +43,10 @@ PeftConfig PeftConfigOf(const v1::JobSpec& spec,
                         std::vector<std::string> targets) {
   const v1::LoraSpec& lora = spec.method().lora();
   std::sort(targets.begin(), targets.end());
-  return {.base_model_name_or_path = spec.model().path(),
+  const std::optional<HubSnapshot> hub = HubSnapshotOf(spec.model().path());
+  return {.base_model_name_or_path =
+              hub.has_value() ? hub->id : spec.model().path(),
+          .revision = hub.has_value() ? hub->commit : "",
           .r = lora.r(),
           .lora_alpha = lora.alpha(),
           .lora_dropout = lora.dropout(),
@@ -70,7 +72,7 @@ absl::Status WriteRunResult(
           WriteModelFolder(dir, {.source_dir = spec.model().path()}, tensors));
     }
     RETURN_IF_ERROR(WriteSideFiles(side_files, spec.method().has_lora(), dir));
-    RETURN_IF_ERROR(WriteOwnTemplate(spec, dir));
+    RETURN_IF_ERROR(WriteChatTemplate(OwnTemplate(spec), dir));
     RETURN_IF_ERROR(WriteWholeFile(JoinPath(dir, kTrainerStateFile),
                                    TrainerStateToJson(history), /*sync=*/true));
     return may_publish();

@@ -151,8 +151,7 @@ absl::Status Trainer::SaveIfDue(bool asked) {
   if (!due) return absl::OkStatus();
   parts_.progress.SetPhase(worker::v1::PHASE_SAVING);
   RETURN_IF_ERROR(parts_.data_parallel.CheckReplicas());
-  parts_.log.MarkSaved(step_);
-  RETURN_IF_ERROR(parts_.checkpointer.Save(step_, parts_.log));
+  RETURN_IF_ERROR(parts_.checkpointer.Save(step_, &parts_.log));
   // Rank 0 alone writes. The others wait here, and not in the next step's
   // collective, whose deadline is a shorter one.
   return parts_.data_parallel.Barrier();

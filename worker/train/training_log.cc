@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "worker/io/checkpoint.h"
+#include "worker/io/checkpoint_folders.h"
 #include "worker/io/file.h"
 
 namespace lockstep {

@@ -81,6 +81,8 @@ class TrainingLog {
   const BestEvaluation& best() const { return best_; }
   // A checkpoint is about to be written.
   void MarkSaved(int64_t step) { best_.MarkSaved(step); }
+  // It was not written after all.
+  void UnmarkSaved() { best_.UnmarkSaved(); }
 
   // What a checkpoint keeps of it: position.averages and the counts of what
   // was seen, and the rows.

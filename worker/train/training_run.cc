@@ -180,7 +180,10 @@ absl::Status TrainingRun::BuildCheckpointer() {
   CheckpointerOptions options = {
       .output_dir = spec_.output_dir(),
       .attempt = context_.attempt,
-      .steps_per_epoch = train_loader_->steps_per_epoch()};
+      .steps_per_epoch = train_loader_->steps_per_epoch(),
+      .resume = spec_.checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER,
+      .save_total_limit = spec_.checkpoint().save_total_limit(),
+      .keep_best = spec_.checkpoint().load_best_at_end()};
   if (leads()) {
     ASSIGN_OR_RETURN(inputs_, CheckRunInputs(spec_, context_.job.plan()));
     options.identity = Identity();
@@ -222,12 +225,10 @@ RunIdentity TrainingRun::Identity() const {
 }
 
 absl::Status TrainingRun::Restore() {
-  std::vector<v1::Checkpoint> listed;
-  if (spec_.checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER) {
-    listed = {context_.job.checkpoints().begin(),
-              context_.job.checkpoints().end()};
-  }
-  ASSIGN_OR_RETURN(resumed_step_, checkpointer_->Restore(listed, log_.get()));
+  ASSIGN_OR_RETURN(resumed_step_,
+                   checkpointer_->Restore({context_.job.checkpoints().begin(),
+                                           context_.job.checkpoints().end()},
+                                          log_.get()));
   context_.progress.SetStep(resumed_step_);
   return WithCause(v1::Attempt::STORAGE_FULL, BeginTensorBoard());
 }
@@ -293,7 +294,7 @@ absl::Status TrainingRun::Save() {
   log_->AddSummary(last_step_);
   const absl::Status written = WriteRunResult(
       spec_, *weights_, inputs_.side_files, log_->ToTrainerState(last_step_),
-      [this] { return checkpointer_->AskAgain(); });
+      [this] { return checkpointer_->AskAgain(last_step_); });
   // What is read here is the base's, for the second time.
   const bool base_changed =
       absl::IsNotFound(written) || absl::IsInvalidArgument(written);

@@ -71,6 +71,23 @@ TEST_F(LockstepSiblingTest, ExportMergesTheResultOfAJobThatSucceeded) {
             "/merged --merge\n");
 }
 
+TEST_F(LockstepSiblingTest, ExportKeepsAnAdapterAndTheJobsTemplate) {
+  Script("lockstep-worker", "for word in \"$@\"; do echo \"[$word]\"; done");
+  coordinator_.jobs.jobs["jobs/demo"]
+      .mutable_spec()
+      ->mutable_model()
+      ->set_chat_template("{{ a }} b");
+
+  const RunResult run =
+      Lockstep({"checkpoints", "export", "demo", "--output", "/adapter"});
+
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out,
+            "[export]\n[--checkpoint]\n[/results/demo]\n[--base]\n"
+            "[/models/base]\n[--output]\n[/adapter]\n"
+            "[--chat-template={{ a }} b]\n");
+}
+
 TEST_F(LockstepSiblingTest, WorkOnLocalFilesIsTheWorkers) {
   Script("lockstep-worker", "echo \"$@\"");
 

@@ -10,6 +10,7 @@ namespace lockstep {
 namespace {
 
 using ::lockstep::testing::StepWorld;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -62,6 +63,70 @@ TEST(StepCheckpointTest, AStaleAttemptPublishesNothing) {
   EXPECT_TRUE(world.answer(world.Checkpoint("a", 2, 10, true)).ok());
 }
 
+TEST(StepCheckpointTest, WhatIsUnlistedIsGoneOnceAndTheJournalSaysSo) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  for (const int64_t step : {10, 20, 30}) {
+    world.Checkpoint("a", 1, step, /*commit=*/true);
+  }
+
+  EXPECT_TRUE(world.answer(world.Unlist("a", 1, 10)).ok());
+
+  EXPECT_THAT(world.ListedSteps("a"), ElementsAre(20, 30));
+  ASSERT_THAT(world.events(), SizeIs(1));
+  EXPECT_EQ(world.events()[0].type(), "CHECKPOINT_UNLISTED");
+  EXPECT_THAT(world.events()[0].message(), HasSubstr("step 10 is not kept"));
+  // A retry, also one that a new daemon answers.
+  EXPECT_TRUE(world.answer(world.Unlist("a", 1, 10)).ok());
+  EXPECT_THAT(world.events(), IsEmpty());
+  world.Restart();
+  EXPECT_TRUE(world.answer(world.Unlist("a", 1, 10)).ok());
+  EXPECT_THAT(world.events(), IsEmpty());
+  EXPECT_TRUE(world.answer(world.Unlist("a", 1, 20)).ok());
+  EXPECT_THAT(world.ListedSteps("a"), ElementsAre(30));
+}
+
+TEST(StepCheckpointTest, TheNewestStaysListed) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  world.Checkpoint("a", 1, 20, /*commit=*/true);
+  for (const int64_t step : {20, 30}) {
+    const absl::Status answer = world.answer(world.Unlist("a", 1, step));
+    EXPECT_EQ(ErrorReason(answer), "INVALID_CHECKPOINT");
+    EXPECT_THAT(std::string(answer.message()),
+                HasSubstr("only those before the newest, 20, can"));
+  }
+  EXPECT_THAT(world.ListedSteps("a"), ElementsAre(10, 20));
+}
+
+TEST(StepCheckpointTest, AStaleAttemptUnlistsNothing) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  world.Checkpoint("a", 1, 20, /*commit=*/true);
+  world.RanksEnded("a", 1, 1);
+  EXPECT_EQ(ErrorReason(world.answer(world.Unlist("a", 1, 10))),
+            "ATTEMPT_SUPERSEDED");
+  world.Advance(absl::Seconds(1));
+  EXPECT_EQ(ErrorReason(world.answer(world.Unlist("a", 1, 10))),
+            "ATTEMPT_SUPERSEDED");
+  EXPECT_THAT(world.ListedSteps("a"), ElementsAre(10, 20));
+  EXPECT_TRUE(world.answer(world.Unlist("a", 2, 10)).ok());
+}
+
+TEST(StepCheckpointTest, APhaseThatIsNoneIsRefused) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  CheckpointEvent event{.ticket = 100};
+  event.caller.set_job("jobs/a");
+  event.caller.set_attempt(1);
+  event.checkpoint.set_step(3);
+  world.Do(event);
+  EXPECT_THAT(std::string(world.answer(100).message()),
+              HasSubstr("0 is none of PHASE_GRANT"));
+}
+
 TEST(StepCheckpointTest, ACheckpointSaysWhereItIsAndWhatItHolds) {
   StepWorld world(1);
   world.RunAttempt1("a", 1);
@@ -70,7 +135,7 @@ TEST(StepCheckpointTest, ACheckpointSaysWhereItIsAndWhatItHolds) {
   CheckpointEvent event{.ticket = 100};
   event.caller.set_job("jobs/a");
   event.caller.set_attempt(1);
-  event.commit = true;
+  event.phase = worker::v1::CommitCheckpointRequest::PHASE_COMMIT;
   event.checkpoint.set_step(3);
   event.checkpoint.set_path("out");
   world.Do(event);

@@ -1,5 +1,6 @@
 #include "tests/server/scheduler/step_world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -113,13 +114,13 @@ void StepWorld::Do(decltype(Event::what) what) {
 
 void StepWorld::Restart() {
   std::vector<server::JobRecord> records;
-  std::map<std::string, v1::Checkpoint> newest;
+  std::map<std::string, Checkpoints> listed;
   for (const std::string& name : order_) records.push_back(disk_.at(name));
   for (const v1::Checkpoint& checkpoint : checkpoints_) {
-    newest[JobOf(checkpoint)] = checkpoint;
+    listed[JobOf(checkpoint)].push_back(checkpoint);
   }
   state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
-                        std::move(records), newest, now_, wall());
+                        std::move(records), listed, now_, wall());
   Do(RestoreEvent{});
 }
 
@@ -155,8 +156,40 @@ void StepWorld::Write(const StoreWrite& write) {
         << event.job();
     if (event.type() == "STATE_CHANGED") CheckTransition(event);
   }
-  checkpoints_.insert(checkpoints_.end(), write.checkpoints.begin(),
-                      write.checkpoints.end());
+  WriteCheckpoints(write);
+}
+
+void StepWorld::WriteCheckpoints(const StoreWrite& write) {
+  for (const v1::Checkpoint& checkpoint : write.checkpoints) {
+    std::erase_if(checkpoints_, [&](const v1::Checkpoint& listed) {
+      return listed.name() == checkpoint.name();
+    });
+    checkpoints_.push_back(checkpoint);
+  }
+  for (const std::string& name : write.unlisted) {
+    // Never what a new attempt would start from.
+    const auto newest = std::find_if(
+        checkpoints_.rbegin(), checkpoints_.rend(),
+        [&](const v1::Checkpoint& checkpoint) {
+          return name.rfind(JobOf(checkpoint) + "/checkpoints/", 0) == 0;
+        });
+    ASSERT_NE(newest, checkpoints_.rend()) << name;
+    EXPECT_NE(newest->name(), name);
+    EXPECT_GT(std::erase_if(checkpoints_,
+                            [&](const v1::Checkpoint& checkpoint) {
+                              return checkpoint.name() == name;
+                            }),
+              0)
+        << name << " is unlisted and was not listed";
+  }
+}
+
+std::vector<int64_t> StepWorld::ListedSteps(const std::string& id) const {
+  std::vector<int64_t> steps;
+  for (const v1::Checkpoint& checkpoint : checkpoints_) {
+    if (JobOf(checkpoint) == "jobs/" + id) steps.push_back(checkpoint.step());
+  }
+  return steps;
 }
 
 void StepWorld::Check() const {
@@ -238,10 +271,22 @@ Ticket StepWorld::Checkpoint(const std::string& id, int attempt, int64_t step,
                              bool commit) {
   CheckpointEvent event{.ticket = next_ticket_++,
                         .caller = CallerOf(id, attempt, 0)};
-  event.commit = commit;
+  event.phase = commit ? worker::v1::CommitCheckpointRequest::PHASE_COMMIT
+                       : worker::v1::CommitCheckpointRequest::PHASE_GRANT;
   event.checkpoint.set_step(step);
   event.checkpoint.set_path(absl::StrCat("/out/checkpoint-", step));
   event.checkpoint.set_manifest_sha256(std::string(64, 'a'));
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+Ticket StepWorld::Unlist(const std::string& id, int attempt, int64_t step) {
+  CheckpointEvent event{
+      .ticket = next_ticket_++,
+      .caller = CallerOf(id, attempt, 0),
+      .phase = worker::v1::CommitCheckpointRequest::PHASE_UNLIST};
+  event.checkpoint.set_step(step);
   const Ticket ticket = event.ticket;
   Do(std::move(event));
   return ticket;

@@ -34,6 +34,7 @@ class StepWorld {
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
                     bool commit);
+  Ticket Unlist(const std::string& id, int attempt, int64_t step);
   // A supervisor's word on all ranks of the attempt.
   Ticket Attached(const std::string& id, int attempt, bool ended,
                   int exit_code = 0);
@@ -62,6 +63,8 @@ class StepWorld {
   const std::vector<v1::Checkpoint>& checkpoints() const {
     return checkpoints_;
   }
+  // Of the job's, in the order of their listing.
+  std::vector<int64_t> ListedSteps(const std::string& id) const;
   // Of the newest step.
   const std::vector<Effect>& effects() const { return effects_; }
   const std::vector<v1::Event>& events() const { return events_; }
@@ -74,6 +77,7 @@ class StepWorld {
 
  private:
   void Write(const StoreWrite& write);
+  void WriteCheckpoints(const StoreWrite& write);
   void Check() const;
 
   const int cpu_slots_;

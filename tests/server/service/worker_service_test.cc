@@ -235,6 +235,9 @@ TEST_F(WorkerServiceTest, ACheckpointIsListedAfterItsCommit) {
   EXPECT_EQ(store_.ListCheckpoints("jobs/a")->front().name(),
             "jobs/a/checkpoints/10");
   EXPECT_EQ(Reason(Commit(Request::PHASE_UNSPECIFIED)), "INVALID_CHECKPOINT");
+  // The newest one stays.
+  EXPECT_EQ(Reason(Commit(Request::PHASE_UNLIST)), "INVALID_CHECKPOINT");
+  EXPECT_EQ(store_.ListCheckpoints("jobs/a")->size(), 1u);
 }
 
 class AttachTest : public WorkerServiceTest {

@@ -187,6 +187,27 @@ TEST_P(JobStoreTest, DeletesAJobWithAllThatIsItsOwn) {
   EXPECT_THAT(*store_->Unforgotten(), IsEmpty());
 }
 
+TEST_P(JobStoreTest, AnUnlistedCheckpointIsNotListedAnyMore) {
+  Insert("a");
+  Insert("b");
+  StoreWrite write;
+  write.checkpoints = {CheckpointOf("a", 10), CheckpointOf("a", 20),
+                       CheckpointOf("b", 10)};
+  ASSERT_TRUE(CommitAndWait(*store_, write).ok());
+
+  ASSERT_TRUE(
+      CommitAndWait(*store_, {.unlisted = {"jobs/a/checkpoints/10"}}).ok());
+
+  const auto left = *store_->ListCheckpoints("jobs/a");
+  ASSERT_THAT(left, SizeIs(1));
+  EXPECT_EQ(left[0].step(), 20);
+  EXPECT_THAT(*store_->ListCheckpoints("jobs/b"), SizeIs(1));
+  // It may be written again.
+  ASSERT_TRUE(
+      CommitAndWait(*store_, {.checkpoints = {CheckpointOf("a", 10)}}).ok());
+  EXPECT_THAT(*store_->ListCheckpoints("jobs/a"), SizeIs(2));
+}
+
 TEST_P(JobStoreTest, ANameAndARequestAreFreeAfterADeletion) {
   server::JobRecord record = Record("a");
   record.set_request_id("r");
@@ -311,6 +332,10 @@ TEST_P(BadWriteTest, ACheckpointOfNoJob) {
   StoreWrite write;
   write.checkpoints = {CheckpointOf("none", 1)};
   ExpectBreaks(write);
+}
+
+TEST_P(BadWriteTest, UnlistingWhatIsNotListed) {
+  ExpectBreaks({.unlisted = {"jobs/a/checkpoints/10"}});
 }
 
 TEST_P(BadWriteTest, ADeletionOfNoJob) { ExpectBreaks(DeletionOf("none")); }

@@ -4,6 +4,7 @@
 // A coordinator in memory, shared by the ranks of a test: keys, points,
 // commands and checkpoints, and switches to make it misbehave. Thread-safe.
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -21,6 +22,10 @@ class FakeCoordinator : public Coordinator {
 
   // What Join answers.
   worker::v1::JoinResponse join_response;
+  // Sees each call that is answered with OK, before it has an effect.
+  std::function<void(worker::v1::CommitCheckpointRequest::Phase phase,
+                     const v1::Checkpoint& checkpoint)>
+      on_checkpoint;
 
   absl::StatusOr<worker::v1::JoinResponse> Join(const std::string&, int64_t,
                                                 const std::string&) override {
@@ -81,8 +86,14 @@ class FakeCoordinator : public Coordinator {
       const v1::Checkpoint& checkpoint) override {
     absl::MutexLock lock(&mu_);
     if (!answer_.ok()) return answer_;
+    if (on_checkpoint) on_checkpoint(phase, checkpoint);
     if (phase == worker::v1::CommitCheckpointRequest::PHASE_COMMIT) {
       checkpoints_.push_back(checkpoint);
+    }
+    if (phase == worker::v1::CommitCheckpointRequest::PHASE_UNLIST) {
+      std::erase_if(checkpoints_, [&](const v1::Checkpoint& listed) {
+        return listed.step() == checkpoint.step();
+      });
     }
     return absl::OkStatus();
   }

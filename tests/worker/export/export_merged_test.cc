@@ -82,12 +82,16 @@ TEST(ExportMergedTest, TransformersAgreesWithTheAdapter) {
 TEST(ExportMergedTest, CopiesWhatIsNotWeights) {
   const ScopedTempDir dir;
 
-  ASSERT_THAT(ExportMerged(TinyLlamaOptions(dir.Path("out"))), IsOk());
+  ExportOptions options = TinyLlamaOptions(dir.Path("out"));
+  options.chat_template = "{{ messages }}";
+  ASSERT_THAT(ExportMerged(options), IsOk());
 
+  EXPECT_EQ(ReadText(dir.Path("out/chat_template.jinja")), "{{ messages }}");
   EXPECT_THAT(*ListFiles(dir.Path("out")),
-              ElementsAre("config.json", "generation_config.json",
-                          "model.safetensors", "special_tokens_map.json",
-                          "tokenizer.json", "tokenizer_config.json"));
+              ElementsAre("chat_template.jinja", "config.json",
+                          "generation_config.json", "model.safetensors",
+                          "special_tokens_map.json", "tokenizer.json",
+                          "tokenizer_config.json"));
   for (const char* name : {"config.json", "tokenizer.json"}) {
     EXPECT_EQ(ReadText(dir.Path("out/" + std::string(name))),
               ReadText(FixturePath("models/tiny-llama/" + std::string(name))));

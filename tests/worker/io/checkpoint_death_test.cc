@@ -10,6 +10,7 @@
 #include "tests/worker/io/checkpoint_fixture.h"
 #include "tests/worker/io/io_testing.h"
 #include "worker/io/checkpoint.h"
+#include "worker/io/checkpoint_folders.h"
 
 namespace lockstep {
 namespace {

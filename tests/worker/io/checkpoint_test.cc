@@ -16,6 +16,7 @@ namespace {
 
 using testing::AgreeingOptions;
 using ::testing::ElementsAre;
+using testing::Entries;
 using testing::Fails;
 using ::testing::IsEmpty;
 using testing::IsOk;
@@ -24,16 +25,6 @@ using testing::ReadText;
 using testing::SampleCheckpoint;
 using testing::ScopedTempDir;
 using testing::WriteText;
-
-// Names in a folder, of any kind.
-std::vector<std::string> Entries(const std::string& dir) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
-    names.push_back(entry.path().filename());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 // In place, so that thousands of flips cost little.
 void FlipBit(const std::string& path, size_t byte) {
@@ -375,37 +366,6 @@ TEST(CheckpointManifestTest, TellsAnotherReleaseFromDamage) {
   EXPECT_THAT(ParseManifest(text, "m"),
               Fails(absl::StatusCode::kFailedPrecondition,
                     Parts{"m: version: 2", "allowed: 1"}));
-}
-
-TEST(CheckpointFoldersTest, ListsByNumberAndIgnoresTheRest) {
-  const ScopedTempDir dir;
-  for (const char* name : {"checkpoint-9", "checkpoint-100", "checkpoint-20",
-                           "checkpoint-5.a1.tmp", "checkpoint-", "runs",
-                           "checkpoint-07", "checkpoint--1"}) {
-    ASSERT_THAT(MakeFolder(dir.Path(name)), IsOk());
-  }
-  WriteText(dir.Path("checkpoint-1"), "a file");
-
-  EXPECT_THAT(*ListCheckpointSteps(dir.path()), ElementsAre(100, 20, 9));
-  EXPECT_THAT(*ListCheckpointSteps(dir.Path("none")), IsEmpty());
-}
-
-TEST(CheckpointFoldersTest, RemovesOnlyWhatDeadAttemptsLeft) {
-  const ScopedTempDir dir;
-  for (const char* name :
-       {"checkpoint-9", "checkpoint-5.a1.tmp", "checkpoint-6.a2.replaced.tmp",
-        "checkpoint-7.a3.tmp", "checkpoint-7.ax.tmp", "my.a1.tmp"}) {
-    ASSERT_THAT(MakeFolder(dir.Path(name) + "/below"), IsOk());
-  }
-
-  const auto removed = RemoveUnfinishedCheckpoints(dir.path(), 3);
-
-  ASSERT_THAT(removed, IsOk());
-  EXPECT_THAT(*removed, ElementsAre("checkpoint-5.a1.tmp",
-                                    "checkpoint-6.a2.replaced.tmp"));
-  EXPECT_THAT(Entries(dir.path()),
-              ElementsAre("checkpoint-7.a3.tmp", "checkpoint-7.ax.tmp",
-                          "checkpoint-9", "my.a1.tmp"));
 }
 
 }  // namespace

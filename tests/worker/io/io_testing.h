@@ -4,9 +4,11 @@
 // What the tests of files share: paths, small changes to files, matchers, and
 // the oracles' programs.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,16 @@ MATCHER_P2(Fails, code, parts, "") {
   return true;
 }
 using Parts = std::vector<std::string>;
+
+// Names in a folder, of any kind.
+inline std::vector<std::string> Entries(const std::string& dir) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    names.push_back(entry.path().filename());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 inline std::string ReadText(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadWholeFile(path);

@@ -51,6 +51,11 @@ TEST(BestEvaluationTest, TheBestSavedIsOneThatWasEvaluatedAndSaved) {
   best.MarkSaved(5);
   EXPECT_EQ(best.best()->step, 4);
   EXPECT_EQ(best.best_saved()->step, 2);
+  best.MarkSaved(4);
+  EXPECT_EQ(best.best_saved()->step, 4);
+  // It was not written.
+  best.UnmarkSaved();
+  EXPECT_EQ(best.best_saved()->step, 2);
   best.Add(6, 4);
   best.MarkSaved(6);
   EXPECT_EQ(best.best_saved()->step, 6);

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "tests/worker/train/training_fixture.h"
-#include "worker/io/checkpoint.h"
+#include "worker/io/checkpoint_folders.h"
 #include "worker/io/file.h"
 #include "worker/io/safetensors.h"
 #include "worker/io/trainer_state.h"
@@ -152,10 +152,10 @@ TEST_F(BestModelTest, ARunThatIsResumedEndsAtTheSameStep) {
   const int64_t last = EvalLosses().rbegin()->first;
   std::vector<v1::Checkpoint> newest_first = coordinator_.checkpoints();
   std::reverse(newest_first.begin(), newest_first.end());
-  for (const v1::Checkpoint& checkpoint : newest_first) {
+  for (auto it = newest_first.begin(); it != newest_first.end(); ++it) {
+    const v1::Checkpoint& checkpoint = *it;
     // Steps after it are written anew, those before it stay.
-    fixture_.job.mutable_checkpoints()->Clear();
-    *fixture_.job.add_checkpoints() = checkpoint;
+    fixture_.job.mutable_checkpoints()->Assign(it, newest_first.end());
     FakeCoordinator resumed;
 
     const auto outcomes = fixture_.MustRun(resumed, /*attempt=*/2);

@@ -178,7 +178,10 @@ RankOutcome TrainingFixture::RunRank(Communicator& communicator,
                                  .stop_requested = stop});
   outcome.status = run.status();
   if (outcome.status.ok()) outcome.status = (*run)->Restore();
-  if (!outcome.status.ok()) return outcome;
+  if (!outcome.status.ok()) {
+    progress.Flush(absl::Seconds(30));
+    return outcome;
+  }
   outcome.resumed_step = (*run)->resumed_step();
   const absl::StatusOr<Trainer::End> end = (*run)->Train();
   const Parameters& parameters = *(*run)->weights().parameters();

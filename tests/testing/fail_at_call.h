@@ -1,0 +1,30 @@
+#ifndef LOCKSTEP_TESTS_TESTING_FAIL_AT_CALL_H_
+#define LOCKSTEP_TESTS_TESTING_FAIL_AT_CALL_H_
+
+// A disk that fails at any system call of a program's own choice of calls.
+
+#include <functional>
+#include <optional>
+
+#include "absl/status/status.h"
+
+namespace lockstep::testing {
+
+struct FailingCall {
+  // The n-th call about a file (file_calls.h), from 1.
+  int n = 1;
+  // Its errno.
+  int error = 0;
+  // And that of all such calls after it.
+  bool for_good = false;
+};
+
+// Runs `work` in a child process, in which that call fails. What `work`
+// returned; none when it came to its end before the call. It must stay on one
+// thread.
+std::optional<absl::Status> FailAtCall(
+    const FailingCall& failing, const std::function<absl::Status()>& work);
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_TESTING_FAIL_AT_CALL_H_

@@ -1,0 +1,43 @@
+#ifndef LOCKSTEP_TESTS_TESTING_TRACED_CHILD_H_
+#define LOCKSTEP_TESTS_TESTING_TRACED_CHILD_H_
+
+// A child process that stops at each of its system calls, for tests that have
+// one go wrong without a change to what they test. The child must stay on one
+// thread.
+
+#include <sys/ptrace.h>
+#include <sys/types.h>
+
+#include <functional>
+
+namespace lockstep::testing {
+
+class TracedChild {
+ public:
+  // The child runs `work` and exits.
+  explicit TracedChild(const std::function<void()>& work);
+  ~TracedChild();
+  TracedChild(const TracedChild&) = delete;
+  TracedChild& operator=(const TracedChild&) = delete;
+
+  // Lets it run until it enters its next system call. False when it has ended;
+  // a failure of the test if it did not end by itself.
+  bool RunToCall();
+  // The call that it has entered.
+  const __ptrace_syscall_info& call() const { return call_; }
+
+  void Kill();
+  // The call is not made and answers with this errno.
+  void FailCall(int error);
+
+ private:
+  bool Resume();
+
+  pid_t pid_ = 0;
+  bool ended_ = false;
+  __ptrace_syscall_info call_{};
+};
+
+}  // namespace lockstep::testing
+
+#endif  // LOCKSTEP_TESTS_TESTING_TRACED_CHILD_H_
