@@ -13,7 +13,7 @@ namespace {
 using ::testing::SizeIs;
 
 // Many steps, so that a kill in its middle is a kill in its middle.
-const int kSteps = LongRun().steps;
+constexpr int kSteps = LongRun().steps;
 
 // Trained once for all tests of this file.
 const std::string& Undisturbed() {
