@@ -16,7 +16,7 @@
 namespace lockstep::testing {
 namespace {
 
-constexpr int kKills = 8;
+constexpr int kKills = 6;
 constexpr LongRun kRun = {.steps = 1500, .save_steps = 20};
 
 // The supervisor of a rank.

@@ -57,10 +57,10 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
   // Returns when attempt 1 has processes. The model is a copy, so that only
   // this job's ranks open it.
   void Submit() {
-    fs::copy(SourceDir() + "/tests/testdata/models/tiny-llama",
-             cluster_.Path("model"), fs::copy_options::recursive);
+    fs::copy(SourceDir() + "/tests/testdata/models/tiny-llama", model_,
+             fs::copy_options::recursive);
     LongRun run = kRun;
-    run.model = cluster_.Path("model");
+    run.model = model_;
     SubmitDetached(cluster_, "storm", LongJob(out_, run));
     pid_ = PidOf(GetParam());
   }
@@ -106,6 +106,7 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
 
   TestCluster cluster_;
   const std::string out_ = cluster_.Path("storm");
+  const std::string model_ = cluster_.Path("model");
   pid_t pid_ = 0;
   absl::Time killed_;
 };
@@ -124,7 +125,7 @@ TEST_P(WorkerKillEveryPhaseTest, WhileItWaitsForTheOthers) {
 TEST_P(WorkerKillEveryPhaseTest, WhileItLoads) {
   Submit();
   // Prepare has read it, and ranks take their time to start.
-  FolderWatch model(cluster_.Path("model"), FolderWatch::For::kOpened);
+  FolderWatch model(model_, FolderWatch::For::kOpened);
   ASSERT_TRUE(model.WaitFor(".safetensors"));
   Kill();
   ExpectGoodEnd("loading", 0, 0);

@@ -9,8 +9,8 @@ std::string LongJob(const std::string& out, const LongRun& run) {
   const std::string data = SourceDir() + "/tests/testdata/";
   return absl::StrCat(
       "apiVersion: lockstep/v1\nmodel: {path: ",
-      run.model.empty() ? data + "models/tiny-llama" : run.model, "}\n",
-      "method: {lora: {r: 8, alpha: 16, dropout: 0.1}}\n",
+      run.model.empty() ? data + "models/tiny-llama" : std::string(run.model),
+      "}\n", "method: {lora: {r: 8, alpha: 16, dropout: 0.1}}\n",
       "data: {train: [{path: ", data, "data/text.jsonl}], max_length: 64}\n",
       "train:\n  max_steps: ", run.steps,
       R"(

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "tests/integration/test_cluster.h"
 
 namespace lockstep::testing {
@@ -16,7 +17,7 @@ struct LongRun {
   int save_steps = 50;
   int max_restarts = 3;
   // Empty: the one of the sources.
-  std::string model;
+  absl::string_view model;
 };
 
 // The job's file. LoRA with dropout, so that the random numbers matter.

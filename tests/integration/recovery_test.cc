@@ -25,7 +25,7 @@ using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
 // Many steps, so that a kill in its middle is a kill in its middle.
-const int kSteps = LongRun().steps;
+constexpr int kSteps = LongRun().steps;
 
 // Also those that are not whole.
 std::vector<std::string> CheckpointFolders(const std::string& dir) {

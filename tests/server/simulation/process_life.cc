@@ -257,14 +257,14 @@ void ProcessLife::Commit(const LaunchRequest& from, int64_t step,
     const v1::Job* job = JobOf(promises_, from);
     if (job != nullptr) event.caller.set_attempt(job->attempt());
   }
-  coordinator.PostCall(
-      std::move(event),
-      Scheduler::Ack([this, uid = from.job_uid, attempt, step,
-                      commit = event.commit](const absl::Status& status) {
-        if (status.ok() && commit) {
-          promises_.CheckpointCommitted(uid, attempt, step);
-        }
-      }));
+  const bool commit = event.commit;
+  coordinator.PostCall(std::move(event),
+                       Scheduler::Ack([this, uid = from.job_uid, attempt, step,
+                                       commit](const absl::Status& status) {
+                         if (status.ok() && commit) {
+                           promises_.CheckpointCommitted(uid, attempt, step);
+                         }
+                       }));
 }
 
 void ProcessLife::DeliverLate(SimulatedCoordinator* coordinator) {

@@ -6,8 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 #include "server/scheduler/scheduler_state.h"
-#include "server/store/committed_rows.h"
-#include "tests/server/simulation/row_rules.h"
 #include "tests/server/simulation/simulated_host.h"
 
 namespace lockstep::testing {
@@ -18,20 +16,6 @@ int64_t EtagVersion(const std::string& etag) {
   int64_t version = 0;
   return absl::SimpleAtoi(etag.substr(0, etag.find('-')), &version) ? version
                                                                     : 0;
-}
-
-// One whose ranks have all been told that they are complete.
-bool AllJoined(const SimulatedHost& host, const std::string& uid, int attempt) {
-  return std::any_of(
-      host.processes().begin(), host.processes().end(),
-      [&](const auto& process) {
-        return process->request.job_uid == uid &&
-               process->attempt().attempt == attempt && process->ranks_live &&
-               std::all_of(process->joins.begin(), process->joins.end(),
-                           [](HostProcess::Join join) {
-                             return join == HostProcess::Join::kDone;
-                           });
-      });
 }
 
 }  // namespace
@@ -103,148 +87,6 @@ void Promises::CheckpointCommitted(const std::string& uid, int attempt,
     Break("P3", absl::StrCat("checkpoint ", step, " of attempt ", attempt,
                              " is acknowledged and not on disk"));
   }
-}
-
-// --- What comes to the disk ---
-
-void Promises::Durable(const StoreWrite& write) {
-  // What one job gives back another may take in the same write.
-  for (const server::JobRecord& next : write.jobs) {
-    std::erase_if(holder_of_device_, [&](const auto& held) {
-      return held.second == next.job().name();
-    });
-  }
-  for (const server::JobRecord& next : write.jobs) WriteRow(next, write);
-  for (const v1::Checkpoint& checkpoint : write.checkpoints) {
-    WriteCheckpoint(checkpoint);
-  }
-  for (const DeletedJob& deleted : write.deletions) WriteDeletion(deleted);
-  for (const v1::Event& event : write.events) {
-    journal_.push_back({event.job(), event.type()});
-  }
-}
-
-void Promises::WriteRow(const server::JobRecord& next,
-                        const StoreWrite& write) {
-  const v1::Job& job = next.job();
-  const server::JobRecord* old = Row(job.name());
-  if (const std::string wrong = RowViolation(old, next, write.events);
-      !wrong.empty()) {
-    Break("P3", absl::StrCat(job.name(), ": ", wrong));
-  }
-  if (old == nullptr && !next.request_id().empty() &&
-      !job_of_request_.emplace(next.request_id(), job.uid()).second) {
-    Break("P1", absl::StrCat("a second job for request ", next.request_id()));
-  }
-  const int attempts = old == nullptr ? 0 : old->job().attempts_size();
-  CheckEndedAttempts(old == nullptr ? nullptr : &old->job(), job);
-  CheckStops(old == nullptr ? nullptr : &old->job(), job);
-  HoldDevices(job);
-  if (job.attempts_size() > attempts) CheckNewAttempt(job);
-  if (job.state() == v1::Job::SUCCEEDED && !host_->HasSucceeded(job.uid())) {
-    Break("P3", absl::StrCat(job.name(), " succeeded, and no ranks did"));
-  }
-  if (job.state() == v1::Job::CANCELLED &&
-      !cancel_asked_.contains(job.name())) {
-    Break("P1", absl::StrCat(job.name(), " is cancelled, and nobody asked"));
-  }
-  disk_[job.name()] = next;
-}
-
-void Promises::CheckNewAttempt(const v1::Job& job) {
-  const v1::Attempt& attempt = *job.attempts().rbegin();
-  const auto steps = steps_.find(job.uid());
-  const bool resumes =
-      job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
-  const int64_t newest =
-      steps == steps_.end() || !resumes ? 0 : *steps->second.rbegin();
-  if (attempt.resume_step() != newest) {
-    Break("P1", absl::StrCat(attempt.name(), " resumes from step ",
-                             attempt.resume_step(), ", and step ", newest,
-                             " is listed"));
-  }
-}
-
-void Promises::CheckEndedAttempts(const v1::Job* old, const v1::Job& next) {
-  for (int i = 0; i < next.attempts_size(); ++i) {
-    if (next.attempts(i).state() != v1::Attempt::ENDED) continue;
-    if (old != nullptr && i < old->attempts_size() &&
-        old->attempts(i).state() == v1::Attempt::ENDED) {
-      continue;
-    }
-    if (host_->RanksLive(next.uid(), i + 1)) {
-      Break("P2", absl::StrCat(next.attempts(i).name(),
-                               " has ended, and its ranks live: ",
-                               next.attempts(i).end_message()));
-    }
-  }
-}
-
-// Only a user, or a rank that does not come, stops an attempt.
-void Promises::CheckStops(const v1::Job* old, const v1::Job& next) {
-  if (old == nullptr || next.desired() == v1::Job::CANCEL) return;
-  const v1::Attempt* was = LiveAttemptOf(*old);
-  const v1::Attempt* is = LiveAttemptOf(next);
-  if (was == nullptr || is == nullptr ||
-      was->state() == v1::Attempt::DRAINING ||
-      is->state() != v1::Attempt::DRAINING) {
-    return;
-  }
-  if (AllJoined(*host_, next.uid(), next.attempt())) {
-    Break("P2", absl::StrCat(is->name(),
-                             " is stopped for a missing rank, and all train"));
-  }
-}
-
-void Promises::HoldDevices(const v1::Job& job) {
-  const v1::Attempt* live = LiveAttemptOf(job);
-  if (live == nullptr) return;
-  for (const v1::RankPlacement& rank : live->ranks()) {
-    const auto [held, free] =
-        holder_of_device_.emplace(rank.device(), job.name());
-    if (!free) {
-      Break("P3", absl::StrCat(rank.device(), " is given to ", job.name(),
-                               " and held by ", held->second));
-    }
-  }
-}
-
-void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint) {
-  const server::JobRecord* row = Row(JobOfCheckpoint(checkpoint.name()));
-  if (row == nullptr) {
-    return Break("P3", absl::StrCat(checkpoint.name(), " is of no job"));
-  }
-  const v1::Job& job = row->job();
-  if (LiveAttemptOf(job) == nullptr ||
-      checkpoint.attempt() != job.attempts_size() ||
-      checkpoint.path() != CheckpointPath(job.uid(), checkpoint.attempt())) {
-    Break("P3", absl::StrCat(checkpoint.name(), " in ", checkpoint.path(),
-                             " is listed for attempt ", checkpoint.attempt()));
-  }
-  steps_[job.uid()].insert(checkpoint.step());
-  listed_.insert({job.uid(), {checkpoint.attempt(), checkpoint.step()}});
-}
-
-void Promises::WriteDeletion(const DeletedJob& deleted) {
-  const server::JobRecord* row = Row(deleted.name);
-  if (row == nullptr || row->job().uid() != deleted.uid) {
-    return Break("P1", absl::StrCat("no such job to delete: ", deleted.name));
-  }
-  if (!delete_asked_.contains(deleted.name) ||
-      !IsTerminal(row->job().state())) {
-    Break("P1", absl::StrCat(deleted.name, " is deleted, and nobody asked"));
-  }
-  if (host_->AnyWorks(deleted.uid)) {
-    Break("P3", absl::StrCat(deleted.name, " is deleted under its processes"));
-  }
-  job_of_request_.erase(row->request_id());
-  acknowledged_.erase(deleted.name);
-  deleted_uids_.insert(deleted.uid);
-  ++deleted_;
-  for (JournalLine& line : journal_) {
-    line.gone = line.gone || line.job == deleted.name;
-  }
-  disk_.erase(deleted.name);
 }
 
 // --- What the coordinator does ---
