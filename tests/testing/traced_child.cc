@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "gtest/gtest.h"
 
 namespace lockstep::testing {
@@ -13,7 +15,12 @@ namespace {
 [[noreturn]] void RunChild(const std::function<void()>& work) {
   ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
   raise(SIGSTOP);
-  work();
+  // What it throws must not let the child go on as the test.
+  try {
+    work();
+  } catch (...) {
+    std::abort();
+  }
   _exit(0);
 }
 

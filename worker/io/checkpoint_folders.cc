@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -20,19 +18,11 @@ namespace {
 
 constexpr char kPrefix[] = "checkpoint-";
 
-absl::StatusOr<std::vector<std::string>> ListFolders(const std::string& dir) {
-  std::error_code error;
-  std::filesystem::directory_iterator entries(dir, error);
-  if (error == std::errc::no_such_file_or_directory) {
-    return std::vector<std::string>();
-  }
-  if (error) return ErrnoToStatus(error.value(), "list", dir);
-  std::vector<std::string> names;
-  for (const auto& entry : entries) {
-    if (entry.is_directory(error)) names.push_back(entry.path().filename());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+// None when there is no such output_dir.
+absl::StatusOr<std::vector<std::string>> FoldersIn(
+    const std::string& output_dir) {
+  if (!FileExists(output_dir)) return std::vector<std::string>();
+  return ListFolders(output_dir);
 }
 
 // A number as we write it: digits, no sign, no zero before it.
@@ -69,8 +59,7 @@ std::string CheckpointFolderName(int64_t step) {
 
 absl::StatusOr<std::vector<int64_t>> ListCheckpointSteps(
     const std::string& output_dir) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   ListFolders(output_dir));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, FoldersIn(output_dir));
   std::vector<int64_t> steps;
   for (absl::string_view name : names) {
     if (!absl::ConsumePrefix(&name, kPrefix)) continue;
@@ -95,8 +84,7 @@ absl::Status RemoveCheckpoint(const std::string& output_dir, int64_t step,
 
 absl::StatusOr<std::vector<std::string>> RemoveUnfinishedCheckpoints(
     const std::string& output_dir, int64_t attempt) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   ListFolders(output_dir));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, FoldersIn(output_dir));
   std::vector<std::string> removed;
   for (const std::string& name : names) {
     const std::optional<int64_t> writer = AttemptOfUnfinished(name);

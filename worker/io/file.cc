@@ -38,6 +38,21 @@ std::string AbsolutePath(const std::string& path) {
   return fs::absolute(bare, error).lexically_normal().string();
 }
 
+absl::StatusOr<std::vector<std::string>> ListEntries(
+    const std::string& dir,
+    const std::function<bool(const fs::directory_entry&)>& wanted) {
+  std::error_code error;
+  std::vector<std::string> names;
+  fs::directory_iterator entry(dir, error);
+  // A range-for would throw when the disk fails in the middle.
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (wanted(*entry)) names.push_back(entry->path().filename().string());
+  }
+  if (error) return ErrnoToStatus(error.value(), "list", dir);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 absl::Status CheckOutputFolder(const std::string& output) {
   std::error_code error;
   if (!fs::exists(output, error) || fs::is_empty(output, error)) {
@@ -183,17 +198,17 @@ absl::Status RemoveTree(const std::string& path) {
 }
 
 absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& dir) {
-  std::error_code error;
-  fs::directory_iterator entries(dir, error);
-  if (error) return ErrnoToStatus(error.value(), "list", dir);
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : entries) {
-    if (entry.is_regular_file(error)) {
-      names.push_back(entry.path().filename().string());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+  return ListEntries(dir, [](const fs::directory_entry& entry) {
+    std::error_code ignored;
+    return entry.is_regular_file(ignored);
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> ListFolders(const std::string& dir) {
+  return ListEntries(dir, [](const fs::directory_entry& entry) {
+    std::error_code ignored;
+    return entry.is_directory(ignored);
+  });
 }
 
 absl::Status MoveFilesInto(const std::string& from, const std::string& to,

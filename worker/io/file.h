@@ -55,8 +55,9 @@ absl::Status MakeFolder(const std::string& dir);
 // A file or a whole folder; fine when it does not exist.
 absl::Status RemoveTree(const std::string& path);
 
-// Names of the regular files in a folder, sorted.
+// Names of the regular files, or of the folders, in a folder, sorted.
 absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& dir);
+absl::StatusOr<std::vector<std::string>> ListFolders(const std::string& dir);
 
 // Moves every file of `from` into `to` (same file system), replacing files of
 // the same name, each at once; then removes `from`. `last` names the file that
@@ -65,8 +66,9 @@ absl::Status MoveFilesInto(const std::string& from, const std::string& to,
                            absl::string_view last);
 
 // Fills OUTPUT/.unfinished by `fill`, then moves what lies in it to OUTPUT,
-// `last` after all others. When `fill` or anything fails, OUTPUT is as it was.
-// For the results of a job, which join what is there already.
+// `last` after all others. When `fill` fails, or the disk while it is filled,
+// OUTPUT is as it was; when a move fails, `last` is not the new one. For the
+// results of a job, which join what is there already.
 absl::Status WriteFilesInto(
     const std::string& output, absl::string_view last,
     const std::function<absl::Status(const std::string& dir)>& fill);

@@ -152,7 +152,7 @@ absl::Status Checkpointer::Save(int64_t step, TrainingLog* log) {
   log->MarkSaved(step);
   if (parts_.data_parallel.rank() != 0) return absl::OkStatus();
   RETURN_IF_ERROR(parts_.progress.standing());
-  const absl::Status written = Write(step, *log);
+  absl::Status written = Write(step, *log);
   if (written.ok()) {
     failed_saves_ = 0;
     kept_.insert(step);

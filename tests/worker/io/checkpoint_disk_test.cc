@@ -152,6 +152,64 @@ TEST_P(CheckpointDiskTest, ARemovalLeavesAWholeOneOrNoneOfTheName) {
   EXPECT_LT(failing.n, kEnough);
 }
 
+// The result of a job, which is written in the same way.
+TEST(ResultDiskTest, WhoeverSeesItsLastFileSeesTheOthers) {
+  for (const int error : {ENOSPC, EIO}) {
+    FailingCall failing{.error = error};
+    int failed = 0;
+    for (; failing.n < kEnough; ++failing.n) {
+      SCOPED_TRACE(absl::StrCat(std::strerror(error), " at ", failing.n));
+      const ScopedTempDir dir;
+      const auto write = [&](const std::string& text) {
+        return WriteFilesInto(
+            dir.path(), /*last=*/"a_last", [&](const std::string& folder) {
+              absl::Status status;
+              for (const char* name : {"a_last", "b", "c"}) {
+                status.Update(WriteWholeFile(JoinPath(folder, name), text,
+                                             /*sync=*/true));
+              }
+              return status;
+            });
+      };
+      ASSERT_THAT(write("old"), IsOk());
+
+      const std::optional<absl::Status> written =
+          FailAtCall(failing, [&] { return write("new"); });
+
+      if (!written.has_value()) break;
+      failed += written->ok() ? 0 : 1;
+      if (testing::ReadText(dir.Path("a_last")) == "new") {
+        EXPECT_EQ(testing::ReadText(dir.Path("b")), "new");
+        EXPECT_EQ(testing::ReadText(dir.Path("c")), "new");
+      } else {
+        EXPECT_FALSE(written->ok());
+      }
+      // The next attempt writes it all.
+      EXPECT_THAT(write("next"), IsOk());
+      EXPECT_THAT(Entries(dir.path()), ElementsAre("a_last", "b", "c"));
+    }
+    EXPECT_GT(failed, 15);
+    EXPECT_LT(failing.n, kEnough);
+  }
+}
+
+// The first thing that a new attempt does.
+TEST(CheckpointFoldersDiskTest, AFolderThatCannotBeListedIsAnError) {
+  int failed = 0;
+  FailingCall failing{.error = EIO};
+  for (; failing.n < kEnough; ++failing.n) {
+    const ScopedTempDir dir;
+    ASSERT_THAT(MakeFolder(dir.Path("checkpoint-5.a1.tmp/below")), IsOk());
+    const std::optional<absl::Status> removed = FailAtCall(failing, [&] {
+      return RemoveUnfinishedCheckpoints(dir.path(), 2).status();
+    });
+    if (!removed.has_value()) break;
+    failed += removed->ok() ? 0 : 1;
+  }
+  EXPECT_GT(failed, 3);
+  EXPECT_LT(failing.n, kEnough);
+}
+
 TEST(CheckpointSpaceTest, WhatDoesNotFitIsNotBegun) {
   const ScopedTempDir dir;
   EXPECT_THAT(CheckFreeSpace(dir.path(), 1), IsOk());

@@ -78,7 +78,7 @@ class SaveTest : public ::testing::Test {
   }
   // The disk does not take the checkpoints of these steps: their manifest
   // cannot be created.
-  void Refuse(std::vector<int64_t> steps) {
+  void Refuse(const std::vector<int64_t>& steps) {
     coordinator_.on_checkpoint = [this, steps](
                                      CommitRequest::Phase phase,
                                      const v1::Checkpoint& checkpoint) {
