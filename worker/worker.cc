@@ -104,14 +104,17 @@ absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
     const WorkerOptions& options, const Placement& placement,
     const JoinResponse& job, Coordinator& coordinator) {
   if (job.world_size() == 1) return std::move(MakeLocalGroup(1)[0]);
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<Communicator> host,
-      ConnectGloo(coordinator, {.rank = options.rank,
-                                .world_size = job.world_size(),
-                                .bind_address = job.bind_address()}));
+  GlooOptions gloo = {.rank = options.rank,
+                      .world_size = job.world_size(),
+                      .bind_address = job.bind_address()};
+  const NcclOptions nccl;
+  // Ranks on CPUs may share cores, and be apart for long.
+  if (placement.device.is_cuda()) gloo.timeout = nccl.timeout;
+  ASSIGN_OR_RETURN(std::unique_ptr<Communicator> host,
+                   ConnectGloo(coordinator, gloo));
   if (placement.device.is_cpu()) return host;
   absl::StatusOr<std::unique_ptr<Communicator>> gpus =
-      ConnectNccl(coordinator, std::move(host), {});
+      ConnectNccl(coordinator, std::move(host), nccl);
   if (absl::IsDeadlineExceeded(gpus.status())) {
     return WithCause(v1::Attempt::RENDEZVOUS_TIMEOUT, gpus.status());
   }

@@ -45,7 +45,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     if (const auto found = listed.find(job.name()); found != listed.end()) {
       for (const v1::Checkpoint& checkpoint : found->second) {
         entry.newest_checkpoint = checkpoint;
-        entry.listed_steps.insert(checkpoint.step());
+        entry.listed_steps[checkpoint.step()] = checkpoint.attempt();
       }
     }
     if (!entry.record.request_id().empty()) {

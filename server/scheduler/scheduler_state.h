@@ -45,8 +45,8 @@ struct JobEntry {
   absl::Duration not_before = absl::ZeroDuration();
   // The checkpoint that a new attempt finds; step 0 when there is none.
   v1::Checkpoint newest_checkpoint;
-  // Steps of all that are listed.
-  std::set<int64_t> listed_steps;
+  // Of all that are listed: the attempt that made it, by step.
+  std::map<int64_t, int> listed_steps;
   // Prepare processes whose end was never known.
   int lost_prepares = 0;
   LiveAttempt live;

@@ -54,14 +54,23 @@ bool IsSame(const v1::Checkpoint& a, const v1::Checkpoint& b) {
          a.manifest_sha256() == b.manifest_sha256();
 }
 
-void List(Decision& decision, JobEntry& entry, v1::Checkpoint checkpoint) {
+absl::Status List(Decision& decision, JobEntry& entry,
+                  v1::Checkpoint checkpoint) {
   checkpoint.set_attempt(entry.job().attempt());
-  if (IsSame(checkpoint, entry.newest_checkpoint)) return;
-  // The steps of an attempt go up, so this is a repeated call that comes late;
-  // its checkpoint may have been unlisted meanwhile.
+  if (IsSame(checkpoint, entry.newest_checkpoint)) return absl::OkStatus();
+  // The steps of an attempt go up, so this is a repeated call that comes late.
+  // If its checkpoint is not listed any more, its folder is gone.
+  const int64_t newest = entry.newest_checkpoint.step();
   if (entry.newest_checkpoint.attempt() == checkpoint.attempt() &&
-      checkpoint.step() < entry.newest_checkpoint.step()) {
-    return;
+      checkpoint.step() < newest) {
+    const auto listed = entry.listed_steps.find(checkpoint.step());
+    if (listed != entry.listed_steps.end() &&
+        listed->second == checkpoint.attempt()) {
+      return absl::OkStatus();
+    }
+    return Invalid(absl::StrCat("checkpoint.step: ", checkpoint.step(),
+                                " is not listed, and step ", newest,
+                                " of the same attempt already is"));
   }
   checkpoint.set_name(
       CheckpointName(*JobIdFromName(entry.job().name()), checkpoint.step()));
@@ -72,10 +81,12 @@ void List(Decision& decision, JobEntry& entry, v1::Checkpoint checkpoint) {
       absl::StrCat("checkpoint of step ", checkpoint.step(), ", ",
                    checkpoint.size_bytes(), " bytes, in ", checkpoint.path()),
       entry.job().attempt());
-  entry.listed_steps.insert(checkpoint.step());
-  // An attempt that could not read the newest goes on from before it.
-  if (checkpoint.step() < entry.newest_checkpoint.step()) return;
-  entry.newest_checkpoint = std::move(checkpoint);
+  entry.listed_steps[checkpoint.step()] = checkpoint.attempt();
+  // One that could not read the newest goes on from before it.
+  if (checkpoint.step() >= newest) {
+    entry.newest_checkpoint = std::move(checkpoint);
+  }
+  return absl::OkStatus();
 }
 
 // A job that has a checkpoint never loses its newest one.
@@ -107,7 +118,7 @@ void OnCheckpoint(Decision& decision, const CheckpointEvent& event) {
   absl::Status status = found.status();
   if (status.ok()) status = Check(event.checkpoint, event.phase);
   if (status.ok() && event.phase == CommitRequest::PHASE_COMMIT) {
-    List(decision, **found, event.checkpoint);
+    status = List(decision, **found, event.checkpoint);
   }
   if (status.ok() && event.phase == CommitRequest::PHASE_UNLIST) {
     status = Unlist(decision, **found, event.checkpoint.step());

@@ -363,8 +363,6 @@ INSTANTIATE_TEST_SUITE_P(
              "data.train[0].format", "alpaca is known"),
         RULE("Weight", s.mutable_data()->mutable_train(0)->set_weight(2),
              "data.train[0].weight", "2 is known"),
-        RULE("CudaRanks", s.mutable_resources()->set_gpus(8), "resources.ranks",
-             "8: cuda is built for one rank"),
         RULE("CudaRank",
              (s.mutable_resources()->set_gpus(1),
               s.mutable_method()->mutable_lora()->set_r(65)),

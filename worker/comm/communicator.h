@@ -6,7 +6,8 @@
 // come from another thread. A collective returns when its result is there.
 //
 // A failed collective leaves its buffer undefined and the group unusable: the
-// attempt is over. UNAVAILABLE: a peer died or went silent.
+// attempt is over. UNAVAILABLE: a peer died. DEADLINE_EXCEEDED: one did not
+// come in time.
 
 #include <ATen/core/Tensor.h>
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "worker/comm/coordinator_store.h"
 
 namespace lockstep {
@@ -25,9 +26,11 @@ class GlooCommunicator : public Communicator {
   int world_size() const override { return options_.world_size; }
 
   absl::Status AllReduceSum(at::Tensor& buffer) override {
-    return Run("all-reduce", [&] {
+    return Run("all-reduce", options_.timeout, [&] {
       std::vector<at::Tensor> tensors{buffer};
-      group_->allreduce(tensors)->wait();
+      c10d::AllreduceOptions options;
+      options.timeout = absl::ToChronoMilliseconds(options_.timeout);
+      group_->allreduce(tensors, options)->wait();
     });
   }
 
@@ -37,25 +40,35 @@ class GlooCommunicator : public Communicator {
     for (int i = 0; i < world_size(); ++i) {
       outputs[0].push_back(at::empty_like(input));
     }
-    absl::Status status = Run("all-gather", [&] {
+    absl::Status status = Run("all-gather", options_.timeout, [&] {
       std::vector<at::Tensor> inputs{input};
-      group_->allgather(outputs, inputs)->wait();
+      c10d::AllgatherOptions options;
+      options.timeout = absl::ToChronoMilliseconds(options_.timeout);
+      group_->allgather(outputs, inputs, options)->wait();
     });
     if (!status.ok()) return status;
     return outputs[0];
   }
 
   absl::Status Broadcast(at::Tensor& buffer, int root) override {
-    return Run("broadcast", [&] {
+    return Run("broadcast", options_.rank0_timeout, [&] {
       std::vector<at::Tensor> tensors{buffer};
       c10d::BroadcastOptions options;
       options.rootRank = root;
+      options.timeout = absl::ToChronoMilliseconds(options_.rank0_timeout);
       group_->broadcast(tensors, options)->wait();
     });
   }
 
   absl::Status Barrier() override {
-    return Run("barrier", [&] { group_->barrier()->wait(); });
+    const absl::Duration timeout =
+        rank() == 0 ? options_.timeout : options_.rank0_timeout;
+    return Run("barrier", timeout, [&] {
+      c10d::BarrierOptions options;
+      options.timeout = absl::ToChronoMilliseconds(timeout);
+      // Rank 0 hears the others, and names those it did not.
+      group_->monitoredBarrier(options, /*waitAllRanks=*/true);
+    });
   }
 
   // Gloo cannot interrupt a collective that waits; ending the process does.
@@ -63,15 +76,25 @@ class GlooCommunicator : public Communicator {
 
  private:
   template <typename Collective>
-  absl::Status Run(const char* name, Collective collective) {
+  absl::Status Run(const char* name, absl::Duration timeout,
+                   Collective collective) {
     if (aborted_) {
       return absl::UnavailableError(
           absl::StrCat(name, " of rank ", rank(), " after an abort"));
     }
+    const absl::Time start = absl::Now();
     try {
       collective();
     } catch (const std::exception& error) {
       aborted_ = true;
+      // Gloo's exceptions have no type of their own for it.
+      if (absl::Now() - start >= timeout) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("rank ", rank(), " of ", world_size(), " has waited ",
+                         absl::FormatDuration(timeout),
+                         " for the others, one of which has stopped: ", name,
+                         ": ", error.what()));
+      }
       return absl::UnavailableError(
           absl::StrCat(name, " of rank ", rank(), " of ", world_size(),
                        " failed, a peer is gone or silent: ", error.what()));

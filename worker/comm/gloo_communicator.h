@@ -23,9 +23,12 @@ struct GlooOptions {
   std::string bind_address = "127.0.0.1";
   // How long a rank waits for the others' addresses.
   absl::Duration rendezvous_timeout = absl::Minutes(5);
-  // How long a collective may wait: longer than rank 0 takes to write a
-  // checkpoint while the others wait for it.
+  // How long ranks may be apart when they come to a reduction or a gathering,
+  // and the others from rank 0 when it comes to a barrier.
   absl::Duration timeout = absl::Minutes(30);
+  // How long the others wait for rank 0: longer than it takes to read or write
+  // a checkpoint.
+  absl::Duration rank0_timeout = absl::Minutes(30);
 };
 
 // Returns when all ranks are connected. `coordinator` is used only here.

@@ -7,10 +7,8 @@
 // NCCL does not notice a peer that dies or is stopped: its kernel waits for
 // ever. So each collective on the GPU has a deadline, which counts from when
 // the GPU reached it, and the rank's thread looks at it until it is done.
-// Beside the codes of Communicator, such a collective fails with
-//   DEADLINE_EXCEEDED  some rank did not come in time; the message tells the
-//                      last collectives of this one
-//   INTERNAL           the GPU failed
+// The message of one that was too late tells the last collectives of this rank;
+// INTERNAL: the GPU failed.
 // What is left of a failed group may still occupy the GPU: the process should
 // end.
 

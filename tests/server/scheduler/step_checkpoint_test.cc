@@ -63,6 +63,20 @@ TEST(StepCheckpointTest, AStaleAttemptPublishesNothing) {
   EXPECT_TRUE(world.answer(world.Checkpoint("a", 2, 10, true)).ok());
 }
 
+// Its folder is gone.
+TEST(StepCheckpointTest, WhatIsUnlistedIsNotListedAgainByALateCall) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  world.Checkpoint("a", 1, 20, /*commit=*/true);
+  EXPECT_TRUE(world.answer(world.Unlist("a", 1, 10)).ok());
+
+  EXPECT_EQ(ErrorReason(world.answer(world.Checkpoint("a", 1, 10, true))),
+            "INVALID_CHECKPOINT");
+
+  EXPECT_THAT(world.ListedSteps("a"), ElementsAre(20));
+}
+
 TEST(StepCheckpointTest, WhatIsUnlistedIsGoneOnceAndTheJournalSaysSo) {
   StepWorld world(1);
   world.RunAttempt1("a", 1);

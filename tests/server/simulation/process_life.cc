@@ -249,7 +249,9 @@ void ProcessLife::Commit(const LaunchRequest& from, int64_t step,
                          SimulatedCoordinator& coordinator) {
   const int attempt = from.attempt.attempt;
   CheckpointEvent event{.caller = CallerOf(from, 0)};
-  event.commit = !chance_.OneIn(4);
+  const bool commit = !chance_.OneIn(4);
+  event.phase = commit ? worker::v1::CommitCheckpointRequest::PHASE_COMMIT
+                       : worker::v1::CommitCheckpointRequest::PHASE_GRANT;
   event.checkpoint.set_step(step);
   event.checkpoint.set_path(CheckpointPath(from.job_uid, attempt));
   event.checkpoint.set_manifest_sha256(std::string(64, 'a'));
@@ -257,7 +259,6 @@ void ProcessLife::Commit(const LaunchRequest& from, int64_t step,
     const v1::Job* job = JobOf(promises_, from);
     if (job != nullptr) event.caller.set_attempt(job->attempt());
   }
-  const bool commit = event.commit;
   coordinator.PostCall(std::move(event),
                        Scheduler::Ack([this, uid = from.job_uid, attempt, step,
                                        commit](const absl::Status& status) {

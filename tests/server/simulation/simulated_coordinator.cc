@@ -48,16 +48,15 @@ std::string SimulatedCoordinator::Entropy() {
 void SimulatedCoordinator::Load() {
   std::vector<server::JobRecord> records = *world_.store.LoadAll();
   world_.promises.Restarted(records);
-  std::map<std::string, v1::Checkpoint> newest;
+  std::map<std::string, std::vector<v1::Checkpoint>> checkpoints;
   for (server::JobRecord& record : records) {
     if (world_.fault == Fault::kForgetsRequests) record.clear_request_id();
     if (IsTerminal(record.job().state())) continue;
-    std::vector<v1::Checkpoint> checkpoints =
+    checkpoints[record.job().name()] =
         *world_.store.ListCheckpoints(record.job().name());
-    if (!checkpoints.empty()) newest[record.job().name()] = checkpoints.back();
   }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
-                        std::move(records), newest, world_.clock.Now(),
+                        std::move(records), checkpoints, world_.clock.Now(),
                         world_.clock.WallTime());
 }
 

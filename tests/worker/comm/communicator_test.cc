@@ -61,6 +61,31 @@ TEST(GlooCommunicatorTest, FailsWhenAPeerIsGone) {
   EXPECT_FALSE(group[0]->Barrier().ok());
 }
 
+// As one that is stopped, whose connections stay.
+TEST(GlooCommunicatorTest, APeerThatDoesNotComeIsNoticedAtTheDeadline) {
+  const auto late = [&](auto collective) {
+    FakeCoordinator coordinator;
+    CommunicatorGroup group = ConnectAll(2, /*on_gpus=*/false, [&](int rank) {
+      return ConnectGloo(
+          coordinator,
+          {.rank = rank, .world_size = 2, .timeout = absl::Milliseconds(200)});
+    });
+    return collective(*group[0]);
+  };
+  at::Tensor buffer = at::ones({10});
+  for (const absl::Status& status : {
+           late([&](Communicator& self) { return self.AllReduceSum(buffer); }),
+           late([&](Communicator& self) {
+             return self.AllGather(buffer).status();
+           }),
+           late([&](Communicator& self) { return self.Barrier(); }),
+       }) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+    EXPECT_THAT(std::string(status.message()),
+                testing::HasSubstr("rank 0 of 2 has waited 200ms"));
+  }
+}
+
 TEST(GlooCommunicatorTest, SaysWhenTheOthersDoNotCome) {
   FakeCoordinator coordinator;
   auto connected =
