@@ -76,8 +76,7 @@ class NcclCommunicator : public Communicator {
                    const NcclOptions& options)
       : host_(std::move(host)), options_(options) {}
 
-  // A group in good order leaves together; what is left of a failed one is
-  // told to stop.
+  // A group in good order leaves together.
   ~NcclCommunicator() override {
     if (comm_ == nullptr) return;
     const bool left = !aborted_ &&
@@ -145,9 +144,16 @@ class NcclCommunicator : public Communicator {
     }
     history_.Begin(name, bytes);
     const absl::Status status = RunAlone(start);
-    // The group is of no use any more, to the other thread's Abort either.
-    if (!status.ok()) aborted_ = true;
+    if (!status.ok()) Leave();
     return status;
+  }
+
+  // The kernel of a collective that failed waits on the GPU until it is told to
+  // stop, and whatever frees memory or handles there waits for it.
+  void Leave() {
+    aborted_ = true;
+    ncclCommAbort(comm_);
+    comm_ = nullptr;
   }
 
   absl::Status RunAlone(const std::function<ncclResult_t()>& start) {
