@@ -41,7 +41,7 @@ std::optional<absl::Status> FailAtCall(
       child.FailCall(failing.error);
     }
   }
-  const absl::Status status(result->code, std::string(result->message));
+  absl::Status status(result->code, std::string(result->message));
   munmap(shared, sizeof(Result));
   if (calls < failing.n) return std::nullopt;
   return status;

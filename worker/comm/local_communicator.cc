@@ -1,5 +1,7 @@
 #include "worker/comm/local_communicator.h"
 
+#include <ATen/ATen.h>
+
 #include <functional>
 #include <utility>
 

@@ -95,8 +95,9 @@ absl::StatusOr<std::vector<std::string>> ReadTargets(const Json& json,
                                            absl::StrJoin(Modules(), ", "));
   std::vector<std::string> names;
   for (const Json& target : targets.is_array() ? targets : Json::array()) {
-    if (std::find(Modules().begin(), Modules().end(), target) ==
-        Modules().end()) {
+    if (!target.is_string() ||
+        std::find(Modules().begin(), Modules().end(),
+                  target.get_ref<const std::string&>()) == Modules().end()) {
       return Refuse(path, "target_modules", json, allowed);
     }
     names.push_back(target.get<std::string>());

@@ -53,8 +53,7 @@ void FlashAttentionForward(const QkvLayout& layout, const PlacedBatch& batch,
       batch.longest_document(), /*dropout_p=*/0, /*is_causal=*/true,
       /*return_debug_mask=*/false);
   Heads(out_TQ, 0, layout.query_heads, layout.head_dim).copy_(out);
-  at::Tensor kept = log_sum_HT;
-  kept.copy_(log_sum);
+  log_sum_HT.copy_(log_sum);
 }
 
 void FlashAttentionBackward(const QkvLayout& layout, const PlacedBatch& batch,

@@ -24,7 +24,7 @@ int64_t RoundUp(int64_t value) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
 }
 
-at::Tensor OnGpu(at::Tensor host) { return host.to(at::kCUDA); }
+at::Tensor OnGpu(const at::Tensor& host) { return host.to(at::kCUDA); }
 
 }  // namespace
 

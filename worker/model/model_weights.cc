@@ -126,7 +126,7 @@ absl::StatusOr<at::Tensor> ModelWeights::ReadFrozen(
     const std::string& name, const std::vector<int64_t>& shape,
     const TensorReader& read) {
   ASSIGN_OR_RETURN(const at::Tensor value, Read(name, shape, read));
-  const at::Tensor placed = value.to(FrozenOptions());
+  at::Tensor placed = value.to(FrozenOptions());
   frozen_bytes_ += static_cast<int64_t>(placed.nbytes());
   return placed;
 }

@@ -42,7 +42,7 @@ at::Tensor Parameters::View(const at::Tensor& buffer,
 }
 
 absl::Status Parameters::Fill(
-    at::Tensor buffer,
+    const at::Tensor& buffer,
     absl::FunctionRef<absl::Status(const Parameter& parameter, float* out)>
         read) const {
   const at::Tensor host = buffer.cpu();

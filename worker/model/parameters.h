@@ -60,7 +60,7 @@ class Parameters {
   // Has `read` fill each parameter's part of `buffer`, laid out like values():
   // in place on the CPU, on a GPU by way of one copy. Stops at an error.
   absl::Status Fill(
-      at::Tensor buffer,
+      const at::Tensor& buffer,
       absl::FunctionRef<absl::Status(const Parameter& parameter, float* out)>
           read) const;
 

@@ -100,7 +100,7 @@ absl::StatusOr<bool> Claim(const std::string& claim, const std::string& owner) {
 absl::StatusOr<std::string> SomethingIn(const std::string& path) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    const std::string name = entry.path().filename().string();
+    std::string name = entry.path().filename().string();
     if (name[0] != '.') return name;
   }
   if (error) return ErrnoToStatus(error.value(), "list", path);

@@ -44,7 +44,7 @@ absl::StatusOr<TextInput> LoadTextInput(const v1::JobSpec& spec,
   }
   const absl::TimeZone utc = absl::UTCTimeZone();
   input.now = absl::FromCivil(absl::ToCivilDay(now, utc), utc);
-  const absl::Status status = CompileTemplate(spec, &input);
+  absl::Status status = CompileTemplate(spec, &input);
   if (!status.ok()) return status;
   return input;
 }

@@ -86,7 +86,7 @@ void Compare(const std::string& name, const Json& golden,
     return;
   }
   ++tally.rendered;
-  if (!rendered.ok() || rendered->text != golden["text"]) {
+  if (!rendered.ok() || rendered->text != golden["text"].get<std::string>()) {
     tally.different.insert(name);
     return;
   }

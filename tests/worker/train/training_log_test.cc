@@ -15,7 +15,7 @@ using ::testing::DoubleEq;
 using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
-constexpr TrainingLogOptions kOptions = {
+const TrainingLogOptions kOptions = {
     .steps = 5, .steps_per_epoch = 2, .logging_steps = 2};
 
 // A step with this loss on 10 of 40 tokens, half of them right.

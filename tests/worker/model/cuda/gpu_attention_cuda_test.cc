@@ -69,7 +69,7 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
 
   const QkvLayout& layout() const { return GetParam().layout; }
 
-  void Run() {
+  void Attend() {
     ASSERT_TRUE(attention_->Forward(*batch_, qkv_, out_, log_sum_).ok());
     ASSERT_TRUE(
         attention_->Backward(*batch_, qkv_, out_, log_sum_, d_out_, d_qkv_)
@@ -120,7 +120,7 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(GpuAttentionTest, EqualsTheFormula) {
-  Run();
+  Attend();
   EXPECT_EQ(attention_->backward_by_cudnn(), GetParam().cudnn);
   for (size_t i = 0; i + 1 < cu_seqlens_.size(); ++i) {
     const int64_t begin = cu_seqlens_[i];
@@ -140,7 +140,7 @@ TEST_P(GpuAttentionTest, EqualsTheFormula) {
 }
 
 TEST_P(GpuAttentionTest, LeavesTheTailAlone) {
-  Run();
+  Attend();
   EXPECT_TRUE(
       out_.narrow(1, layout().query_cols(), kTail).isnan().all().item<bool>());
   EXPECT_TRUE(
@@ -148,18 +148,18 @@ TEST_P(GpuAttentionTest, LeavesTheTailAlone) {
 }
 
 TEST_P(GpuAttentionTest, RepeatsBitForBit) {
-  Run();
+  Attend();
   const at::Tensor out = out_.narrow(1, 0, layout().query_cols()).clone();
   const at::Tensor d_qkv = d_qkv_.narrow(1, 0, layout().cols()).clone();
   for (int repeat = 0; repeat < 10; ++repeat) {
-    Run();
+    Attend();
     EXPECT_TRUE(at::equal(out, out_.narrow(1, 0, layout().query_cols())));
     EXPECT_TRUE(at::equal(d_qkv, d_qkv_.narrow(1, 0, layout().cols())));
   }
 }
 
 TEST_P(GpuAttentionTest, EqualsFlashAttention2) {
-  Run();
+  Attend();
   const at::Tensor out = Poison(out_.sizes());
   const at::Tensor d_qkv = Poison(d_qkv_.sizes());
   const at::Tensor log_sum = at::empty_like(log_sum_);
