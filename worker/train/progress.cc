@@ -63,7 +63,7 @@ void Progress::SetProgress(const v1::Progress& progress) {
 }
 
 void Progress::AddEvent(v1::Event::Severity severity, std::string type,
-                        std::string message) {
+                        const std::string& message) {
   v1::Event event;
   event.set_severity(severity);
   event.set_type(std::move(type));

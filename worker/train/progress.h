@@ -48,7 +48,7 @@ class Progress {
   void SetProgress(const v1::Progress& progress);
   // For the job's event log.
   void AddEvent(v1::Event::Severity severity, std::string type,
-                std::string message);
+                const std::string& message);
 
   // The strongest command that came so far.
   worker::v1::HeartbeatResponse::Command command() const;

@@ -13,7 +13,8 @@ constexpr int64_t kLowPart = int64_t{1} << 16;
 constexpr int64_t kFloats = 12;
 
 void StoreCount(int64_t count, float* out) {
-  out[0] = static_cast<float>(count / kLowPart);
+  const int64_t high = count / kLowPart;
+  out[0] = static_cast<float>(high);
   out[1] = static_cast<float>(count % kLowPart);
 }
 
