@@ -6,8 +6,8 @@
 // come from another thread. A collective returns when its result is there.
 //
 // A failed collective leaves its buffer undefined and the group unusable: the
-// attempt is over. UNAVAILABLE: a peer died. DEADLINE_EXCEEDED: one did not
-// come in time.
+// attempt is over. UNAVAILABLE: a peer died, and its own end is the attempt's.
+// DEADLINE_EXCEEDED, marked HANG: one did not come in time.
 
 #include <ATen/core/Tensor.h>
 
@@ -15,6 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace lockstep {
 
@@ -42,6 +44,11 @@ class Communicator {
   // Makes this rank's further collectives fail, and those that wait where the
   // backend can interrupt them.
   virtual void Abort() = 0;
+
+ protected:
+  // A rank did not come within `timeout`; `detail` says to what.
+  absl::Status TooLate(absl::Duration timeout, absl::string_view detail) const;
+  absl::Status AfterAbort(absl::string_view operation) const;
 };
 
 }  // namespace lockstep

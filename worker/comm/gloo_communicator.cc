@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <utility>
@@ -26,10 +27,10 @@ class GlooCommunicator : public Communicator {
   int world_size() const override { return options_.world_size; }
 
   absl::Status AllReduceSum(at::Tensor& buffer) override {
-    return Run("all-reduce", options_.timeout, [&] {
+    return Run("all-reduce", options_.timeout, [&](Timeout timeout) {
       std::vector<at::Tensor> tensors{buffer};
       c10d::AllreduceOptions options;
-      options.timeout = absl::ToChronoMilliseconds(options_.timeout);
+      options.timeout = timeout;
       group_->allreduce(tensors, options)->wait();
     });
   }
@@ -40,32 +41,33 @@ class GlooCommunicator : public Communicator {
     for (int i = 0; i < world_size(); ++i) {
       outputs[0].push_back(at::empty_like(input));
     }
-    absl::Status status = Run("all-gather", options_.timeout, [&] {
-      std::vector<at::Tensor> inputs{input};
-      c10d::AllgatherOptions options;
-      options.timeout = absl::ToChronoMilliseconds(options_.timeout);
-      group_->allgather(outputs, inputs, options)->wait();
-    });
+    absl::Status status =
+        Run("all-gather", options_.timeout, [&](Timeout timeout) {
+          std::vector<at::Tensor> inputs{input};
+          c10d::AllgatherOptions options;
+          options.timeout = timeout;
+          group_->allgather(outputs, inputs, options)->wait();
+        });
     if (!status.ok()) return status;
     return outputs[0];
   }
 
   absl::Status Broadcast(at::Tensor& buffer, int root) override {
-    return Run("broadcast", options_.rank0_timeout, [&] {
+    return Run("broadcast", options_.rank0_timeout, [&](Timeout timeout) {
       std::vector<at::Tensor> tensors{buffer};
       c10d::BroadcastOptions options;
       options.rootRank = root;
-      options.timeout = absl::ToChronoMilliseconds(options_.rank0_timeout);
+      options.timeout = timeout;
       group_->broadcast(tensors, options)->wait();
     });
   }
 
   absl::Status Barrier() override {
-    const absl::Duration timeout =
+    const absl::Duration longest =
         rank() == 0 ? options_.timeout : options_.rank0_timeout;
-    return Run("barrier", timeout, [&] {
+    return Run("barrier", longest, [&](Timeout timeout) {
       c10d::BarrierOptions options;
-      options.timeout = absl::ToChronoMilliseconds(timeout);
+      options.timeout = timeout;
       // Rank 0 hears the others, and names those it did not.
       group_->monitoredBarrier(options, /*waitAllRanks=*/true);
     });
@@ -75,25 +77,20 @@ class GlooCommunicator : public Communicator {
   void Abort() override { aborted_ = true; }
 
  private:
+  using Timeout = std::chrono::milliseconds;
+
   template <typename Collective>
   absl::Status Run(const char* name, absl::Duration timeout,
                    Collective collective) {
-    if (aborted_) {
-      return absl::UnavailableError(
-          absl::StrCat(name, " of rank ", rank(), " after an abort"));
-    }
+    if (aborted_) return AfterAbort(name);
     const absl::Time start = absl::Now();
     try {
-      collective();
+      collective(absl::ToChronoMilliseconds(timeout));
     } catch (const std::exception& error) {
       aborted_ = true;
       // Gloo's exceptions have no type of their own for it.
       if (absl::Now() - start >= timeout) {
-        return absl::DeadlineExceededError(
-            absl::StrCat("rank ", rank(), " of ", world_size(), " has waited ",
-                         absl::FormatDuration(timeout),
-                         " for the others, one of which has stopped: ", name,
-                         ": ", error.what()));
+        return TooLate(timeout, absl::StrCat(name, ": ", error.what()));
       }
       return absl::UnavailableError(
           absl::StrCat(name, " of rank ", rank(), " of ", world_size(),

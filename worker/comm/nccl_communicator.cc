@@ -15,6 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "kernels/cuda_status.h"
+#include "proto/contract/end_cause.h"
+#include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
 #include "worker/comm/collective_history.h"
 
@@ -138,14 +140,25 @@ class NcclCommunicator : public Communicator {
  private:
   absl::Status Run(const char* name, size_t bytes,
                    const std::function<ncclResult_t()>& start) {
-    if (aborted_) {
-      return absl::UnavailableError(
-          absl::StrCat(name, " of rank ", rank(), " after an abort"));
-    }
+    if (aborted_) return AfterAbort(name);
     history_.Begin(name, bytes);
     const absl::Status status = RunAlone(start);
-    if (!status.ok()) Leave();
-    return status;
+    if (status.ok()) return status;
+    Leave();
+    return Marked(status);
+  }
+
+  // With the end cause of what went wrong on the GPU. A lost peer is marked by
+  // nobody.
+  static absl::Status Marked(const absl::Status& status) {
+    if (!absl::IsInternal(status) && !absl::IsDeadlineExceeded(status)) {
+      return status;
+    }
+    return errors::Error(
+        status.code(),
+        EndCauseName(absl::IsInternal(status) ? v1::Attempt::GPU_FAULT
+                                              : v1::Attempt::HANG),
+        status.message());
   }
 
   // The kernel of a collective that failed waits on the GPU until it is told to
@@ -174,7 +187,9 @@ class NcclCommunicator : public Communicator {
       if (done) return absl::OkStatus();
       RETURN_IF_ERROR(State().status());
       if (aborted_) return absl::UnavailableError("aborted");
-      if (absl::Now() > deadline) return TooLate();
+      if (absl::Now() > deadline) {
+        return TooLate(options_.timeout, history_.Describe());
+      }
       absl::SleepFor(kLook);
     }
   }
@@ -205,13 +220,6 @@ class NcclCommunicator : public Communicator {
     if (result != ncclSuccess) return Failed(result);
     if (state != ncclSuccess && state != ncclInProgress) return Failed(state);
     return state == ncclSuccess;
-  }
-
-  absl::Status TooLate() const {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "rank ", rank(), " of ", world_size(), " has waited ",
-        absl::FormatDuration(options_.timeout),
-        " for the others, one of which has stopped: ", history_.Describe()));
   }
 
   absl::Status Failed(ncclResult_t result) const {

@@ -8,7 +8,7 @@
 // ever. So each collective on the GPU has a deadline, which counts from when
 // the GPU reached it, and the rank's thread looks at it until it is done.
 // The message of one that was too late tells the last collectives of this rank;
-// INTERNAL: the GPU failed.
+// INTERNAL, marked GPU_FAULT: the GPU failed.
 // What is left of a failed group may still occupy the GPU: the process should
 // end.
 

@@ -23,37 +23,24 @@ at::Tensor DigestOf(const at::Tensor& values) {
   return out;
 }
 
-// A lost peer is marked by nobody: its own end is the attempt's.
-absl::Status OfCollective(const absl::Status& status) {
-  if (absl::IsDeadlineExceeded(status)) {
-    return WithCause(v1::Attempt::HANG, status);
-  }
-  if (absl::IsInternal(status)) {
-    return WithCause(v1::Attempt::GPU_FAULT, status);
-  }
-  return status;
-}
-
 }  // namespace
 
 absl::StatusOr<StepSums> DataParallel::Reduce(const StepSums& mine) {
   mine.Store(parameters_.tail());
-  RETURN_IF_ERROR(OfCollective(
-      communicator_.AllReduceSum(parameters_.gradients_and_tail())));
+  RETURN_IF_ERROR(communicator_.AllReduceSum(parameters_.gradients_and_tail()));
   return StepSums::Load(parameters_.tail());
 }
 
 absl::StatusOr<StepSums> DataParallel::ReduceSums(const StepSums& mine) {
   at::Tensor tail = at::zeros({Parameters::kTailFloats}, at::kFloat);
   mine.Store(tail);
-  RETURN_IF_ERROR(OfCollective(communicator_.AllReduceSum(tail)));
+  RETURN_IF_ERROR(communicator_.AllReduceSum(tail));
   return StepSums::Load(tail);
 }
 
 absl::Status DataParallel::CheckReplicas() const {
-  const auto gathered = communicator_.AllGather(DigestOf(parameters_.values()));
-  RETURN_IF_ERROR(OfCollective(gathered.status()));
-  const std::vector<at::Tensor>& digests = *gathered;
+  ASSIGN_OR_RETURN(const std::vector<at::Tensor> digests,
+                   communicator_.AllGather(DigestOf(parameters_.values())));
   std::vector<size_t> different;
   for (size_t rank = 1; rank < digests.size(); ++rank) {
     if (!at::equal(digests[rank], digests[0])) different.push_back(rank);
@@ -69,21 +56,17 @@ absl::Status DataParallel::CheckReplicas() const {
 absl::Status DataParallel::Broadcast(std::string* bytes) {
   at::Tensor size = at::full({1}, static_cast<int64_t>(bytes->size()),
                              at::TensorOptions(at::kLong));
-  RETURN_IF_ERROR(OfCollective(communicator_.Broadcast(size, /*root=*/0)));
+  RETURN_IF_ERROR(communicator_.Broadcast(size, /*root=*/0));
   bytes->resize(size.item<int64_t>());
   if (bytes->empty()) return absl::OkStatus();
   at::Tensor content = at::from_blob(bytes->data(), size.item<int64_t>(),
                                      at::TensorOptions(at::kByte));
-  return OfCollective(communicator_.Broadcast(content, /*root=*/0));
-}
-
-absl::Status DataParallel::Barrier() {
-  return OfCollective(communicator_.Barrier());
+  return communicator_.Broadcast(content, /*root=*/0);
 }
 
 absl::Status DataParallel::Broadcast(std::vector<at::Tensor> buffers) {
   for (at::Tensor& buffer : buffers) {
-    RETURN_IF_ERROR(OfCollective(communicator_.Broadcast(buffer, /*root=*/0)));
+    RETURN_IF_ERROR(communicator_.Broadcast(buffer, /*root=*/0));
   }
   return absl::OkStatus();
 }

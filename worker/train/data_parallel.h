@@ -46,7 +46,7 @@ class DataParallel {
   absl::Status Broadcast(std::vector<at::Tensor> buffers);
 
   // Returns when every rank has come here.
-  absl::Status Barrier();
+  absl::Status Barrier() { return communicator_.Barrier(); }
 
  private:
   Communicator& communicator_;
