@@ -1,6 +1,5 @@
 #include "server/store/memory_job_store.h"
 
-#include <optional>
 #include <utility>
 
 #include "proto/contract/errors.h"
@@ -37,16 +36,7 @@ absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ProcessOne(
     if (!broken_.ok()) return errors::StoreUnavailable(broken_.message());
     int64_t sequence = rows_.LastSequence();
     CommittedRows::Number(write, sequence);
-    for (const DeletedJob& job : write.deletions) {
-      unforgotten_.push_back(job.uid);
-      std::erase_if(journal_, [&](const v1::Event& event) {
-        return event.job() == job.name;
-      });
-    }
-    for (const std::string& uid : write.forgotten) {
-      std::erase(unforgotten_, uid);
-    }
-    journal_.insert(journal_.end(), write.events.begin(), write.events.end());
+    journal_.Apply(write);
   }
   return rows_.Apply(write);
 }
@@ -70,22 +60,14 @@ absl::StatusOr<std::vector<v1::Checkpoint>> MemoryJobStore::ListCheckpoints(
 
 absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ReadJournal(
     int64_t after, int limit, absl::string_view job_name) const {
-  std::vector<JournalEntry> entries;
   const int64_t last = rows_.LastSequence();
   absl::MutexLock lock(&mu_);
-  for (const v1::Event& event : journal_) {
-    if (static_cast<int>(entries.size()) >= limit) break;
-    if (event.sequence() <= after || event.sequence() > last) continue;
-    if (!job_name.empty() && event.job() != job_name) continue;
-    std::optional<JournalEntry> entry = rows_.EntryOf(event);
-    if (entry.has_value()) entries.push_back(*std::move(entry));
-  }
-  return entries;
+  return journal_.Read(after, last, limit, job_name, rows_);
 }
 
 absl::StatusOr<std::vector<std::string>> MemoryJobStore::Unforgotten() const {
   absl::MutexLock lock(&mu_);
-  return unforgotten_;
+  return journal_.unforgotten();
 }
 
 int64_t MemoryJobStore::LastSequence() const { return rows_.LastSequence(); }

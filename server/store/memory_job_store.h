@@ -12,6 +12,7 @@
 #include "server/store/commit_queue.h"
 #include "server/store/committed_rows.h"
 #include "server/store/job_store.h"
+#include "server/store/memory_journal.h"
 
 namespace lockstep {
 
@@ -42,8 +43,7 @@ class MemoryJobStore final : public JobStore {
 
   CommittedRows rows_;
   mutable absl::Mutex mu_;
-  std::vector<v1::Event> journal_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::string> unforgotten_ ABSL_GUARDED_BY(mu_);
+  MemoryJournal journal_ ABSL_GUARDED_BY(mu_);
   absl::Status broken_ ABSL_GUARDED_BY(mu_);
   // Last: its thread uses all of the above.
   CommitQueue queue_;

@@ -1,6 +1,5 @@
 #include "tests/server/simulation/simulated_store.h"
 
-#include <optional>
 #include <utility>
 
 #include "proto/contract/status_macros.h"
@@ -43,14 +42,7 @@ void SimulatedStore::Crash() {
 std::vector<JournalEntry> SimulatedStore::Apply(StoreWrite write) {
   int64_t sequence = rows_.LastSequence();
   CommittedRows::Number(write, sequence);
-  for (const DeletedJob& job : write.deletions) {
-    unforgotten_.push_back(job.uid);
-    std::erase_if(journal_, [&](const v1::Event& event) {
-      return event.job() == job.name;
-    });
-  }
-  for (const std::string& uid : write.forgotten) std::erase(unforgotten_, uid);
-  journal_.insert(journal_.end(), write.events.begin(), write.events.end());
+  journal_.Apply(write);
   return rows_.Apply(write);
 }
 
@@ -73,19 +65,11 @@ absl::StatusOr<std::vector<v1::Checkpoint>> SimulatedStore::ListCheckpoints(
 
 absl::StatusOr<std::vector<JournalEntry>> SimulatedStore::ReadJournal(
     int64_t after, int limit, absl::string_view job_name) const {
-  std::vector<JournalEntry> entries;
-  for (const v1::Event& event : journal_) {
-    if (static_cast<int>(entries.size()) >= limit) break;
-    if (event.sequence() <= after) continue;
-    if (!job_name.empty() && event.job() != job_name) continue;
-    std::optional<JournalEntry> entry = rows_.EntryOf(event);
-    if (entry.has_value()) entries.push_back(*std::move(entry));
-  }
-  return entries;
+  return journal_.Read(after, rows_.LastSequence(), limit, job_name, rows_);
 }
 
 absl::StatusOr<std::vector<std::string>> SimulatedStore::Unforgotten() const {
-  return unforgotten_;
+  return journal_.unforgotten();
 }
 
 int64_t SimulatedStore::LastSequence() const { return rows_.LastSequence(); }

@@ -13,6 +13,7 @@
 
 #include "server/store/committed_rows.h"
 #include "server/store/job_store.h"
+#include "server/store/memory_journal.h"
 
 namespace lockstep::testing {
 
@@ -65,8 +66,7 @@ class SimulatedStore final : public JobStore {
   const Observer observer_;
   const bool lies_;
   CommittedRows rows_;
-  std::vector<v1::Event> journal_;
-  std::vector<std::string> unforgotten_;
+  MemoryJournal journal_;
   std::vector<Waiting> waiting_;
   std::deque<Told> synced_;
   // Called durable and in no more than a cache.
