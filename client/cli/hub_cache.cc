@@ -13,13 +13,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "proto/contract/hub_commit.h"
 
 namespace lockstep::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kCommitDigits = 40;
 
 bool IsIdPart(absl::string_view part) {
   return !part.empty() && absl::ascii_isalnum(part.front()) &&
@@ -28,12 +27,6 @@ bool IsIdPart(absl::string_view part) {
          std::all_of(part.begin(), part.end(), [](char c) {
            return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
          });
-}
-
-// So refs/main leads nowhere but into snapshots.
-bool IsCommit(absl::string_view text) {
-  return text.size() == kCommitDigits &&
-         std::all_of(text.begin(), text.end(), absl::ascii_isxdigit);
 }
 
 bool IsFolder(const fs::path& path) {
@@ -93,10 +86,11 @@ absl::StatusOr<std::string> FindInHubCache(const std::string& cache,
   if (!file) return Missing(ref);
   std::string commit;
   file >> commit;
-  if (!IsCommit(commit)) {
+  // So it leads nowhere but into snapshots.
+  if (!IsHubCommit(commit)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(ref.string(), " does not hold a commit of ", kCommitDigits,
-                     " hexadecimal digits"));
+        absl::StrCat(ref.string(), " does not hold a commit of ",
+                     kHubCommitDigits, " hexadecimal digits"));
   }
   const fs::path snapshot = model / "snapshots" / commit;
   if (!IsFolder(snapshot)) return Missing(snapshot);

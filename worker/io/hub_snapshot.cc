@@ -1,19 +1,13 @@
 #include "worker/io/hub_snapshot.h"
 
-#include <algorithm>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "proto/contract/hub_commit.h"
 
 namespace lockstep {
-namespace {
-
-constexpr size_t kCommitDigits = 40;
-
-}  // namespace
 
 std::optional<HubSnapshot> HubSnapshotOf(absl::string_view path) {
   const std::vector<absl::string_view> parts =
@@ -21,10 +15,7 @@ std::optional<HubSnapshot> HubSnapshotOf(absl::string_view path) {
   const size_t count = parts.size();
   if (count < 3 || parts[count - 2] != "snapshots") return std::nullopt;
   const absl::string_view commit = parts[count - 1];
-  if (commit.size() != kCommitDigits ||
-      !std::all_of(commit.begin(), commit.end(), absl::ascii_isxdigit)) {
-    return std::nullopt;
-  }
+  if (!IsHubCommit(commit)) return std::nullopt;
   // No part of an id holds "--".
   const std::vector<absl::string_view> id =
       absl::StrSplit(parts[count - 3], "--");
