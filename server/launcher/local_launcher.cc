@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -55,15 +54,11 @@ absl::Status Unwatchable(pid_t pid, int error) {
   return absl::ErrnoToStatus(error, absl::StrCat("watch process ", pid));
 }
 
-bool Has(const std::vector<std::string>& argv, absl::string_view argument) {
-  return std::find(argv.begin(), argv.end(), argument) != argv.end();
-}
-
 // The coordinator died between the start of a process and the write of its id.
 int OpenUnrecorded(const std::string& folder) {
   for (const ProcessEntry& entry : FindByArgument(MarkOf(folder))) {
-    const bool is_ours =
-        Has(entry.argv, "prepare") || Has(entry.argv, "supervise");
+    const bool is_ours = HasArgument(entry.argv, "prepare") ||
+                         HasArgument(entry.argv, "supervise");
     // Not a child of it: what we start leads a session.
     if (is_ours && getsid(entry.pid) == entry.pid) return OpenPidfd(entry.pid);
   }

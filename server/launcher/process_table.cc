@@ -56,15 +56,11 @@ std::vector<std::string> ArgvOf(pid_t pid) {
   return absl::StrSplit(line, '\0');
 }
 
-bool Has(const std::vector<std::string>& argv, absl::string_view argument) {
-  return std::find(argv.begin(), argv.end(), argument) != argv.end();
-}
-
 // The id may have gone to another process before the handle was opened.
 void KillIfMarked(pid_t pid, absl::string_view argument) {
   const int pidfd = OpenPidfd(pid);
   if (pidfd < 0) return;
-  if (Has(ArgvOf(pid), argument)) SignalPidfd(pidfd, SIGKILL);
+  if (HasArgument(ArgvOf(pid), argument)) SignalPidfd(pidfd, SIGKILL);
   close(pidfd);
 }
 
@@ -101,6 +97,11 @@ std::string BootId() {
       absl::StripAsciiWhitespace(ReadProc("/proc/sys/kernel/random/boot_id")));
 }
 
+bool HasArgument(const std::vector<std::string>& argv,
+                 absl::string_view argument) {
+  return std::find(argv.begin(), argv.end(), argument) != argv.end();
+}
+
 std::vector<ProcessEntry> FindByArgument(absl::string_view argument) {
   std::vector<ProcessEntry> found;
   std::error_code error;
@@ -109,7 +110,7 @@ std::vector<ProcessEntry> FindByArgument(absl::string_view argument) {
     pid_t pid = 0;
     if (!absl::SimpleAtoi(entry->path().filename().string(), &pid)) continue;
     std::vector<std::string> argv = ArgvOf(pid);
-    if (Has(argv, argument)) found.push_back({pid, std::move(argv)});
+    if (HasArgument(argv, argument)) found.push_back({pid, std::move(argv)});
   }
   return found;
 }

@@ -33,6 +33,9 @@ struct ProcessEntry {
   std::vector<std::string> argv;
 };
 
+bool HasArgument(const std::vector<std::string>& argv,
+                 absl::string_view argument);
+
 // The processes that have `argument` on their command line.
 std::vector<ProcessEntry> FindByArgument(absl::string_view argument);
 
