@@ -1,5 +1,8 @@
 #include "worker/train/checkpoint_retention.h"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace lockstep {
 
 std::vector<int64_t> SurplusCheckpoints(const std::set<int64_t>& steps,
@@ -10,14 +13,11 @@ std::vector<int64_t> SurplusCheckpoints(const std::set<int64_t>& steps,
   const int64_t newest = *steps.rbegin();
   const bool has_best =
       best.has_value() && *best != newest && steps.contains(*best);
-  // Beside those that stay whatever their age.
-  const int others = limit - 1 - (has_best ? 1 : 0);
-  int many = static_cast<int>(steps.size()) - 1 - (has_best ? 1 : 0) -
-             (others > 0 ? others : 0);
-  for (auto step = steps.begin(); many > 0; ++step) {
-    if (*step == newest || (has_best && *step == *best)) continue;
-    surplus.push_back(*step);
-    --many;
+  // The newest and the best stay whatever the limit is.
+  const size_t stay = std::max<size_t>(limit, has_best ? 2 : 1);
+  for (const int64_t step : steps) {
+    if (steps.size() - surplus.size() <= stay) break;
+    if (step != newest && step != best) surplus.push_back(step);
   }
   return surplus;
 }

@@ -220,10 +220,7 @@ absl::Status Checkpointer::Prune(const TrainingLog& log) {
   }
   for (const int64_t step :
        SurplusCheckpoints(kept_, options_.save_total_limit, best)) {
-    v1::Checkpoint checkpoint;
-    checkpoint.set_step(step);
-    RETURN_IF_ERROR(FromCoordinator(parts_.coordinator.CommitCheckpoint(
-        CommitRequest::PHASE_UNLIST, checkpoint)));
+    RETURN_IF_ERROR(Call(CommitRequest::PHASE_UNLIST, step));
     kept_.erase(step);
     const absl::Status removed =
         RemoveCheckpoint(options_.output_dir, step, options_.attempt);
@@ -280,11 +277,15 @@ absl::Status Checkpointer::Call(CommitRequest::Phase phase,
 }
 
 absl::Status Checkpointer::AskAgain(int64_t step) {
+  return Call(CommitRequest::PHASE_GRANT, step);
+}
+
+absl::Status Checkpointer::Call(CommitRequest::Phase phase, int64_t step) {
   v1::Checkpoint checkpoint;
   checkpoint.set_step(step);
   checkpoint.set_attempt(options_.attempt);
-  return FromCoordinator(parts_.coordinator.CommitCheckpoint(
-      CommitRequest::PHASE_GRANT, checkpoint));
+  return FromCoordinator(
+      parts_.coordinator.CommitCheckpoint(phase, checkpoint));
 }
 
 }  // namespace lockstep

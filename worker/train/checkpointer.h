@@ -98,6 +98,8 @@ class Checkpointer {
   absl::Status Prune(const TrainingLog& log);
   absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
                     const CheckpointInfo& info, const TrainingLog& log);
+  absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
+                    int64_t step);
 
   const CheckpointerOptions options_;
   const CheckpointerParts parts_;
