@@ -34,17 +34,16 @@ GpuAttention::GpuAttention(const QkvLayout& layout, int64_t max_tokens)
   if (cudnn.ok()) cudnn_ = *std::move(cudnn);
 }
 
-void GpuAttention::Place(absl::Span<const int32_t> cu_seqlens) {
-  const auto documents = static_cast<int64_t>(cu_seqlens.size()) - 1;
-  int64_t longest = kShortest;
-  std::vector<int64_t> begins(cu_seqlens.begin(), cu_seqlens.end());
+void GpuAttention::Place(const TokenBatch& batch) {
+  const auto documents = static_cast<int64_t>(batch.cu_seqlens.size()) - 1;
+  std::vector<int64_t> begins(batch.cu_seqlens.begin(), batch.cu_seqlens.end());
   std::vector<int32_t> lengths;
   for (int64_t i = 0; i < documents; ++i) {
-    lengths.push_back(cu_seqlens[i + 1] - cu_seqlens[i]);
-    longest = std::max<int64_t>(longest, lengths.back());
+    lengths.push_back(batch.cu_seqlens[i + 1] - batch.cu_seqlens[i]);
   }
-  key_ = {RoundUp(documents), RoundUp(longest)};
-  begins.resize(key_.first + 1, cu_seqlens.back());
+  key_ = {RoundUp(documents),
+          RoundUp(std::max(kShortest, batch.longest_document()))};
+  begins.resize(key_.first + 1, batch.cu_seqlens.back());
   lengths.resize(key_.first, 0);
   begins_ = OnGpu(at::tensor(begins, at::kLong));
   lengths_ = OnGpu(at::tensor(lengths, at::kInt));

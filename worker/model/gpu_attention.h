@@ -16,10 +16,10 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "absl/types/span.h"
 #include "kernels/qkv_layout.h"
 #include "worker/model/cudnn_attention.h"
 #include "worker/model/placed_batch.h"
+#include "worker/model/token_batch.h"
 
 namespace lockstep {
 
@@ -29,7 +29,7 @@ class GpuAttention {
   GpuAttention(const QkvLayout& layout, int64_t max_tokens);
 
   // Forward and Backward are of this batch, until the next call.
-  void Place(absl::Span<const int32_t> cu_seqlens);
+  void Place(const TokenBatch& batch);
 
   // As in kernels/attention.h. What is written to log_sum_HT only Backward can
   // read.

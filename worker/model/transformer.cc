@@ -154,7 +154,7 @@ StepBuffers& Transformer::BuffersFor(int64_t tokens) {
 absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
                                   const DropoutMask& mask) {
   batch_.Place(batch);
-  if (gpu_attention_ != nullptr) gpu_attention_->Place(batch.cu_seqlens);
+  if (gpu_attention_ != nullptr) gpu_attention_->Place(batch);
   const int64_t layers = weights_.config().num_layers;
   RETURN_IF_ERROR(EmbeddingForward(View(buffers.blocks[0].residual_TD),
                                    View(weights_.embedding()), batch_.ids()));

@@ -55,11 +55,12 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
     // More room than this batch needs, as the engine has.
     attention_ = std::make_unique<GpuAttention>(layout(), 2 * tokens);
     batch_ = std::make_unique<PlacedBatch>(at::Device(at::kCUDA), tokens);
-    batch_->Place({.ids = positions_,
-                   .labels = positions_,
-                   .positions = positions_,
-                   .cu_seqlens = cu_seqlens_});
-    attention_->Place(cu_seqlens_);
+    const TokenBatch batch = {.ids = positions_,
+                              .labels = positions_,
+                              .positions = positions_,
+                              .cu_seqlens = cu_seqlens_};
+    batch_->Place(batch);
+    attention_->Place(batch);
   }
 
   static at::Tensor Poison(at::IntArrayRef shape) {
