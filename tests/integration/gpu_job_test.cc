@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/gpu_jobs.h"
+#include "tests/integration/long_run.h"
 
 namespace lockstep::testing {
 namespace {
@@ -35,14 +36,9 @@ TEST(GpuJobTest, AKilledWorkersRunEndsInTheSameBits) {
       "calm", GpuJobYaml({model, "cuda", cluster.Path("calm")}));
   ASSERT_EQ(calm.exit_code, 0) << calm.err << cluster.daemon_log();
 
-  WriteFile(cluster.Path("storm.yaml"),
-            GpuJobYaml({model, "auto", cluster.Path("storm")}));
-  const RunResult submit = cluster.Lockstep(
-      {"submit", cluster.Path("storm.yaml"), "--name", "storm"});
-  ASSERT_EQ(submit.exit_code, 0) << submit.err;
-  ASSERT_TRUE(cluster.FollowMetrics("storm", [](const v1::MetricPoint& point) {
-    return point.step() >= kGpuJobSaveSteps + 20;
-  }));
+  SubmitDetached(cluster, "storm",
+                 GpuJobYaml({model, "auto", cluster.Path("storm")}));
+  ASSERT_TRUE(TrainedPast(cluster, "storm", kGpuJobSaveSteps + 20));
   const v1::Job running = cluster.GetJob("storm");
   ASSERT_EQ(kill(running.attempts(0).ranks(0).pid(), SIGKILL), 0);
   const RunResult wait = cluster.Lockstep({"wait", "storm"});
@@ -51,9 +47,7 @@ TEST(GpuJobTest, AKilledWorkersRunEndsInTheSameBits) {
   const v1::Job job = cluster.GetJob("storm");
   ASSERT_THAT(job.attempts(), SizeIs(2));
   EXPECT_GE(job.attempts(1).resume_step(), kGpuJobSaveSteps);
-  const std::string adapter = "/adapter_model.safetensors";
-  EXPECT_EQ(ReadFile(cluster.Path("calm") + adapter),
-            ReadFile(cluster.Path("storm") + adapter));
+  EXPECT_EQ(AdapterIn(cluster.Path("calm")), AdapterIn(cluster.Path("storm")));
 }
 
 }  // namespace

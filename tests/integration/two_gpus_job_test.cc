@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/gpu_jobs.h"
+#include "tests/integration/long_run.h"
 
 namespace lockstep::testing {
 namespace {
@@ -30,14 +31,8 @@ class TwoGpusJobTest : public ::testing::Test {
   }
   // Sends `signal` to rank 1 after a checkpoint, and waits for the job's end.
   void RunStorm(int signal) {
-    WriteFile(cluster_.Path("storm.yaml"), Yaml("storm"));
-    const RunResult submit = cluster_.Lockstep(
-        {"submit", cluster_.Path("storm.yaml"), "--name", "storm"});
-    ASSERT_EQ(submit.exit_code, 0) << submit.err;
-    ASSERT_TRUE(
-        cluster_.FollowMetrics("storm", [](const v1::MetricPoint& point) {
-          return point.step() >= kGpuJobSaveSteps + 20;
-        }));
+    SubmitDetached(cluster_, "storm", Yaml("storm"));
+    ASSERT_TRUE(TrainedPast(cluster_, "storm", kGpuJobSaveSteps + 20));
     const v1::Job running = cluster_.GetJob("storm");
     signalled_ = absl::Now();
     ASSERT_EQ(kill(running.attempts(0).ranks(1).pid(), signal), 0);
@@ -49,9 +44,8 @@ class TwoGpusJobTest : public ::testing::Test {
     return absl::FromUnixSeconds(attempt.end_time().seconds()) - signalled_;
   }
   void ExpectTheBitsOfCalm() const {
-    const std::string adapter = "/adapter_model.safetensors";
-    EXPECT_EQ(ReadFile(cluster_.Path("storm") + adapter),
-              ReadFile(cluster_.Path("calm") + adapter));
+    EXPECT_EQ(AdapterIn(cluster_.Path("storm")),
+              AdapterIn(cluster_.Path("calm")));
   }
 
   TestCluster cluster_;
