@@ -34,6 +34,28 @@ function(lockstep_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} lockstep_warnings)
 endfunction()
 
+# A library that holds nothing but the precompiled headers that are named.
+# Whoever reuses them must have equal flags; the code model `pic` is one of them.
+function(lockstep_precompile owner pic)
+  cmake_parse_arguments(ARG "" "" "HEADERS;DEPS" ${ARGN})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${owner}.cc)
+  file(GENERATE OUTPUT ${source} CONTENT "// Owns precompiled headers.\n")
+  lockstep_library(${owner} SOURCES ${source} DEPS ${ARG_DEPS})
+  set_target_properties(${owner} PROPERTIES
+    POSITION_INDEPENDENT_CODE OFF LOCKSTEP_PIC ${pic})
+  target_compile_options(${owner} PRIVATE ${pic} -pthread)
+  target_precompile_headers(${owner} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+# Compiles `target` with what `owner` has precompiled.
+function(lockstep_reuse_headers target owner)
+  get_target_property(pic ${owner} LOCKSTEP_PIC)
+  target_compile_options(${target} PRIVATE ${pic} -pthread)
+  set_target_properties(${target} PROPERTIES
+    POSITION_INDEPENDENT_CODE OFF PRECOMPILE_HEADERS_REUSE_FROM ${owner})
+  add_dependencies(${target} ${owner})
+endfunction()
+
 # lockstep_test(NAME SOURCES a_test.cc ... DEPS lib ... [LABELS unit]
 #               [TIMEOUT 60])
 # One gtest program, one ctest entry. The label is unit unless given: unit tests
@@ -52,6 +74,11 @@ function(lockstep_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} lockstep_warnings
                         GTest::gmock GTest::gtest_main)
+  lockstep_reuse_headers(${name} lockstep_test_headers)
+  # GCC 12 takes a string's own buffer for all of the string when <string> comes
+  # from a precompiled header (its bug 105329).
+  target_compile_options(${name} PRIVATE
+    -Wno-array-bounds -Wno-stringop-overflow)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES
     LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
