@@ -71,6 +71,7 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
       .compute = placement.compute,
       .backward = options.backward,
       .dropout = options.backward && lora != nullptr && lora->dropout > 0,
+      .fp8 = lora != nullptr && lora->fp8_base,
       .recompute = options.recompute,
       .logits_rows =
           Head::ChunkRows(placement, config.vocab_size, options.max_tokens),

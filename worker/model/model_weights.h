@@ -46,7 +46,8 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   // Reads the model; frozen weights by `place`, or if there is none by way of
   // `read`. New adapters get PEFT's start: A uniform in
   // +-1/sqrt(in), B zero. An error of `read` is passed on. UNIMPLEMENTED: heads
-  // of a size that a GPU does not attend with.
+  // of a size that a GPU does not attend with, or a base in FP8 on the CPU or
+  // of sides that are no multiples of 16.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
       const ModelConfig& config, const Method& method, const TensorReader& read,
       const Placement& placement = {}, TensorPlacer place = {});

@@ -15,6 +15,7 @@
 
 #include "worker/memory/arena.h"
 #include "worker/model/layout.h"
+#include "worker/model/linear_scratch.h"
 #include "worker/model/model_config.h"
 
 namespace lockstep {
@@ -60,8 +61,7 @@ struct StepBuffers {
   at::Tensor dattended_TQ;
   at::Tensor dqkv_TN;  // +
   at::Tensor dinner_TI;
-  // Dropped inputs of a linear; undefined without dropout.
-  at::Tensor dropped_TK;
+  LinearScratch linear;
 
   // The first `tokens` rows of everything.
   StepBuffers FirstRows(int64_t tokens) const;
@@ -86,6 +86,7 @@ struct StepShape {
   // Without a backward pass all blocks share one set of activations.
   bool backward = true;
   bool dropout = false;
+  bool fp8 = false;
   Recompute recompute = Recompute::kNone;
   // Rows of logits that exist at a time.
   int64_t logits_rows = 0;

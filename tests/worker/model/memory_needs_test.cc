@@ -110,6 +110,27 @@ TEST(MemoryNeedsTest, OnlyAGpuHasACopyToComputeWithAndLibrariesInMemory) {
             on_cpu["activations and scratch"]);
 }
 
+TEST(MemoryNeedsTest, AnFp8BaseIsThereInBothDirections) {
+  ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  config.hidden_size = 1024;
+  config.intermediate_size = 4096;
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  const TransformerOptions options = {.max_tokens = 8, .max_document = 8};
+  Method fp8 = LoraMethod(4);
+  fp8.lora.fp8_base = true;
+
+  auto plain = ByPurpose(PlanMemory(config, LoraMethod(4), gpu, options));
+  auto in_fp8 = ByPurpose(PlanMemory(config, fp8, gpu, options));
+
+  // Twice a byte where there were two, with scales instead of tails.
+  EXPECT_NEAR(in_fp8["frozen weights"], plain["frozen weights"],
+              0.05 * plain["frozen weights"]);
+  EXPECT_GT(in_fp8["copy to compute with"], 0);
+  EXPECT_GT(in_fp8["activations and scratch"],
+            plain["activations and scratch"]);
+}
+
 TEST(MemoryNeedsTest, MostTokensAreThoseThatJustFit) {
   const ModelConfig config = OddConfig(ModelConfig::Family::kQwen2);
   TransformerOptions options = {.max_tokens = 100, .max_document = 50};
