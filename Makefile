@@ -2,8 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart test test-gpu build toolchain format lint bench-hf \
-        bench-gpu bundle clean
+.PHONY: quickstart test test-asan test-tsan test-gpu build toolchain format lint \
+        bench-hf bench-gpu bundle clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -16,6 +16,14 @@ build: toolchain
 # Everything CI checks.
 test: build
 	@tests/run.sh $(BUILD)
+	@$(MAKE) --no-print-directory test-asan test-tsan
+
+# The unit tests that link no Torch, under AddressSanitizer and UBSan; and those
+# of them with threads and without gRPC, under ThreadSanitizer.
+test-asan: toolchain
+	@JOBS=$(JOBS) tests/run_sanitized.sh address $(BUILD) $(BUILD)-asan
+test-tsan: toolchain
+	@JOBS=$(JOBS) tests/run_sanitized.sh thread $(BUILD) $(BUILD)-tsan
 
 # What needs a GPU.
 test-gpu: build
@@ -43,4 +51,4 @@ bundle: build
 	@deploy/bundle/bundle.sh $(BUILD) $(BUILD)/lockstep.tar.gz
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan

@@ -2,7 +2,8 @@
 """count_results.py FOLDER EXPECTED_SKIPS: adds up gtest's XML reports.
 
 Prints the skipped tests by name and one closing line, and fails when a test
-failed or when another number of tests than expected was skipped.
+failed or when another number of tests than expected was skipped; `any` number
+may be expected.
 """
 
 import pathlib
@@ -11,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 
 
 def main():
-  folder, expected = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+  folder, expected = pathlib.Path(sys.argv[1]), sys.argv[2]
   passed, failed, skipped = 0, 0, []
   for report in sorted(folder.glob("*.xml")):
     for case in ElementTree.parse(report).getroot().iter("testcase"):
@@ -23,11 +24,12 @@ def main():
         passed += 1
   for name in skipped:
     print(f"skipped: {name}")
-  if len(skipped) != expected:
+  quiet = expected not in ("any", str(len(skipped)))
+  if quiet:
     print(f"error: {len(skipped)} tests were skipped, expected {expected}; "
           "a new test on real data changes tests/expected_skips")
   print(f"{passed} passed, {failed} failed, {len(skipped)} skipped")
-  return 1 if failed or passed == 0 or len(skipped) != expected else 0
+  return 1 if failed or passed == 0 or quiet else 0
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ struct EventLog::Shared {
 
 namespace {
 
-class WakeSubscription final : public EventLog::Subscription {
+class EventSubscription final : public EventLog::Subscription {
  public:
-  explicit WakeSubscription(std::unique_ptr<WakeList::Entry> entry)
+  explicit EventSubscription(std::unique_ptr<WakeList::Entry> entry)
       : entry_(std::move(entry)) {}
 
  private:
@@ -53,7 +53,7 @@ void EventLog::Publish(std::vector<JournalEntry> entries) {
 
 std::unique_ptr<EventLog::Subscription> EventLog::Subscribe(
     std::function<void()> wake) {
-  return std::make_unique<WakeSubscription>(
+  return std::make_unique<EventSubscription>(
       shared_->wakes->Add(std::move(wake)));
 }
 

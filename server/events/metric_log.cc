@@ -24,9 +24,9 @@ constexpr int64_t kSegmentBytes = 16 << 20;
 // it to clients.
 using Record = v1::StreamMetricsResponse;
 
-class WakeSubscription final : public MetricLog::Subscription {
+class MetricSubscription final : public MetricLog::Subscription {
  public:
-  explicit WakeSubscription(std::unique_ptr<WakeList::Entry> entry)
+  explicit MetricSubscription(std::unique_ptr<WakeList::Entry> entry)
       : entry_(std::move(entry)) {}
 
  private:
@@ -187,7 +187,7 @@ void MetricLog::Forget(absl::string_view job_uid) { impl_->Forget(job_uid); }
 
 std::unique_ptr<MetricLog::Subscription> MetricLog::Subscribe(
     absl::string_view job_uid, std::function<void()> wake) {
-  return std::make_unique<WakeSubscription>(
+  return std::make_unique<MetricSubscription>(
       impl_->Of(job_uid)->wakes().Add(std::move(wake)));
 }
 

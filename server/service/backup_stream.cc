@@ -15,7 +15,7 @@
 namespace lockstep {
 namespace {
 
-constexpr int64_t kBytesAtATime = 1 << 20;
+constexpr int64_t kPieceBytes = 1 << 20;
 
 absl::Status IoError(absl::string_view what, const std::string& path) {
   const int error = errno;
@@ -78,7 +78,7 @@ absl::Status BackupStream::OpenCopy() {
 }
 
 absl::StatusOr<std::string> BackupStream::ReadPiece() {
-  std::string piece(std::min(kBytesAtATime, size_ - sent_), '\0');
+  std::string piece(std::min(kPieceBytes, size_ - sent_), '\0');
   const ssize_t got = pread(fd_, piece.data(), piece.size(), sent_);
   if (got <= 0) return IoError("read", path_);
   piece.resize(got);

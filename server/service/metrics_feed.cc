@@ -9,7 +9,7 @@ namespace lockstep {
 namespace {
 
 constexpr int kEntriesAtATime = 256;
-constexpr int kJobsAtATime = 1000;
+constexpr int kJobsAPage = 1000;
 constexpr absl::Duration kForgetInterval = absl::Minutes(1);
 
 }  // namespace
@@ -19,7 +19,7 @@ absl::StatusOr<std::shared_ptr<MetricsFeed>> MetricsFeed::Start(
     StreamPump& pump) {
   // Before the jobs are read: what happens meanwhile is seen twice.
   const int64_t cursor = store.LastSequence();
-  ListJobsQuery query{.page_size = kJobsAtATime};
+  ListJobsQuery query{.page_size = kJobsAPage};
   do {
     ASSIGN_OR_RETURN(JobPage page, store.List(query));
     for (const v1::Job& job : page.jobs) metrics.JobSeen(job);

@@ -14,7 +14,7 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr char kFormat[] = "lockstep.checkpoint";
 constexpr int64_t kVersion = 1;
@@ -24,18 +24,18 @@ absl::Status Damaged(const std::string& path, absl::string_view why) {
 }
 
 // Whether every key has the type that ManifestText gives it.
-bool HasManifestShape(const Json& json) {
-  if (!json.is_object() || json.value("format", Json()) != kFormat) {
+bool HasManifestShape(const OrderedJson& json) {
+  if (!json.is_object() || json.value("format", OrderedJson()) != kFormat) {
     return false;
   }
   for (const char* key : {"step", "attempt"}) {
-    if (!json.value(key, Json()).is_number_integer()) return false;
+    if (!json.value(key, OrderedJson()).is_number_integer()) return false;
   }
-  if (!json.value("files", Json()).is_array()) return false;
-  for (const Json& file : json["files"]) {
-    if (!file.is_object() || !file.value("name", Json()).is_string() ||
-        !file.value("bytes", Json()).is_number_integer() ||
-        !file.value("sha256", Json()).is_string()) {
+  if (!json.value("files", OrderedJson()).is_array()) return false;
+  for (const OrderedJson& file : json["files"]) {
+    if (!file.is_object() || !file.value("name", OrderedJson()).is_string() ||
+        !file.value("bytes", OrderedJson()).is_number_integer() ||
+        !file.value("sha256", OrderedJson()).is_string()) {
       return false;
     }
   }
@@ -50,7 +50,7 @@ bool IsPlainName(const std::string& name) {
 }
 
 // With the digest of all that comes before it as the last key.
-std::string SealedText(Json json) {
+std::string SealedText(OrderedJson json) {
   json["sha256"] = Sha256Hex(json.dump(2));
   return json.dump(2) + "\n";
 }
@@ -58,11 +58,11 @@ std::string SealedText(Json json) {
 }  // namespace
 
 std::string ManifestText(const CheckpointManifest& manifest) {
-  Json json = {{"format", kFormat},
-               {"version", kVersion},
-               {"step", manifest.step},
-               {"attempt", manifest.attempt},
-               {"files", Json::array()}};
+  OrderedJson json = {{"format", kFormat},
+                      {"version", kVersion},
+                      {"step", manifest.step},
+                      {"attempt", manifest.attempt},
+                      {"files", OrderedJson::array()}};
   for (const ManifestFile& file : manifest.files) {
     json["files"].push_back(
         {{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
@@ -72,25 +72,25 @@ std::string ManifestText(const CheckpointManifest& manifest) {
 
 absl::StatusOr<CheckpointManifest> ParseManifest(absl::string_view text,
                                                  const std::string& path) {
-  const Json json = Json::parse(text.begin(), text.end(), nullptr,
-                                /*allow_exceptions=*/false);
+  const OrderedJson json = OrderedJson::parse(text.begin(), text.end(), nullptr,
+                                              /*allow_exceptions=*/false);
   if (!json.is_object()) return Damaged(path, "it is not a JSON object");
-  Json body = json;
+  OrderedJson body = json;
   body.erase("sha256");
   // One spelling only: so spaces are under the digest too.
   if (text != SealedText(std::move(body))) {
     return Damaged(path, "it does not agree with its own digest");
   }
-  if (json.value("version", Json()) != kVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": version: ", json.value("version", Json()).dump(),
-                     " is not one that this build reads; allowed: ", kVersion));
+  if (json.value("version", OrderedJson()) != kVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, ": version: ", json.value("version", OrderedJson()).dump(),
+        " is not one that this build reads; allowed: ", kVersion));
   }
   if (!HasManifestShape(json)) return Damaged(path, "it is not a manifest");
   CheckpointManifest manifest;
   manifest.step = json["step"].get<int64_t>();
   manifest.attempt = json["attempt"].get<int64_t>();
-  for (const Json& file : json["files"]) {
+  for (const OrderedJson& file : json["files"]) {
     manifest.files.push_back({file["name"].get<std::string>(),
                               file["bytes"].get<int64_t>(),
                               file["sha256"].get<std::string>()});

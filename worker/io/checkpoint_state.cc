@@ -11,7 +11,7 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // The one list of a run's fields: written, read and compared by it.
 template <typename Run, typename Visitor>
@@ -46,7 +46,7 @@ void VisitPosition(Position& position, Visitor&& visit) {
 }
 
 template <typename T>
-bool HoldsA(const Json& value) {
+bool HoldsA(const OrderedJson& value) {
   if constexpr (std::is_same_v<T, std::string>) {
     return value.is_string();
   } else if constexpr (std::is_same_v<T, uint64_t>) {
@@ -64,13 +64,14 @@ bool HoldsA(const Json& value) {
 
 class FieldReader {
  public:
-  FieldReader(const Json& object, std::string prefix)
+  FieldReader(const OrderedJson& object, std::string prefix)
       : object_(object), prefix_(std::move(prefix)) {}
 
   template <typename T>
   void operator()(const char* name, T& field) {
-    const Json value =
-        object_.is_object() ? object_.value(name, Json()) : Json();
+    const OrderedJson value = object_.is_object()
+                                  ? object_.value(name, OrderedJson())
+                                  : OrderedJson();
     if (HoldsA<T>(value)) {
       field = value.get<T>();
     } else if (status_.ok()) {
@@ -82,13 +83,13 @@ class FieldReader {
   const absl::Status& status() const { return status_; }
 
  private:
-  const Json& object_;
+  const OrderedJson& object_;
   const std::string prefix_;
   absl::Status status_;
 };
 
-Json FieldsOf(const RunIdentity& run) {
-  Json json;
+OrderedJson FieldsOf(const RunIdentity& run) {
+  OrderedJson json;
   VisitRun(run, [&json](const char* name, const auto& field) {
     json[name] = field;
   });
@@ -99,8 +100,8 @@ Json FieldsOf(const RunIdentity& run) {
 
 absl::Status CheckSameRun(const RunIdentity& saved,
                           const RunIdentity& current) {
-  const Json then = FieldsOf(saved);
-  const Json now = FieldsOf(current);
+  const OrderedJson then = FieldsOf(saved);
+  const OrderedJson now = FieldsOf(current);
   std::vector<std::string> differences;
   for (const auto& [name, value] : then.items()) {
     if (value == now[name]) continue;
@@ -113,29 +114,31 @@ absl::Status CheckSameRun(const RunIdentity& saved,
 }
 
 std::string CheckpointStateToJson(const CheckpointState& state) {
-  Json position;
+  OrderedJson position;
   VisitPosition(state.position,
                 [&position](const char* name, const auto& field) {
                   position[name] = field;
                 });
-  const Json json = {{"run", FieldsOf(state.run)}, {"position", position}};
+  const OrderedJson json = {{"run", FieldsOf(state.run)},
+                            {"position", position}};
   return json.dump(2) + "\n";
 }
 
 absl::StatusOr<CheckpointState> ParseCheckpointState(absl::string_view json,
                                                      const std::string& path) {
-  const Json object = Json::parse(json.begin(), json.end(), nullptr,
-                                  /*allow_exceptions=*/false);
+  const OrderedJson object =
+      OrderedJson::parse(json.begin(), json.end(), nullptr,
+                         /*allow_exceptions=*/false);
   if (!object.is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": is not a JSON object"));
   }
   CheckpointState state;
-  const Json run = object.value("run", Json());
+  const OrderedJson run = object.value("run", OrderedJson());
   FieldReader run_reader(run, path + ": run.");
   VisitRun(state.run, run_reader);
   RETURN_IF_ERROR(run_reader.status());
-  const Json position = object.value("position", Json());
+  const OrderedJson position = object.value("position", OrderedJson());
   FieldReader position_reader(position, path + ": position.");
   VisitPosition(state.position, position_reader);
   RETURN_IF_ERROR(position_reader.status());

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int64_t kMaxConfigBytes = 1 << 20;
+constexpr int64_t kMaxPeftConfigBytes = 1 << 20;
 constexpr int64_t kMaxRank = 1 << 16;
 // What our adapters are compatible with.
 constexpr char kPeftVersion[] = "0.21.2";
@@ -202,7 +202,7 @@ absl::StatusOr<PeftConfig> ParsePeftConfig(absl::string_view text,
 absl::StatusOr<PeftConfig> ReadPeftConfig(const std::string& dir) {
   const std::string path = JoinPath(dir, kAdapterConfigFile);
   ASSIGN_OR_RETURN(const std::string text,
-                   ReadWholeFile(path, kMaxConfigBytes));
+                   ReadWholeFile(path, kMaxPeftConfigBytes));
   return ParsePeftConfig(text, path);
 }
 

@@ -19,7 +19,7 @@ namespace lockstep {
 namespace {
 
 // The umask takes its share.
-constexpr mode_t kFolderMode = 0777;
+constexpr mode_t kOutputFolderMode = 0777;
 constexpr int64_t kMaxClaimBytes = 4096;
 
 absl::Status NotWritable(const absl::Status& why) {
@@ -39,7 +39,7 @@ absl::Status MakeMissing(const std::string& path,
   std::string folder;
   for (const auto& part : std::filesystem::path(path)) {
     folder = folder.empty() ? part.string() : JoinPath(folder, part.string());
-    if (mkdir(folder.c_str(), kFolderMode) == 0) {
+    if (mkdir(folder.c_str(), kOutputFolderMode) == 0) {
       made.push_back(folder);
       continue;
     }

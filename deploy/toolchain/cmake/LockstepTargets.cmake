@@ -5,10 +5,13 @@ find_package(Threads REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(GTest CONFIG REQUIRED)
 
-# Warnings are errors, on our code only.
+# Warnings are errors, on our code only. Sanitizers make GCC see some that are
+# false.
 add_library(lockstep_warnings INTERFACE)
-target_compile_options(lockstep_warnings INTERFACE
-  -Wall -Wextra -Werror -Wno-missing-field-initializers)
+if(NOT LOCKSTEP_SANITIZE)
+  target_compile_options(lockstep_warnings INTERFACE
+    -Wall -Wextra -Werror -Wno-missing-field-initializers)
+endif()
 
 # lockstep_library(NAME SOURCES a.cc ... DEPS lib ...)
 # Headers are included from the source root: "server/store/job_store.h".
@@ -31,7 +34,16 @@ function(lockstep_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS} lockstep_warnings)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} lockstep_warnings
+                        ${LOCKSTEP_SANITIZER})
+endfunction()
+
+# The ctest entry of a test program.
+function(lockstep_add_test name labels timeout)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${labels}" TIMEOUT ${timeout}
+    ENVIRONMENT "LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
 endfunction()
 
 # A library that holds nothing but the precompiled headers that are named.
@@ -47,8 +59,12 @@ function(lockstep_precompile owner pic)
   target_precompile_headers(${owner} PRIVATE ${ARG_HEADERS})
 endfunction()
 
-# Compiles `target` with what `owner` has precompiled.
+# Compiles `target` with what `owner` has precompiled. Builds with a sanitizer
+# have one file a target, and do without.
 function(lockstep_reuse_headers target owner)
+  if(LOCKSTEP_SANITIZE)
+    return()
+  endif()
   get_target_property(pic ${owner} LOCKSTEP_PIC)
   target_compile_options(${target} PRIVATE ${pic} -pthread)
   set_target_properties(${target} PROPERTIES
@@ -73,14 +89,17 @@ function(lockstep_test name)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} lockstep_warnings
-                        GTest::gmock GTest::gtest_main)
+                        ${LOCKSTEP_SANITIZER} GTest::gmock GTest::gtest_main)
   lockstep_reuse_headers(${name} lockstep_test_headers)
   # GCC 12 takes a string's own buffer for all of the string when <string> comes
   # from a precompiled header (its bug 105329).
   target_compile_options(${name} PRIVATE
     -Wno-array-bounds -Wno-stringop-overflow)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES
-    LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
+  if(LOCKSTEP_SANITIZE)
+    cmake_language(EVAL CODE "cmake_language(
+      DEFER DIRECTORY \"${CMAKE_SOURCE_DIR}\"
+      CALL lockstep_add_sanitized_test ${name} \"${ARG_LABELS}\" ${ARG_TIMEOUT})")
+  else()
+    lockstep_add_test(${name} "${ARG_LABELS}" ${ARG_TIMEOUT})
+  endif()
 endfunction()

@@ -13,8 +13,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr auto kNone = v1::DataSpec::PACKING_NONE;
-constexpr auto kBfd = v1::DataSpec::PACKING_BFD;
+constexpr auto kUnpacked = v1::DataSpec::PACKING_NONE;
+constexpr auto kPacked = v1::DataSpec::PACKING_BFD;
 
 std::vector<int64_t> InOrder(size_t size) {
   std::vector<int64_t> order(size);
@@ -30,13 +30,13 @@ std::vector<std::vector<int64_t>> Documents(const std::vector<Bin>& bins) {
 }
 
 TEST(PackingTest, WithoutItEachDocumentIsABinInOrder) {
-  EXPECT_THAT(Documents(PackDocuments({5, 3, 9}, kNone, 10, {2, 0, 1})),
+  EXPECT_THAT(Documents(PackDocuments({5, 3, 9}, kUnpacked, 10, {2, 0, 1})),
               ElementsAre(ElementsAre(2), ElementsAre(0), ElementsAre(1)));
 }
 
 TEST(PackingTest, PutsEachDocumentIntoTheFullestBinWithRoom) {
   // Longest first: 7 | 6 | 4 goes to 6 (exactly full), 3 to 7.
-  EXPECT_THAT(Documents(PackDocuments({3, 4, 6, 7}, kBfd, 10, InOrder(4))),
+  EXPECT_THAT(Documents(PackDocuments({3, 4, 6, 7}, kPacked, 10, InOrder(4))),
               ElementsAre(ElementsAre(0, 3), ElementsAre(1, 2)));
 }
 
@@ -52,7 +52,7 @@ TEST(PackingTest, EveryDocumentIsInOneBinAndNoBinIsTooLong) {
     std::shuffle(order.begin(), order.end(), random);
 
     const std::vector<Bin> bins =
-        PackDocuments(lengths, kBfd, max_length, order);
+        PackDocuments(lengths, kPacked, max_length, order);
 
     std::vector<int64_t> seen;
     for (const Bin& bin : bins) {
@@ -72,9 +72,10 @@ TEST(PackingTest, EveryDocumentIsInOneBinAndNoBinIsTooLong) {
         [&](const Bin& bin) { return bin.tokens * 2 <= max_length; });
     EXPECT_LE(half_empty, 1);
     // The number of bins is a matter of the lengths alone.
-    EXPECT_EQ(PackDocuments(lengths, kBfd, max_length, InOrder(lengths.size()))
-                  .size(),
-              bins.size());
+    EXPECT_EQ(
+        PackDocuments(lengths, kPacked, max_length, InOrder(lengths.size()))
+            .size(),
+        bins.size());
   }
 }
 

@@ -25,14 +25,14 @@ ModelConfig TinyLlama() {
   return *ReadModelConfig(FixturePath("models/tiny-llama"));
 }
 
-json FixtureConfig(const std::string& adapter) {
+json AdapterConfig(const std::string& adapter) {
   return json::parse(
       ReadText(FixturePath("adapters/" + adapter + "/adapter_config.json")));
 }
 
 absl::StatusOr<PeftConfig> ParseWith(const std::string& key,
                                      const json& value) {
-  json config = FixtureConfig("tiny-llama-r8");
+  json config = AdapterConfig("tiny-llama-r8");
   config[key] = value;
   return ParsePeftConfig(config.dump(), "a/adapter_config.json");
 }
@@ -219,7 +219,7 @@ TEST(PeftAdapterTest, NamesTheFileThatIsMissing) {
                     Parts{dir.Path("adapter_config.json")}));
 
   WriteText(dir.Path("adapter_config.json"),
-            FixtureConfig("tiny-llama-r8").dump());
+            AdapterConfig("tiny-llama-r8").dump());
   EXPECT_THAT(PeftAdapter::Open(dir.path(), TinyLlama()),
               Fails(absl::StatusCode::kNotFound,
                     Parts{dir.Path("adapter_model.safetensors")}));

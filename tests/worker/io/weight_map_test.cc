@@ -15,14 +15,14 @@ using testing::Parts;
 using testing::ScopedTempDir;
 using testing::WriteText;
 
-ModelConfig FixtureConfig(const std::string& model) {
+ModelConfig FixtureModelConfig(const std::string& model) {
   return *ReadModelConfig(FixturePath("models/" + model));
 }
 
 TEST(WeightMapTest, AgreesWithOneFileAndWithShards) {
   for (const char* model : {"tiny-llama", "tiny-qwen2"}) {
     EXPECT_THAT(CheckWeights(FixturePath("models/" + std::string(model)),
-                             FixtureConfig(model)),
+                             FixtureModelConfig(model)),
                 IsOk());
   }
 }
@@ -31,7 +31,7 @@ TEST(WeightMapTest, CountsParameters) {
   // 2 * 320 * 64 for embedding and head, 64 for the norm, and two layers.
   const int64_t layer = 2 * 64 + 2 * 64 * 64 + 2 * 32 * 64 + 3 * 96 * 64;
 
-  EXPECT_EQ(CountParameters(FixtureConfig("tiny-llama")),
+  EXPECT_EQ(CountParameters(FixtureModelConfig("tiny-llama")),
             2 * 320 * 64 + 64 + 2 * layer);
 }
 
@@ -52,7 +52,7 @@ TEST(WeightMapTest, ReadsFromTheRightShard) {
 }
 
 TEST(WeightMapTest, NamesAShapeThatConfigDoesNotAskFor) {
-  ModelConfig config = FixtureConfig("tiny-llama");
+  ModelConfig config = FixtureModelConfig("tiny-llama");
   config.intermediate_size = 80;
 
   EXPECT_THAT(CheckWeights(FixturePath("models/tiny-llama"), config),
@@ -62,7 +62,7 @@ TEST(WeightMapTest, NamesAShapeThatConfigDoesNotAskFor) {
 }
 
 TEST(WeightMapTest, NamesATensorThatIsMissing) {
-  ModelConfig config = FixtureConfig("tiny-llama");
+  ModelConfig config = FixtureModelConfig("tiny-llama");
   config.num_layers = 3;
 
   EXPECT_THAT(CheckWeights(FixturePath("models/tiny-llama"), config),
@@ -72,7 +72,7 @@ TEST(WeightMapTest, NamesATensorThatIsMissing) {
 
 TEST(WeightMapTest, RefusesOtherDtypes) {
   const ScopedTempDir dir;
-  ModelConfig config = FixtureConfig("tiny-llama");
+  ModelConfig config = FixtureModelConfig("tiny-llama");
   config.num_layers = 0;
   config.tie_word_embeddings = true;
   const std::vector<int64_t> ids(320 * 64);
