@@ -74,6 +74,15 @@ absl::StatusOr<v1::Job> JobClient::ChangeLabels(
   return connection_->UpdateJob(request);
 }
 
+absl::StatusOr<v1::Job> JobClient::SetPriority(
+    absl::string_view id, v1::ResourceSpec::Priority priority) {
+  v1::UpdateJobRequest request;
+  request.mutable_job()->set_name(JobName(id));
+  request.mutable_job()->set_priority(priority);
+  request.mutable_update_mask()->add_paths("priority");
+  return connection_->UpdateJob(request);
+}
+
 absl::Status JobClient::Delete(absl::string_view id) {
   v1::DeleteJobRequest request;
   request.set_name(JobName(id));

@@ -59,6 +59,9 @@ class JobClient {
   absl::StatusOr<v1::Job> ChangeLabels(
       absl::string_view id, const std::map<std::string, std::string>& set,
       const std::vector<std::string>& remove);
+  // Only of a job that has not ended.
+  absl::StatusOr<v1::Job> SetPriority(absl::string_view id,
+                                      v1::ResourceSpec::Priority priority);
   // Only an ended job can be deleted.
   absl::Status Delete(absl::string_view id);
 

@@ -33,8 +33,7 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
   if (from == v1::Job::PREPARING) --state_.preparing;
   if (to == v1::Job::PREPARING) ++state_.preparing;
   if (from == v1::Job::QUEUED) {
-    state_.unprepared.erase(entry.order);
-    state_.prepared.erase(entry.order);
+    Dequeue(state_, entry);
     job.clear_pending_reason();
     job.clear_pending_message();
     entry.record.clear_not_before();

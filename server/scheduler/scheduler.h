@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ class Scheduler {
     std::string owner;
   };
 
-  // How the labels of a job shall be.
+  // How labels and priority of a job shall be.
   struct UpdateJob {
     std::string name;
     std::string etag;  // May be empty.
@@ -57,6 +58,8 @@ class Scheduler {
     bool replace_all = false;
     std::vector<std::string> keys;
     std::map<std::string, std::string> labels;
+    // As it is when not set.
+    std::optional<v1::ResourceSpec::Priority> priority;
   };
 
   // Borrowed parts outlive the scheduler.

@@ -4,10 +4,15 @@
 #include <utility>
 
 #include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
 #include "server/scheduler/proto_time.h"
 
 namespace lockstep {
 namespace {
+
+QueuePlace PlaceOf(const JobEntry& entry) {
+  return {PriorityOf(entry.job()), entry.order};
+}
 
 void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   const v1::Attempt* attempt = LiveAttemptOf(entry.job());
@@ -66,8 +71,13 @@ SchedulerState RestoreState(const SchedulerOptions& options,
 
 void Enqueue(SchedulerState& state, const JobEntry& entry) {
   const v1::Job& job = entry.job();
-  (job.has_plan() ? state.prepared : state.unprepared)[entry.order] =
+  (job.has_plan() ? state.prepared : state.unprepared)[PlaceOf(entry)] =
       job.name();
+}
+
+void Dequeue(SchedulerState& state, const JobEntry& entry) {
+  state.unprepared.erase(PlaceOf(entry));
+  state.prepared.erase(PlaceOf(entry));
 }
 
 const v1::Attempt* LiveAttemptOf(const v1::Job& job) {

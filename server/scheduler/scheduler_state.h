@@ -58,6 +58,18 @@ struct JobEntry {
   const v1::Job& job() const { return record.job(); }
 };
 
+// Where a QUEUED job stands: the more urgent go first, and of those the oldest.
+struct QueuePlace {
+  v1::ResourceSpec::Priority priority = v1::ResourceSpec::PRIORITY_NORMAL;
+  int64_t order = 0;
+
+  friend bool operator<(const QueuePlace& a, const QueuePlace& b) {
+    if (a.priority != b.priority) return a.priority > b.priority;
+    return a.order < b.order;
+  }
+};
+using JobQueue = std::map<QueuePlace, std::string>;
+
 struct SchedulerState {
   SchedulerOptions options;
   const SchedulingPolicy* policy = nullptr;
@@ -65,10 +77,9 @@ struct SchedulerState {
   std::map<std::string, JobEntry> jobs;  // By name.
   // (owner, request id) -> job.
   std::map<std::pair<std::string, std::string>, std::string> requests;
-  // QUEUED jobs by order of creation: those to be prepared, and those that
-  // are and wait for devices.
-  std::map<int64_t, std::string> unprepared;
-  std::map<int64_t, std::string> prepared;
+  // QUEUED jobs: those to be prepared, and those that are and wait for devices.
+  JobQueue unprepared;
+  JobQueue prepared;
   // Jobs with an attempt that has not ended.
   std::set<std::string> live;
   int64_t next_order = 0;
@@ -88,8 +99,10 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const std::map<std::string, Checkpoints>& listed,
                             absl::Duration now, absl::Time wall);
 
-// Puts a QUEUED job into the queue that it belongs to.
+// Puts a QUEUED job into the queue that it belongs to, and takes it out: before
+// its priority changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);
+void Dequeue(SchedulerState& state, const JobEntry& entry);
 
 // The newest attempt if it has not ended, else null.
 const v1::Attempt* LiveAttemptOf(const v1::Job& job);

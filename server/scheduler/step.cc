@@ -17,7 +17,7 @@ void OnTick(Decision& decision) {
     decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
   }
   // A pause after a failure may be over.
-  for (const auto& [order, name] : state.prepared) {
+  for (const auto& [place, name] : state.prepared) {
     const JobEntry& entry = state.jobs.at(name);
     if (entry.job().pending_reason() == v1::Job::BACKOFF &&
         entry.not_before <= decision.now()) {

@@ -53,6 +53,7 @@ server::JobRecord NewRecord(Decision& decision,
   job.set_name(name);
   job.set_uid(decision.Unpredictable("uid").substr(0, 32));
   *job.mutable_labels() = request.spec.labels();
+  job.set_priority(request.spec.resources().priority());
   *job.mutable_spec() = request.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);

@@ -1,4 +1,4 @@
-// Who goes next: prepare for the oldest unprepared jobs, and what the policy
+// Who goes next: prepare for the first unprepared jobs, and what the policy
 // says for the prepared ones.
 
 #include <utility>
@@ -14,7 +14,7 @@ namespace {
 std::vector<WaitingJob> WaitingJobs(const Decision& decision,
                                     const SchedulerState& state) {
   std::vector<WaitingJob> waiting;
-  for (const auto& [order, name] : state.prepared) {
+  for (const auto& [place, name] : state.prepared) {
     const JobEntry& entry = state.jobs.at(name);
     waiting.push_back({name, state.pool.DemandOf(entry.job().spec()),
                        entry.not_before - decision.now()});

@@ -31,6 +31,7 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
     if (parts.store.Get(job.name()).ok()) return errors::JobExists(job.name());
   }
   *job.mutable_labels() = create.spec.labels();
+  job.set_priority(create.spec.resources().priority());
   *job.mutable_spec() = create.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);

@@ -118,12 +118,29 @@ TEST_F(LockstepJobsTest, LabelSetsAndRemoves) {
   }
 }
 
+TEST_F(LockstepJobsTest, SetPrioritySendsOnlyThePriority) {
+  Add("demo", v1::Job::QUEUED);
+  const RunResult run = Lockstep({"jobs", "set-priority", "job/demo", "high"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo has priority high\n");
+  const v1::UpdateJobRequest sent = coordinator_.jobs.updated();
+  EXPECT_EQ(sent.job().priority(), v1::ResourceSpec::PRIORITY_HIGH);
+  EXPECT_THAT(sent.update_mask().paths(), ElementsAre("priority"));
+  const RunResult refused =
+      Lockstep({"jobs", "set-priority", "demo", "urgent"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("low,normal,high"));
+  EXPECT_EQ(Lockstep({"jobs", "set-priority", "none", "low"}).exit_code, 3);
+}
+
 TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   Add("demo", v1::Job::FAILED)
       .mutable_spec()
       ->mutable_labels()
       ->insert({"old", "x"});
   (*coordinator_.jobs.jobs["jobs/demo"].mutable_labels())["team"] = "nlp";
+  coordinator_.jobs.jobs["jobs/demo"].set_priority(
+      v1::ResourceSpec::PRIORITY_HIGH);
   coordinator_.jobs.taken = {"jobs/demo-r2"};
   const RunResult run = Lockstep({"jobs", "retry", "demo"});
 
@@ -135,6 +152,8 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   EXPECT_EQ(sent.spec().output_dir(), "/out/demo-r3");
   EXPECT_EQ(sent.spec().labels().size(), 1u);
   EXPECT_EQ(sent.spec().labels().at("team"), "nlp");
+  EXPECT_EQ(sent.spec().resources().priority(),
+            v1::ResourceSpec::PRIORITY_HIGH);
   EXPECT_EQ(sent.request_id().size(), 36u);
 }
 

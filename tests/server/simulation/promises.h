@@ -10,7 +10,8 @@
 //    live, whatever becomes of coordinators; watchers miss nothing and see
 //    nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
-//    checkpoints; a job that has ended stays ended.
+//    checkpoints; a job that has ended stays ended; of those that wait the
+//    first starts first.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -54,6 +55,7 @@ class Promises {
   void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
   void Created(const std::string& request_id, const v1::Job& job);
   void Cancelled(const v1::Job& job);
+  void Updated(const v1::Job& job);
   void Labelled(const v1::Job& job, int64_t label);
   void Deleted(const v1::Job& job);
   void CheckpointCommitted(const std::string& uid, int attempt, int64_t step);
@@ -84,6 +86,7 @@ class Promises {
   const server::JobRecord* Row(const std::string& name) const;
   void WriteRow(const server::JobRecord& next, const StoreWrite& write);
   void CheckNewAttempt(const v1::Job& job);
+  void CheckQueue(const v1::Job& started);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const v1::Job& next);
   void HoldDevices(const v1::Job& job);
@@ -93,6 +96,8 @@ class Promises {
   std::string broken_;
   const SimulatedHost* host_ = nullptr;
   Disk disk_;
+  // When a job was accepted, by uid.
+  std::map<std::string, int> age_;
   std::vector<JournalLine> journal_;  // By sequence, from 1.
   // Answered with OK: uid by name, the label by uid.
   std::map<std::string, std::string> acknowledged_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
 #include "server/scheduler/scheduler_state.h"
 #include "server/store/committed_rows.h"
 #include "tests/server/simulation/promises.h"
@@ -36,7 +37,16 @@ void Promises::Durable(const StoreWrite& write) {
       return held.second == next.job().name();
     });
   }
-  for (const server::JobRecord& next : write.jobs) WriteRow(next, write);
+  std::vector<std::string> started;
+  for (const server::JobRecord& next : write.jobs) {
+    const server::JobRecord* old = Row(next.job().name());
+    const int attempts = old == nullptr ? 0 : old->job().attempts_size();
+    if (next.job().attempts_size() > attempts) {
+      started.push_back(next.job().name());
+    }
+    WriteRow(next, write);
+  }
+  for (const std::string& name : started) CheckQueue(disk_.at(name).job());
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
     WriteCheckpoint(checkpoint);
   }
@@ -70,7 +80,28 @@ void Promises::WriteRow(const server::JobRecord& next,
       !cancel_asked_.contains(job.name())) {
     Break("P1", absl::StrCat(job.name(), " is cancelled, and nobody asked"));
   }
+  age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
+}
+
+// None that is more urgent, or as urgent and older, is left waiting for
+// anything but the end of its pause after a failure.
+void Promises::CheckQueue(const v1::Job& started) {
+  const auto place = [&](const v1::Job& job) {
+    return std::make_pair(-PriorityOf(job), age_.at(job.uid()));
+  };
+  for (const auto& [name, row] : disk_) {
+    const v1::Job& other = row.job();
+    if (other.state() != v1::Job::QUEUED || !other.has_plan() ||
+        other.pending_reason() == v1::Job::BACKOFF ||
+        place(started) < place(other)) {
+      continue;
+    }
+    Break("P3",
+          absl::StrCat(started.name(), " of priority ",
+                       PriorityName(PriorityOf(started)), " starts before ",
+                       name, " of priority ", PriorityName(PriorityOf(other))));
+  }
 }
 
 void Promises::CheckNewAttempt(const v1::Job& job) {

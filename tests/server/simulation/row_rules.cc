@@ -1,5 +1,7 @@
 #include "tests/server/simulation/row_rules.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 
@@ -37,6 +39,13 @@ std::string PathViolation(v1::Job::State from, v1::Job::State to,
   if (from == to) return "";
   return absl::StrCat("became ", StateName(to), ", and its events end at ",
                       StateName(from));
+}
+
+bool Tells(const std::vector<v1::Event>& events, const std::string& name,
+           absl::string_view type) {
+  return std::any_of(events.begin(), events.end(), [&](const v1::Event& event) {
+    return event.job() == name && event.type() == type;
+  });
 }
 
 bool SameAttempt(const v1::Attempt& a, const v1::Attempt& b) {
@@ -93,6 +102,10 @@ std::string Violation(const server::JobRecord& old,
       after.desired() != v1::Job::CANCEL) {
     return "is not cancelled any more";
   }
+  if (before.priority() != after.priority() &&
+      !Tells(events, after.name(), "PRIORITY_CHANGED")) {
+    return "has another priority, and nobody asked";
+  }
   std::string violation =
       PathViolation(before.state(), after.state(), after.name(), events);
   if (violation.empty()) violation = AttemptsViolation(before, after);
@@ -107,6 +120,9 @@ std::string RowViolation(const server::JobRecord* old,
   if (old != nullptr) return Violation(*old, next, events);
   if (next.version() != 1) {
     return absl::StrCat("begins with version ", next.version());
+  }
+  if (next.job().priority() != next.job().spec().resources().priority()) {
+    return "begins with another priority than it asks for";
   }
   return PathViolation(v1::Job::QUEUED, next.job().state(), next.job().name(),
                        events);

@@ -51,6 +51,9 @@ void SimulatedCoordinator::Load() {
   std::map<std::string, std::vector<v1::Checkpoint>> checkpoints;
   for (server::JobRecord& record : records) {
     if (world_.fault == Fault::kForgetsRequests) record.clear_request_id();
+    if (world_.fault == Fault::kForgetsPriorities) {
+      record.mutable_job()->clear_priority();
+    }
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
         *world_.store.ListCheckpoints(record.job().name());

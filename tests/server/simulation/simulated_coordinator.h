@@ -38,6 +38,8 @@ enum class Fault {
   kAdoptsNobody,
   // A restart forgets which requests had their answer.
   kForgetsRequests,
+  // A restart forgets what priority jobs were given.
+  kForgetsPriorities,
   // Whoever calls is taken for the attempt that runs.
   kLetsStrangersIn,
 };

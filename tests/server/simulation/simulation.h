@@ -48,6 +48,7 @@ class Simulation {
   void Create();
   void Cancel(const std::string& name);
   void Label(const std::string& name);
+  void Prioritize(const std::string& name);
   void Delete(const std::string& name);
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);

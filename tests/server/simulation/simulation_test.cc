@@ -67,6 +67,11 @@ TEST(SimulationFaultTest, ARestartThatForgetsRequestsIsNoticed) {
                     HasSubstr("became another job")));
 }
 
+TEST(SimulationFaultTest, ARestartThatForgetsPrioritiesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsPriorities),
+              AllOf(StartsWith("P3: "), HasSubstr("priority")));
+}
+
 TEST(SimulationFaultTest, ACheckpointOfAStrangerIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kLetsStrangersIn),
               AllOf(StartsWith("P3: "), HasSubstr("is listed for attempt")));
