@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/internal/grpc_connection.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
@@ -182,6 +183,29 @@ absl::StatusOr<v1::ServerInfo> JobClient::ServerInfo() {
 
 absl::StatusOr<v1::ServerConfig> JobClient::ServerConfig() {
   return connection_->GetServerConfig();
+}
+
+absl::StatusOr<v1::ServerInfo> JobClient::Drain(bool drain) {
+  return drain ? connection_->DrainServer() : connection_->UndrainServer();
+}
+
+absl::Status JobClient::WaitUntilIdle() {
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<v1::Job> busy,
+                     List({.states = {v1::Job::PREPARING, v1::Job::STARTING,
+                                      v1::Job::RUNNING, v1::Job::PAUSING,
+                                      v1::Job::CANCELLING},
+                           .filter = "",
+                           .order_by = ""}));
+    if (busy.empty()) return absl::OkStatus();
+    const absl::Status left =
+        Watch(absl::StripPrefix(busy.front().name(), "jobs/"),
+              [](const v1::WatchJobsResponse& change) {
+                return !change.has_job() || IsActive(change.job().state());
+              });
+    // One that was deleted meanwhile is as idle.
+    if (!left.ok() && !absl::IsNotFound(left)) return left;
+  }
 }
 
 absl::Status JobClient::Backup(

@@ -96,6 +96,11 @@ class JobClient {
   absl::StatusOr<std::vector<v1::Node>> Nodes();
   absl::StatusOr<v1::ServerInfo> ServerInfo();
   absl::StatusOr<v1::ServerConfig> ServerConfig();
+  // From now on nothing new starts there, or that is over.
+  absl::StatusOr<v1::ServerInfo> Drain(bool drain);
+  // Returns when no job is being prepared, started, run or stopped. Useful
+  // after Drain: else the next ones start.
+  absl::Status WaitUntilIdle();
   // A copy of the job store, piece by piece, until `on_piece` fails; that is
   // then the result. DATA_LOSS when it is not whole.
   absl::Status Backup(

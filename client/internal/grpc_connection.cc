@@ -203,6 +203,16 @@ absl::StatusOr<v1::ServerConfig> GrpcConnection::GetServerConfig() {
                v1::GetServerConfigRequest());
 }
 
+absl::StatusOr<v1::ServerInfo> GrpcConnection::DrainServer() {
+  return Unary(cluster_, &v1::ClusterService::Stub::DrainServer,
+               v1::DrainServerRequest());
+}
+
+absl::StatusOr<v1::ServerInfo> GrpcConnection::UndrainServer() {
+  return Unary(cluster_, &v1::ClusterService::Stub::UndrainServer,
+               v1::UndrainServerRequest());
+}
+
 absl::Status GrpcConnection::BackupStore(
     const OnMessage<v1::BackupStoreResponse>& on_message) {
   const auto open = [&](grpc::ClientContext* context) {

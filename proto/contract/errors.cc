@@ -117,6 +117,11 @@ absl::Status StoreUnavailable(absl::string_view why) {
                absl::StrCat("the job store cannot be written: ", why));
 }
 
+absl::Status Draining() {
+  return Error(absl::StatusCode::kUnavailable, "DRAINING",
+               "the coordinator is drained and takes no new job");
+}
+
 absl::Status TokenMissing() {
   return Error(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
                "this address wants a token: metadata \"authorization: Bearer "

@@ -41,6 +41,7 @@ absl::Status InvalidPageToken(absl::string_view token);
 absl::Status InvalidResumeToken(absl::string_view token);
 absl::Status AttemptSuperseded(absl::string_view job, int attempt);
 absl::Status StoreUnavailable(absl::string_view why);
+absl::Status Draining();
 absl::Status TokenMissing();
 absl::Status TokenInvalid();
 

@@ -42,7 +42,7 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
     Enqueue(state_, entry);
     if (!job.has_plan()) {
       job.set_pending_reason(v1::Job::PREPARATION);
-      job.set_pending_message("its input is not prepared yet");
+      job.set_pending_message(kNotPrepared);
     }
   }
   if (IsTerminal(to)) *job.mutable_end_time() = ToProto(time_.wall);

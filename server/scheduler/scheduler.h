@@ -89,6 +89,9 @@ class Scheduler {
   // Answers with the job as it was.
   void Delete(std::string name, std::string etag, Reply<v1::Job> reply);
 
+  // From ClusterService: from now on nothing new starts, or that is over.
+  void Drain(bool drain, Ack ack);
+
   // From WorkerService; the caller was authenticated as this attempt.
   void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);
   void SupervisorAttached(worker::v1::AttachRequest report, Ack ack);

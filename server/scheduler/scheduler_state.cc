@@ -30,8 +30,10 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<server::JobRecord> records,
                             const std::map<std::string, Checkpoints>& listed,
+                            const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall) {
   SchedulerState state;
+  state.coordinator = coordinator;
   state.options = options;
   state.policy = &policy;
   state.pool = std::move(pool);

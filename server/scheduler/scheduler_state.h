@@ -86,6 +86,10 @@ struct SchedulerState {
   int preparing = 0;
   // Waiting jobs or the pool changed since the policy was asked.
   bool schedule = true;
+  // As it will be on disk when the writes under way are.
+  server::CoordinatorRecord coordinator;
+
+  bool draining() const { return coordinator.has_drain_time(); }
 };
 
 // Those of a job, oldest first.
@@ -97,6 +101,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<server::JobRecord> records,
                             const std::map<std::string, Checkpoints>& listed,
+                            const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall);
 
 // Puts a QUEUED job into the queue that it belongs to, and takes it out: before

@@ -33,6 +33,7 @@ struct Dispatch {
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
   void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
   void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
+  void operator()(const DrainEvent& event) { OnDrain(decision, event); }
   void operator()(const PreparedEvent& event) { OnPrepared(decision, event); }
   void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
   void operator()(const ReportedEvent& event) { OnReported(decision, event); }

@@ -48,6 +48,11 @@ struct DeleteEvent {
   std::string name;
   std::string etag;  // May be empty.
 };
+// From now on nothing new starts; or that is over.
+struct DrainEvent {
+  Ticket ticket = 0;
+  bool drain = true;
+};
 struct PreparedEvent {
   Ticket ticket = 0;
   worker::v1::ReportPreparedRequest report;
@@ -86,7 +91,7 @@ struct RestoreEvent {};
 struct TickEvent {};
 
 struct Event {
-  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent,
+  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent, DrainEvent,
                PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
                RendezvousEvent, LaunchedEvent, ProcessEndEvent, RestoreEvent,
                TickEvent>

@@ -22,6 +22,8 @@ std::vector<WaitingJob> WaitingJobs(const Decision& decision,
   return waiting;
 }
 
+}  // namespace
+
 void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
           const std::string& message) {
   v1::Job& job = *entry.record.mutable_job();
@@ -37,11 +39,9 @@ void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
       absl::StrCat(v1::Job::PendingReason_Name(reason), ": ", message));
 }
 
-}  // namespace
-
 void StartPrepares(Decision& decision) {
   SchedulerState& state = decision.state();
-  while (!state.unprepared.empty() &&
+  while (!state.draining() && !state.unprepared.empty() &&
          state.preparing < decision.options().concurrent_prepares) {
     const std::string name = state.unprepared.begin()->second;
     StartPrepare(decision, state.jobs.at(name));
@@ -50,6 +50,11 @@ void StartPrepares(Decision& decision) {
 
 void StartAttempts(Decision& decision) {
   SchedulerState& state = decision.state();
+  if (state.draining()) {
+    HoldBack(decision);
+    state.schedule = false;
+    return;
+  }
   const std::vector<SchedulingDecision> decisions =
       state.policy->Decide(WaitingJobs(decision, state), state.pool);
   for (const SchedulingDecision& next : decisions) {

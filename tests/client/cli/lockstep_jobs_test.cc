@@ -253,6 +253,37 @@ TEST_F(LockstepJobsTest, ServerStatusAndConfig) {
               HasSubstr("\"name\": \"cpu-slots\""));
 }
 
+TEST_F(LockstepJobsTest, ServerDrainAndUndrain) {
+  const RunResult run = Lockstep({"server", "drain"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "server drained\n");
+  EXPECT_THAT(Lockstep({"server", "status"}).out,
+              AllOf(HasSubstr("drained"), HasSubstr("nothing new starts")));
+  EXPECT_EQ(Lockstep({"server", "drain", "--undrain"}).out,
+            "server undrained\n");
+  EXPECT_THAT(Lockstep({"server", "status"}).out, Not(HasSubstr("drained")));
+  EXPECT_THAT(Lockstep({"server", "drain", "-o", "json"}).out,
+              HasSubstr("\"drain_time\""));
+  EXPECT_EQ(Lockstep({"server", "drain", "--undrain", "--wait"}).exit_code, 2);
+  EXPECT_THAT(coordinator_.cluster.drains,
+              ElementsAre("drain", "undrain", "drain"));
+}
+
+TEST_F(LockstepJobsTest, ServerDrainWaitsUntilNothingRuns) {
+  Add("waits", v1::Job::QUEUED);
+  Add("done", v1::Job::SUCCEEDED);
+  EXPECT_EQ(Lockstep({"server", "drain", "--wait"}).out,
+            "server drained, and nothing runs\n");
+}
+
+TEST_F(LockstepJobsTest, ADrainedServerRefusesByName) {
+  coordinator_.jobs.create_error = errors::Draining();
+  Add("demo", v1::Job::FAILED);
+  const RunResult run = Lockstep({"jobs", "retry", "demo"});
+  EXPECT_EQ(run.exit_code, 6);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("is drained"), HasSubstr("--undrain")));
+}
+
 TEST_F(LockstepJobsTest, ServerBackupWritesOneFile) {
   coordinator_.cluster.backup = std::string(3'000'000, 'x') + "end";
   const std::string path = coordinator_.folder() + "/copy.db";

@@ -120,7 +120,7 @@ void StepWorld::Restart() {
     listed[JobOf(checkpoint)].push_back(checkpoint);
   }
   state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
-                        std::move(records), listed, now_, wall());
+                        std::move(records), listed, coordinator_, now_, wall());
   Do(RestoreEvent{});
 }
 
@@ -157,6 +157,7 @@ void StepWorld::Write(const StoreWrite& write) {
     if (event.type() == "STATE_CHANGED") CheckTransition(event);
   }
   WriteCheckpoints(write);
+  if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
 }
 
 void StepWorld::WriteCheckpoints(const StoreWrite& write) {
@@ -244,6 +245,12 @@ Ticket StepWorld::Delete(const std::string& id, const std::string& etag) {
 Ticket StepWorld::Update(Scheduler::UpdateJob request) {
   const Ticket ticket = next_ticket_++;
   Do(UpdateEvent{ticket, std::move(request)});
+  return ticket;
+}
+
+Ticket StepWorld::Drain(bool drain) {
+  const Ticket ticket = next_ticket_++;
+  Do(DrainEvent{ticket, drain});
   return ticket;
 }
 

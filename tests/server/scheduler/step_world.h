@@ -30,6 +30,7 @@ class StepWorld {
   Ticket Cancel(const std::string& id, const std::string& etag = "");
   Ticket Delete(const std::string& id, const std::string& etag = "");
   Ticket Update(Scheduler::UpdateJob request);
+  Ticket Drain(bool drain);
   Ticket Prepared(const std::string& id);
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
@@ -88,6 +89,7 @@ class StepWorld {
   int64_t steps_ = 0;
   SchedulerState state_;
   std::map<std::string, server::JobRecord> disk_;
+  server::CoordinatorRecord coordinator_;
   std::vector<std::string> order_;
   std::vector<v1::Checkpoint> checkpoints_;
   std::vector<Effect> effects_;

@@ -85,6 +85,13 @@ void Promises::Deleted(const v1::Job& job) {
   }
 }
 
+void Promises::Drained(bool drain, int before) {
+  if (drained_ != drain && drains_ == before) {
+    Break("P1", absl::StrCat(drain ? "a drain" : "the end of a drain",
+                             " is acknowledged and not on disk"));
+  }
+}
+
 void Promises::CheckpointCommitted(const std::string& uid, int attempt,
                                    int64_t step) {
   if (!listed_.contains({uid, {attempt, step}})) {

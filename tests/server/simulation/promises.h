@@ -11,7 +11,7 @@
 //    nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
 //    checkpoints; a job that has ended stays ended; of those that wait the
-//    first starts first.
+//    first starts first, and none while the coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -48,6 +48,8 @@ class Promises {
   // What the disk holds, by the writes that were called durable.
   const Disk& disk() const { return disk_; }
   int deleted() const { return deleted_; }
+  // How often a drain began or ended.
+  int drains() const { return drains_; }
   int checkpoints() const { return static_cast<int>(listed_.size()); }
 
   // Clients ask, and are answered with OK.
@@ -58,6 +60,8 @@ class Promises {
   void Updated(const v1::Job& job);
   void Labelled(const v1::Job& job, int64_t label);
   void Deleted(const v1::Job& job);
+  // `before`: the drains() when it was asked for.
+  void Drained(bool drain, int before);
   void CheckpointCommitted(const std::string& uid, int attempt, int64_t step);
 
   // The store calls a write durable; it comes before its effects.
@@ -87,6 +91,7 @@ class Promises {
   void WriteRow(const server::JobRecord& next, const StoreWrite& write);
   void CheckNewAttempt(const v1::Job& job);
   void CheckQueue(const v1::Job& started);
+  void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const v1::Job& next);
   void HoldDevices(const v1::Job& job);
@@ -113,6 +118,8 @@ class Promises {
   std::set<std::string> deleted_uids_;
   std::set<std::string> removed_uids_;
   int deleted_ = 0;
+  bool drained_ = false;
+  int drains_ = 0;
 };
 
 }  // namespace lockstep::testing

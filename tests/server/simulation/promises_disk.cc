@@ -31,6 +31,10 @@ bool AllJoined(const SimulatedHost& host, const std::string& uid, int attempt) {
 }  // namespace
 
 void Promises::Durable(const StoreWrite& write) {
+  if (write.coordinator.has_value()) {
+    drained_ = write.coordinator->has_drain_time();
+    ++drains_;
+  }
   // What one job gives back another may take in the same write.
   for (const server::JobRecord& next : write.jobs) {
     std::erase_if(holder_of_device_, [&](const auto& held) {
@@ -71,6 +75,7 @@ void Promises::WriteRow(const server::JobRecord& next,
   const int attempts = old == nullptr ? 0 : old->job().attempts_size();
   CheckEndedAttempts(old == nullptr ? nullptr : &old->job(), job);
   CheckStops(old == nullptr ? nullptr : &old->job(), job);
+  CheckDrain(old == nullptr ? nullptr : &old->job(), job);
   HoldDevices(job);
   if (job.attempts_size() > attempts) CheckNewAttempt(job);
   if (job.state() == v1::Job::SUCCEEDED && !host_->HasSucceeded(job.uid())) {
@@ -82,6 +87,18 @@ void Promises::WriteRow(const server::JobRecord& next,
   }
   age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
+}
+
+void Promises::CheckDrain(const v1::Job* old, const v1::Job& next) {
+  if (!drained_) return;
+  const bool prepares = next.state() == v1::Job::PREPARING && old != nullptr &&
+                        old->state() != v1::Job::PREPARING;
+  if (old == nullptr || prepares ||
+      next.attempts_size() > old->attempts_size()) {
+    Break("P3", absl::StrCat(next.name(),
+                             old == nullptr ? " is accepted" : " is started",
+                             ", and the coordinator is drained"));
+  }
 }
 
 // None that is more urgent, or as urgent and older, is left waiting for

@@ -59,8 +59,11 @@ void SimulatedCoordinator::Load() {
         *world_.store.ListCheckpoints(record.job().name());
   }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
-                        std::move(records), checkpoints, world_.clock.Now(),
-                        world_.clock.WallTime());
+                        std::move(records), checkpoints,
+                        world_.fault == Fault::kForgetsTheDrain
+                            ? server::CoordinatorRecord()
+                            : world_.store.Coordinator(),
+                        world_.clock.Now(), world_.clock.WallTime());
 }
 
 void SimulatedCoordinator::RemoveFilesOfDeleted() {

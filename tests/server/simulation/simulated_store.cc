@@ -88,6 +88,10 @@ absl::StatusOr<std::vector<std::string>> SimulatedStore::Unforgotten() const {
   return unforgotten_;
 }
 
+server::CoordinatorRecord SimulatedStore::Coordinator() const {
+  return rows_.Coordinator();
+}
+
 int64_t SimulatedStore::LastSequence() const { return rows_.LastSequence(); }
 
 void SimulatedStore::UpdateProgress(absl::string_view name,

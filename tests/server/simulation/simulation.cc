@@ -84,12 +84,14 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(12);
+  const int what = chance_.Below(13);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
   if (what < 10) return Prioritize(name);
+  // Mostly it is not.
+  if (what < 11) return Drain(chance_.OneIn(3));
   Delete(name);
 }
 
@@ -173,6 +175,15 @@ void Simulation::Delete(const std::string& name) {
                          JobReply([this](const absl::StatusOr<v1::Job>& job) {
                            if (job.ok()) promises_.Deleted(*job);
                          }));
+}
+
+void Simulation::Drain(bool drain) {
+  coordinator_->PostCall(
+      DrainEvent{.drain = drain},
+      Scheduler::Ack([this, drain,
+                      before = promises_.drains()](const absl::Status& status) {
+        if (status.ok()) promises_.Drained(drain, before);
+      }));
 }
 
 void Simulation::Watch() {
@@ -259,6 +270,8 @@ void Simulation::Finish() {
   finishing_ = true;
   if (coordinator_ != nullptr) Crash();
   Restart();
+  Settle();
+  Drain(/*drain=*/false);
   Settle();
   for (int round = 0; round < kRoundsToTheEnd; ++round) {
     const bool all_ended = std::all_of(

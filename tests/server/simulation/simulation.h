@@ -50,6 +50,7 @@ class Simulation {
   void Label(const std::string& name);
   void Prioritize(const std::string& name);
   void Delete(const std::string& name);
+  void Drain(bool drain);
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);
   void CoordinatorTurn();

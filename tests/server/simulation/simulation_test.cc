@@ -67,6 +67,11 @@ TEST(SimulationFaultTest, ARestartThatForgetsRequestsIsNoticed) {
                     HasSubstr("became another job")));
 }
 
+TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsTheDrain),
+              AllOf(StartsWith("P3: "), HasSubstr("is drained")));
+}
+
 TEST(SimulationFaultTest, ARestartThatForgetsPrioritiesIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsPriorities),
               AllOf(StartsWith("P3: "), HasSubstr("priority")));
