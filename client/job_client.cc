@@ -171,6 +171,15 @@ absl::StatusOr<std::vector<v1::Checkpoint>> JobClient::Checkpoints(
                                      response.checkpoints().end());
 }
 
+absl::StatusOr<v1::Checkpoint> JobClient::Pin(absl::string_view id,
+                                              int64_t step, bool pinned) {
+  v1::UpdateCheckpointRequest request;
+  request.mutable_checkpoint()->set_name(CheckpointName(id, step));
+  request.mutable_checkpoint()->set_pinned(pinned);
+  request.mutable_update_mask()->add_paths("pinned");
+  return connection_->UpdateCheckpoint(request);
+}
+
 absl::StatusOr<std::vector<v1::Node>> JobClient::Nodes() {
   ASSIGN_OR_RETURN(v1::ListNodesResponse response, connection_->ListNodes());
   return std::vector<v1::Node>(response.nodes().begin(),

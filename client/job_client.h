@@ -93,6 +93,9 @@ class JobClient {
       const v1::StreamLogsRequest& request,
       const std::function<void(const v1::StreamLogsResponse&)>& on_lines);
   absl::StatusOr<std::vector<v1::Checkpoint>> Checkpoints(absl::string_view id);
+  // Whether it stays though others are newer.
+  absl::StatusOr<v1::Checkpoint> Pin(absl::string_view id, int64_t step,
+                                     bool pinned);
   absl::StatusOr<std::vector<v1::Node>> Nodes();
   absl::StatusOr<v1::ServerInfo> ServerInfo();
   absl::StatusOr<v1::ServerConfig> ServerConfig();

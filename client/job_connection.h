@@ -42,6 +42,8 @@ class JobConnection {
       const v1::ListEventsRequest& request) = 0;
   virtual absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request) = 0;
+  virtual absl::StatusOr<v1::Checkpoint> UpdateCheckpoint(
+      const v1::UpdateCheckpointRequest& request) = 0;
   virtual absl::StatusOr<v1::ListNodesResponse> ListNodes() = 0;
   virtual absl::StatusOr<v1::ServerInfo> GetServerInfo() = 0;
   virtual absl::StatusOr<v1::ServerConfig> GetServerConfig() = 0;

@@ -188,6 +188,11 @@ absl::StatusOr<v1::ListCheckpointsResponse> GrpcConnection::ListCheckpoints(
   return Unary(jobs_, &v1::JobService::Stub::ListCheckpoints, request);
 }
 
+absl::StatusOr<v1::Checkpoint> GrpcConnection::UpdateCheckpoint(
+    const v1::UpdateCheckpointRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::UpdateCheckpoint, request);
+}
+
 absl::StatusOr<v1::ListNodesResponse> GrpcConnection::ListNodes() {
   return Unary(cluster_, &v1::ClusterService::Stub::ListNodes,
                v1::ListNodesRequest());

@@ -66,6 +66,12 @@ absl::Status JobNotFound(absl::string_view name) {
                {{"name", std::string(name)}});
 }
 
+absl::Status CheckpointNotFound(absl::string_view name) {
+  return Error(absl::StatusCode::kNotFound, "CHECKPOINT_NOT_FOUND",
+               absl::StrCat(name, " is not listed"),
+               {{"name", std::string(name)}});
+}
+
 absl::Status InvalidName(absl::string_view name) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_NAME",
                absl::StrCat("name: \"", name,

@@ -89,6 +89,9 @@ class Scheduler {
   // Answers with the job as it was.
   void Delete(std::string name, std::string etag, Reply<v1::Job> reply);
 
+  // Of a listed one of a job that has not ended.
+  void Pin(std::string job, int64_t step, bool pinned, Ack ack);
+
   // From ClusterService: from now on nothing new starts, or that is over.
   void Drain(bool drain, Ack ack);
 

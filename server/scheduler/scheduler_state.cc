@@ -52,7 +52,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     if (const auto found = listed.find(job.name()); found != listed.end()) {
       for (const v1::Checkpoint& checkpoint : found->second) {
         entry.newest_checkpoint = checkpoint;
-        entry.listed_steps[checkpoint.step()] = checkpoint.attempt();
+        entry.listed[checkpoint.step()] = checkpoint;
       }
     }
     if (!entry.record.request_id().empty()) {

@@ -45,8 +45,8 @@ struct JobEntry {
   absl::Duration not_before = absl::ZeroDuration();
   // The checkpoint that a new attempt finds; step 0 when there is none.
   v1::Checkpoint newest_checkpoint;
-  // Of all that are listed: the attempt that made it, by step.
-  std::map<int64_t, int> listed_steps;
+  // All that are listed, by step.
+  std::map<int64_t, v1::Checkpoint> listed;
   // Prepare processes whose end was never known.
   int lost_prepares = 0;
   LiveAttempt live;

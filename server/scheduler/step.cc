@@ -40,6 +40,7 @@ struct Dispatch {
   void operator()(const CheckpointEvent& event) {
     OnCheckpoint(decision, event);
   }
+  void operator()(const PinEvent& event) { OnPin(decision, event); }
   void operator()(const RendezvousEvent& event) {
     OnRendezvous(decision, event);
   }

@@ -74,6 +74,13 @@ struct CheckpointEvent {
   worker::v1::CommitCheckpointRequest::Phase phase =
       worker::v1::CommitCheckpointRequest::PHASE_UNSPECIFIED;
 };
+// A user's word on a listed one.
+struct PinEvent {
+  Ticket ticket = 0;
+  std::string job;
+  int64_t step = 0;
+  bool pinned = true;
+};
 struct RendezvousEvent {
   Rendezvous::Outcome outcome;
 };
@@ -93,8 +100,8 @@ struct TickEvent {};
 struct Event {
   std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent, DrainEvent,
                PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
-               RendezvousEvent, LaunchedEvent, ProcessEndEvent, RestoreEvent,
-               TickEvent>
+               PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
+               RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;

@@ -55,6 +55,9 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
 // step_checkpoint.cc
 void OnCheckpoint(Decision& decision, const CheckpointEvent& event);
 
+// step_pin.cc
+void OnPin(Decision& decision, const PinEvent& event);
+
 // step_schedule.cc: who goes next, and why the others wait. A reason that is
 // known already is no change.
 void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,

@@ -32,6 +32,7 @@ constexpr Row kTable[] = {
     {"lockstep.v1.JobService/ListJobs", AccessRule::kUser},
     {"lockstep.v1.JobService/StreamLogs", AccessRule::kUser},
     {"lockstep.v1.JobService/StreamMetrics", AccessRule::kUser},
+    {"lockstep.v1.JobService/UpdateCheckpoint", AccessRule::kUser},
     {"lockstep.v1.JobService/UpdateJob", AccessRule::kUser},
     {"lockstep.v1.JobService/WatchJobs", AccessRule::kUser},
     {"lockstep.worker.v1.WorkerService/Attach", AccessRule::kWorker},

@@ -41,4 +41,16 @@ absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
   return update;
 }
 
+absl::StatusOr<CheckpointRef> ResolveUpdateRequest(
+    const v1::UpdateCheckpointRequest& request) {
+  for (const std::string& path : request.update_mask().paths()) {
+    if (path == "pinned") continue;
+    return errors::Error(absl::StatusCode::kInvalidArgument,
+                         "INVALID_UPDATE_MASK",
+                         absl::StrCat("update_mask: \"", path,
+                                      "\" cannot be changed; pinned can"));
+  }
+  return ParseCheckpointName(request.checkpoint().name());
+}
+
 }  // namespace lockstep

@@ -55,6 +55,10 @@ class FakeJobService final : public v1::JobService::Service {
     absl::MutexLock lock(&mu_);
     return updated_;
   }
+  v1::UpdateCheckpointRequest pinned() const {
+    absl::MutexLock lock(&mu_);
+    return pinned_;
+  }
   std::vector<std::string> deleted() const {
     absl::MutexLock lock(&mu_);
     return deleted_;
@@ -204,6 +208,17 @@ class FakeJobService final : public v1::JobService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status UpdateCheckpoint(grpc::ServerContext*,
+                                const v1::UpdateCheckpointRequest* request,
+                                v1::Checkpoint* checkpoint) override {
+    absl::MutexLock lock(&mu_);
+    pinned_ = *request;
+    *checkpoint = request->checkpoint();
+    return checkpoint->name() == "jobs/demo/checkpoints/40"
+               ? grpc::Status::OK
+               : ToGrpcStatus(errors::CheckpointNotFound(checkpoint->name()));
+  }
+
  private:
   void Note(const grpc::ServerContext* context) {
     absl::MutexLock lock(&mu_);
@@ -225,6 +240,7 @@ class FakeJobService final : public v1::JobService::Service {
   v1::CreateJobRequest created_ ABSL_GUARDED_BY(mu_);
   v1::ListJobsRequest listed_ ABSL_GUARDED_BY(mu_);
   v1::UpdateJobRequest updated_ ABSL_GUARDED_BY(mu_);
+  v1::UpdateCheckpointRequest pinned_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> deleted_ ABSL_GUARDED_BY(mu_);
   std::string authorization_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> watch_tokens_ ABSL_GUARDED_BY(mu_);

@@ -222,8 +222,11 @@ absl::Status Checkpointer::Prune(const TrainingLog& log) {
        SurplusCheckpoints(kept_, options_.save_total_limit, best)) {
     v1::Checkpoint checkpoint;
     checkpoint.set_step(step);
-    RETURN_IF_ERROR(FromCoordinator(parts_.coordinator.CommitCheckpoint(
-        CommitRequest::PHASE_UNLIST, checkpoint)));
+    const absl::Status unlisted = parts_.coordinator.CommitCheckpoint(
+        CommitRequest::PHASE_UNLIST, checkpoint);
+    // Asked again after the next save: it may not be pinned for ever.
+    if (ErrorReason(unlisted) == "CHECKPOINT_PINNED") continue;
+    RETURN_IF_ERROR(FromCoordinator(unlisted));
     kept_.erase(step);
     const absl::Status removed =
         RemoveCheckpoint(options_.output_dir, step, options_.attempt);

@@ -133,6 +133,20 @@ TEST_F(LockstepJobsTest, SetPrioritySendsOnlyThePriority) {
   EXPECT_EQ(Lockstep({"jobs", "set-priority", "none", "low"}).exit_code, 3);
 }
 
+TEST_F(LockstepJobsTest, CheckpointsArePinnedAndUnpinned) {
+  const RunResult run = Lockstep({"checkpoints", "pin", "job/demo", "40"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo checkpoint 40 pinned\n");
+  EXPECT_TRUE(coordinator_.jobs.pinned().checkpoint().pinned());
+  EXPECT_THAT(coordinator_.jobs.pinned().update_mask().paths(),
+              ElementsAre("pinned"));
+  EXPECT_EQ(Lockstep({"checkpoints", "unpin", "demo", "40"}).out,
+            "job/demo checkpoint 40 unpinned\n");
+  EXPECT_FALSE(coordinator_.jobs.pinned().checkpoint().pinned());
+  EXPECT_EQ(Lockstep({"checkpoints", "pin", "demo", "41"}).exit_code, 3);
+  EXPECT_EQ(Lockstep({"checkpoints", "pin", "demo", "0"}).exit_code, 2);
+}
+
 TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   Add("demo", v1::Job::FAILED)
       .mutable_spec()

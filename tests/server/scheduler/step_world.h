@@ -35,6 +35,7 @@ class StepWorld {
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
                     bool commit);
+  Ticket Pin(const std::string& id, int64_t step, bool pinned);
   Ticket Unlist(const std::string& id, int attempt, int64_t step);
   // A supervisor's word on all ranks of the attempt.
   Ticket Attached(const std::string& id, int attempt, bool ended,

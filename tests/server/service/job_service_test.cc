@@ -256,6 +256,8 @@ TEST_F(JobServiceTest, EveryCallIsChecked) {
          v1::ListEventsResponse());
   refuse(jobs_.get(), &Jobs::ListCheckpoints, v1::ListCheckpointsRequest(),
          v1::ListCheckpointsResponse());
+  refuse(jobs_.get(), &Jobs::UpdateCheckpoint, v1::UpdateCheckpointRequest(),
+         v1::Checkpoint());
   refuse(cluster_.get(), &Cluster::ListNodes, v1::ListNodesRequest(),
          v1::ListNodesResponse());
   refuse(cluster_.get(), &Cluster::GetServerInfo, v1::GetServerInfoRequest(),

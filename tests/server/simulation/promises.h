@@ -10,8 +10,9 @@
 //    live, whatever becomes of coordinators; watchers miss nothing and see
 //    nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
-//    checkpoints; a job that has ended stays ended; of those that wait the
-//    first starts first, and none while the coordinator is drained.
+//    checkpoints, and takes no pinned one from the list; a job that has ended
+//    stays ended; of those that wait the first starts first, and none while the
+//    coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -47,6 +48,8 @@ class Promises {
 
   // What the disk holds, by the writes that were called durable.
   const Disk& disk() const { return disk_; }
+  // Listed checkpoints of a job.
+  const std::set<int64_t>& Steps(const std::string& uid) { return steps_[uid]; }
   int deleted() const { return deleted_; }
   // How often a drain began or ended.
   int drains() const { return drains_; }
@@ -95,7 +98,10 @@ class Promises {
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const v1::Job& next);
   void HoldDevices(const v1::Job& job);
-  void WriteCheckpoint(const v1::Checkpoint& checkpoint);
+  void WriteCheckpoint(const v1::Checkpoint& checkpoint,
+                       const StoreWrite& write);
+  void WritePin(const v1::Job& job, const v1::Checkpoint& checkpoint);
+  void WriteUnlisted(const std::string& checkpoint);
   void WriteDeletion(const DeletedJob& deleted);
 
   std::string broken_;
@@ -114,6 +120,7 @@ class Promises {
   // uid -> steps, and (uid, attempt, step) of all that were listed.
   std::map<std::string, std::set<int64_t>> steps_;
   std::set<std::pair<std::string, std::pair<int, int64_t>>> listed_;
+  std::set<std::pair<std::string, int64_t>> pins_;  // (uid, step).
   std::set<std::pair<std::string, int>> launched_;
   std::set<std::string> deleted_uids_;
   std::set<std::string> removed_uids_;

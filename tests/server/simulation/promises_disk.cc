@@ -52,8 +52,9 @@ void Promises::Durable(const StoreWrite& write) {
   }
   for (const std::string& name : started) CheckQueue(disk_.at(name).job());
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
-    WriteCheckpoint(checkpoint);
+    WriteCheckpoint(checkpoint, write);
   }
+  for (const std::string& name : write.unlisted) WriteUnlisted(name);
   for (const DeletedJob& deleted : write.deletions) WriteDeletion(deleted);
   for (const v1::Event& event : write.events) {
     journal_.push_back({event.job(), event.type()});
@@ -127,7 +128,9 @@ void Promises::CheckNewAttempt(const v1::Job& job) {
   const bool resumes =
       job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
   const int64_t newest =
-      steps == steps_.end() || !resumes ? 0 : *steps->second.rbegin();
+      steps == steps_.end() || steps->second.empty() || !resumes
+          ? 0
+          : *steps->second.rbegin();
   if (attempt.resume_step() != newest) {
     Break("P1", absl::StrCat(attempt.name(), " resumes from step ",
                              attempt.resume_step(), ", and step ", newest,
@@ -179,12 +182,21 @@ void Promises::HoldDevices(const v1::Job& job) {
   }
 }
 
-void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint) {
+void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint,
+                               const StoreWrite& write) {
   const server::JobRecord* row = Row(JobOfCheckpoint(checkpoint.name()));
   if (row == nullptr) {
     return Break("P3", absl::StrCat(checkpoint.name(), " is of no job"));
   }
   const v1::Job& job = row->job();
+  if (Tells(write.events, job.name(), "CHECKPOINT_PINNED") ||
+      Tells(write.events, job.name(), "CHECKPOINT_UNPINNED")) {
+    return WritePin(job, checkpoint);
+  }
+  if (checkpoint.pinned() != pins_.contains({job.uid(), checkpoint.step()})) {
+    Break("P1", absl::StrCat(checkpoint.name(), " is pinned, or is not any ",
+                             "more, and nobody asked"));
+  }
   if (LiveAttemptOf(job) == nullptr ||
       checkpoint.attempt() != job.attempts_size() ||
       checkpoint.path() != CheckpointPath(job.uid(), checkpoint.attempt())) {
@@ -193,6 +205,36 @@ void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint) {
   }
   steps_[job.uid()].insert(checkpoint.step());
   listed_.insert({job.uid(), {checkpoint.attempt(), checkpoint.step()}});
+}
+
+void Promises::WritePin(const v1::Job& job, const v1::Checkpoint& checkpoint) {
+  const int64_t step = checkpoint.step();
+  if (!listed_.contains({job.uid(), {checkpoint.attempt(), step}}) ||
+      !steps_[job.uid()].contains(step)) {
+    Break("P3", absl::StrCat(checkpoint.name(), " is pinned and not listed"));
+  }
+  if (checkpoint.pinned()) {
+    pins_.insert({job.uid(), step});
+  } else {
+    pins_.erase({job.uid(), step});
+  }
+}
+
+// The newest is what the next attempt starts from.
+void Promises::WriteUnlisted(const std::string& checkpoint) {
+  const server::JobRecord* row = Row(JobOfCheckpoint(checkpoint));
+  if (row == nullptr) {
+    return Break("P3", absl::StrCat(checkpoint, " is of no job"));
+  }
+  const std::string& uid = row->job().uid();
+  std::set<int64_t>& steps = steps_[uid];
+  const int64_t step = StepOfCheckpoint(checkpoint);
+  if (!steps.contains(step) || step == *steps.rbegin() ||
+      pins_.contains({uid, step})) {
+    Break("P3", absl::StrCat(checkpoint, " is unlisted, and is pinned, or the ",
+                             "newest, or not listed"));
+  }
+  steps.erase(step);
 }
 
 void Promises::WriteDeletion(const DeletedJob& deleted) {

@@ -41,13 +41,6 @@ std::string PathViolation(v1::Job::State from, v1::Job::State to,
                       StateName(from));
 }
 
-bool Tells(const std::vector<v1::Event>& events, const std::string& name,
-           absl::string_view type) {
-  return std::any_of(events.begin(), events.end(), [&](const v1::Event& event) {
-    return event.job() == name && event.type() == type;
-  });
-}
-
 bool SameAttempt(const v1::Attempt& a, const v1::Attempt& b) {
   return a.name() == b.name() && a.state() == b.state() &&
          a.end_cause() == b.end_cause() && a.end_message() == b.end_message() &&
@@ -113,6 +106,13 @@ std::string Violation(const server::JobRecord& old,
 }
 
 }  // namespace
+
+bool Tells(const std::vector<v1::Event>& events, const std::string& job,
+           absl::string_view type) {
+  return std::any_of(events.begin(), events.end(), [&](const v1::Event& event) {
+    return event.job() == job && event.type() == type;
+  });
+}
 
 std::string RowViolation(const server::JobRecord* old,
                          const server::JobRecord& next,

@@ -57,6 +57,10 @@ void SimulatedCoordinator::Load() {
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
         *world_.store.ListCheckpoints(record.job().name());
+    if (world_.fault != Fault::kForgetsPins) continue;
+    for (v1::Checkpoint& checkpoint : checkpoints[record.job().name()]) {
+      checkpoint.clear_pinned();
+    }
   }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
                         std::move(records), checkpoints,

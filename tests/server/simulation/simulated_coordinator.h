@@ -40,6 +40,8 @@ enum class Fault {
   kForgetsRequests,
   // A restart forgets that the coordinator is drained.
   kForgetsTheDrain,
+  // A restart forgets which checkpoints are pinned.
+  kForgetsPins,
   // A restart forgets what priority jobs were given.
   kForgetsPriorities,
   // Whoever calls is taken for the attempt that runs.

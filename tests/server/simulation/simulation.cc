@@ -84,12 +84,13 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(13);
+  const int what = chance_.Below(15);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
   if (what < 10) return Prioritize(name);
+  if (what >= 13) return Pin(name);
   // Mostly it is not.
   if (what < 11) return Drain(chance_.OneIn(3));
   Delete(name);
@@ -167,6 +168,18 @@ void Simulation::Prioritize(const std::string& name) {
                          JobReply([this](const absl::StatusOr<v1::Job>& job) {
                            if (job.ok()) promises_.Updated(*job);
                          }));
+}
+
+void Simulation::Pin(const std::string& name) {
+  const std::set<int64_t>& steps =
+      promises_.Steps(promises_.disk().at(name).job().uid());
+  PinEvent event{.job = name, .step = 1, .pinned = !chance_.OneIn(3)};
+  if (!steps.empty()) {
+    const int index = chance_.Below(static_cast<int>(steps.size()));
+    event.step = *std::next(steps.begin(), index);
+  }
+  coordinator_->PostCall(std::move(event),
+                         Scheduler::Ack([](const absl::Status&) {}));
 }
 
 void Simulation::Delete(const std::string& name) {

@@ -49,6 +49,7 @@ class Simulation {
   void Cancel(const std::string& name);
   void Label(const std::string& name);
   void Prioritize(const std::string& name);
+  void Pin(const std::string& name);
   void Delete(const std::string& name);
   void Drain(bool drain);
   std::string AnyJob();

@@ -72,6 +72,10 @@ TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
               AllOf(StartsWith("P3: "), HasSubstr("is drained")));
 }
 
+TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsPins), HasSubstr("is pinned, or"));
+}
+
 TEST(SimulationFaultTest, ARestartThatForgetsPrioritiesIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsPriorities),
               AllOf(StartsWith("P3: "), HasSubstr("priority")));
