@@ -302,6 +302,8 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
   check.Known("resources.device", resources.device(),
               v1::ResourceSpec::Device_descriptor());
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
+  check.Known("resources.priority", resources.priority(),
+              v1::ResourceSpec::Priority_descriptor());
   check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
   if (resources.device() == v1::ResourceSpec::DEVICE_CUDA) {
     check.Add(CudaViolations(spec));
