@@ -138,6 +138,11 @@ void Print(const v1::JobSpec& spec, const Overview& overview) {
     PrintRow(overview,
              absl::StrCat("most tokens in ", MiB(*overview.limit_bytes)),
              [](const Way& way) { return absl::StrCat(*way.most_tokens); });
+    const int64_t length = spec.data().max_length();
+    PrintRow(overview, absl::StrCat("sequences of ", length),
+             [length](const Way& way) {
+               return absl::StrCat(*way.most_tokens / length);
+             });
   }
   if (overview.choice.ok()) {
     std::cout << "\nit trains with train.recompute: "

@@ -41,12 +41,13 @@ TEST_F(PlanTest, ShowsEachWayAndTheOneThatIsTaken) {
   const RunResult run = Plan({"--gpu-memory", "80"});
 
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_THAT(run.out,
-              AllOf(HasSubstr("a rank on cuda, micro-batches of up to 300 "
-                              "tokens (3 x 100); MiB"),
-                    HasSubstr("norm_swiglu"), HasSubstr("frozen weights"),
-                    HasSubstr("most tokens in 81920.0"),
-                    HasSubstr("it trains with train.recompute: none")));
+  EXPECT_THAT(
+      run.out,
+      AllOf(HasSubstr("a rank on cuda, micro-batches of up to 300 "
+                      "tokens (3 x 100); MiB"),
+            HasSubstr("norm_swiglu"), HasSubstr("frozen weights"),
+            HasSubstr("most tokens in 81920.0"), HasSubstr("sequences of 100"),
+            HasSubstr("it trains with train.recompute: none")));
 }
 
 TEST_F(PlanTest, JsonHasTheSameNumbers) {
