@@ -61,6 +61,8 @@ inline float FromE4m3(uint8_t bits) {
   return (bits & 0x80) != 0 ? -magnitude : magnitude;
 }
 
+#undef LOCKSTEP_HOST_DEVICE
+
 }  // namespace lockstep
 
 #endif  // LOCKSTEP_KERNELS_FP8_H_

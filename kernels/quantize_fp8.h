@@ -5,8 +5,9 @@
 // its largest magnitude becomes 448, the largest of the format. T rows, K
 // columns.
 //
-//   scale_T = max_K |in_TK| / 448
-//   out_TK  = e4m3(in_TK / scale_T), rounded to the nearest, ties to even
+//   m_T     = max(max_K |in_TK|, 1e-12)
+//   scale_T = m_T / 448
+//   out_TK  = e4m3(in_TK * (448 / m_T)), rounded to the nearest, ties to even
 
 #include <cstdint>
 

@@ -214,6 +214,10 @@ int main(int argc, char** argv) {
   std::vector<std::string> words;
   app.add_option("pairs", words, "SHAPE TOKENS ...")->required();
   CLI11_PARSE(app, argc, argv);
+  if (words.size() % 2 != 0) {
+    std::cerr << "SHAPE and TOKENS come in pairs\n";
+    return 2;
+  }
   at::globalContext().lazyInitDevice(at::kCUDA);
   for (size_t i = 0; i + 1 < words.size(); i += 2) {
     int64_t tokens = 0;

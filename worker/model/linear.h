@@ -9,7 +9,8 @@
 // With concatenated adapters each direction is then one product:
 //   y = [x | h] [W | sB]^T        dx = [dy | dh] [W ; A]
 // B is block-diagonal over the segments of a fused matrix. Otherwise (dropout,
-// or rank above 64) each adapter costs products of its own: the plain path.
+// rank above 64, a base in FP8) each adapter costs products of its own: the
+// plain path.
 //
 // Immutable and thread-compatible; everything it works on is handed in.
 
@@ -58,7 +59,7 @@ class Linear {
       const DropoutMask& mask, const LinearScratch& scratch) const;
   void AddAdapterGradients(LinearGradients& gradients, const at::Tensor& x_TK,
                            const at::Tensor& dy_TN) const;
-  // out = in W^T, or in W.
+  // out = in W^T, or in W. With a base in FP8 `in` is quantised into `scratch`.
   absl::Status BaseProduct(const LinearWeights& weights, bool transposed,
                            const at::Tensor& out, const at::Tensor& in,
                            const LinearScratch& scratch) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "kernels/quantize_fp8.h"
 #include "proto/contract/status_macros.h"
 #include "worker/model/frozen_weights.h"
@@ -45,13 +46,10 @@ absl::Status CheckFp8(const BlockShape& block, const LoraOptions* lora,
   for (const LinearShape* linear :
        {&block.qkv, &block.o, &block.gate_up, &block.down}) {
     if (linear->in % kMultiple == 0 && linear->out % kMultiple == 0) continue;
-    return absl::UnimplementedError(absl::StrCat(
-        "method.lora.base_dtype: fp8 wants matrices whose sides are multiples "
-        "of ",
-        kMultiple, "; ", linear->segments[0].module,
-        " and what is fused with "
-        "it is ",
-        linear->out, " x ", linear->in));
+    return absl::UnimplementedError(absl::StrFormat(
+        "method.lora.base_dtype: fp8 wants sides that are multiples of %d; %s, "
+        "with what is fused with it, is %d x %d",
+        kMultiple, linear->segments[0].module, linear->out, linear->in));
   }
   return absl::OkStatus();
 }
@@ -78,6 +76,14 @@ TensorPlacer ByWayOf(const TensorReader& read) {
 
 }  // namespace
 
+absl::Status CheckBuildable(const ModelConfig& config, const Method& method,
+                            const Placement& placement) {
+  RETURN_IF_ERROR(CheckHeads(config, placement));
+  return CheckFp8(
+      MakeBlockShape(config, method.adapters(), TailMultipleOn(placement)),
+      method.adapters(), placement);
+}
+
 ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
                            const Placement& placement)
     : config_(config),
@@ -90,11 +96,10 @@ ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
     const ModelConfig& config, const Method& method, const TensorReader& read,
     const Placement& placement, TensorPlacer place) {
-  RETURN_IF_ERROR(CheckHeads(config, placement));
+  RETURN_IF_ERROR(CheckBuildable(config, method, placement));
   if (place == nullptr) place = ByWayOf(read);
   std::unique_ptr<ModelWeights> weights(
       new ModelWeights(config, method, placement));
-  RETURN_IF_ERROR(CheckFp8(weights->block_shape_, weights->lora(), placement));
   switch (method.kind) {
     case Method::Kind::kFull:
       weights->MakeParameters(FullParameters(config));

@@ -63,7 +63,8 @@ struct StepBuffers {
   at::Tensor dinner_TI;
   LinearScratch linear;
 
-  // The first `tokens` rows of everything.
+  // The first `tokens` rows of all that has a row a token. Scratch of the head
+  // and of FP8 stays whole.
   StepBuffers FirstRows(int64_t tokens) const;
 };
 
