@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart test test-gpu build toolchain format lint bench-hf clean
+.PHONY: quickstart test test-gpu build toolchain format lint bench-hf bench-load clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -32,6 +32,10 @@ lint: build
 
 bench-hf: build
 	@tests/benchmarks/bench_hf.sh $(BUILD)
+
+# What the coordinator bears: jobs, watchers, metric points.
+bench-load: build
+	@LOCKSTEP_BIN_DIR=$(BUILD)/bin $(BUILD)/tests/load_benchmark
 
 clean:
 	rm -rf $(BUILD)
