@@ -46,6 +46,16 @@ function(lockstep_add_test name labels timeout)
     ENVIRONMENT "LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
 endfunction()
 
+# Precompiles headers for the sources of `target`. A precompiled header differs
+# from one clone to the next, so ccache goes by the .sum file beside it, and by
+# the headers that went into it, which GCC lists as read.
+function(lockstep_target_headers target)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  file(GENERATE
+    OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum
+    CONTENT "${ARGN}\n")
+endfunction()
+
 # A library that holds nothing but the precompiled headers that are named.
 # Whoever reuses them must have equal flags; the code model `pic` is one of them.
 function(lockstep_precompile owner pic)
@@ -56,7 +66,7 @@ function(lockstep_precompile owner pic)
   set_target_properties(${owner} PROPERTIES
     POSITION_INDEPENDENT_CODE OFF LOCKSTEP_PIC ${pic})
   target_compile_options(${owner} PRIVATE ${pic} -pthread)
-  target_precompile_headers(${owner} PRIVATE ${ARG_HEADERS})
+  lockstep_target_headers(${owner} ${ARG_HEADERS})
 endfunction()
 
 # Compiles `target` with what `owner` has precompiled. Builds with a sanitizer
