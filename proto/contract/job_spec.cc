@@ -345,6 +345,22 @@ void CheckBest(const v1::JobSpec& spec, Validator& check) {
                    "evaluated (checkpoint.load_best_at_end)"));
 }
 
+void CheckStart(const v1::CheckpointSpec& checkpoint, Validator& check) {
+  if (!checkpoint.has_start_from()) {
+    check.Require(!checkpoint.inexact(), "checkpoint.inexact",
+                  "is only for checkpoint.start_from");
+    return;
+  }
+  check.Require(ParseCheckpointName(checkpoint.start_from()).ok(),
+                "checkpoint.start_from",
+                absl::StrCat("\"", checkpoint.start_from(),
+                             "\" is not of the form "
+                             "jobs/{job}/checkpoints/{step}"));
+  check.Require(checkpoint.resume() != v1::CheckpointSpec::RESUME_NEVER,
+                "checkpoint.start_from",
+                "and checkpoint.resume: never exclude each other");
+}
+
 void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   const v1::CheckpointSpec& checkpoint = spec.checkpoint();
   check.AtLeast("checkpoint.save_steps", checkpoint.save_steps(), 0);
@@ -355,6 +371,7 @@ void CheckSaving(const v1::JobSpec& spec, Validator& check) {
                   1);
   }
   CheckBest(spec, check);
+  CheckStart(checkpoint, check);
   check.AtLeast("logging.logging_steps", spec.logging().logging_steps(), 1);
   check.AtLeast("logging.eval_steps", spec.logging().eval_steps(), 0);
   check.Path("output_dir", spec.output_dir());

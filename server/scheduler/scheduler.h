@@ -48,6 +48,10 @@ class Scheduler {
     std::string request_id;  // May be empty.
     std::string request_digest;
     std::string owner;
+    // Where it goes on from; or why it cannot, which an exact retry of an
+    // earlier request does not ask.
+    absl::StatusOr<std::optional<v1::Checkpoint>> origin =
+        std::optional<v1::Checkpoint>();
   };
 
   // How labels and priority of a job shall be.

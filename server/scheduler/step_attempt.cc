@@ -32,7 +32,7 @@ void AddAttempt(Decision& decision, JobEntry& entry,
   }
 }
 
-std::string InWords(const v1::Attempt& attempt) {
+std::string InWords(const v1::Attempt& attempt, const std::string& origin) {
   const auto device = [](std::string* out, const v1::RankPlacement& rank) {
     absl::StrAppend(out, rank.device(), " on ", rank.node());
   };
@@ -40,9 +40,9 @@ std::string InWords(const v1::Attempt& attempt) {
       attempt.name(), " with ", attempt.ranks_size(),
       attempt.ranks_size() == 1 ? " rank: " : " ranks: ",
       absl::StrJoin(attempt.ranks(), ", ", device),
-      attempt.resume_step() == 0
-          ? ""
-          : absl::StrCat(", from step ", attempt.resume_step()));
+      attempt.resume_step() > 0
+          ? absl::StrCat(", from step ", attempt.resume_step())
+          : absl::StrCat(origin.empty() ? "" : ", from ", origin));
 }
 
 bool LearnPids(const worker::v1::AttachRequest& report, v1::Attempt& attempt) {
@@ -100,7 +100,7 @@ void StartAttempt(Decision& decision, JobEntry& entry,
   decision.state().live.insert(ref.job);
   decision.state().pool.Reserve(ref.job, places);
   decision.SetState(entry, v1::Job::STARTING, v1::Event::INFO,
-                    InWords(attempt));
+                    InWords(attempt, job.origin().name()));
   decision.Do(PutTokenEffect{process.token_sha256(), ref});
   decision.Do(OpenRendezvousEffect{ref, attempt.ranks_size(), false});
   decision.Launch(entry,

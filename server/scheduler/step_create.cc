@@ -60,6 +60,7 @@ server::JobRecord NewRecord(Decision& decision,
   job.set_pending_reason(v1::Job::PREPARATION);
   job.set_pending_message(kNotPrepared);
   job.set_owner(request.owner);
+  if (request.origin->has_value()) *job.mutable_origin() = **request.origin;
   *job.mutable_create_time() = ToProto(decision.wall());
   return record;
 }
@@ -77,6 +78,10 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
   const std::string name = JobName(IdOf(decision, request));
   if (state.jobs.contains(name)) {
     decision.Do(ReplyEffect{event.ticket, errors::JobExists(name)});
+    return;
+  }
+  if (!request.origin.ok()) {
+    decision.Do(ReplyEffect{event.ticket, request.origin.status()});
     return;
   }
   if (absl::Status fits = state.pool.CheckFits(request.spec); !fits.ok()) {

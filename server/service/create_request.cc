@@ -1,5 +1,6 @@
 #include "server/service/create_request.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -68,7 +69,8 @@ absl::StatusOr<Scheduler::CreateJob> ResolveCreateRequest(
                               .spec = request.spec(),
                               .request_id = request.request_id(),
                               .request_digest = DigestOf(request),
-                              .owner = std::move(owner)};
+                              .owner = std::move(owner),
+                              .origin = std::optional<v1::Checkpoint>()};
   if (!create.job_id.empty()) create.spec.set_name(create.job_id);
   ApplyDefaults(&create.spec);
   DecideDevice(nodes, create.spec);

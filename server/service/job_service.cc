@@ -11,6 +11,7 @@
 #include "server/service/call.h"
 #include "server/service/create_request.h"
 #include "server/service/find_checkpoint.h"
+#include "server/service/find_origin.h"
 #include "server/service/job_watch.h"
 #include "server/service/list_events.h"
 #include "server/service/list_jobs.h"
@@ -25,8 +26,10 @@ namespace {
 // What CreateJob would accept, without doing it.
 absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
                                  const Scheduler::CreateJob& create) {
+  RETURN_IF_ERROR(create.origin.status());
   RETURN_IF_ERROR(DevicePool(parts.scheduler.Nodes()).CheckFits(create.spec));
   v1::Job job;
+  if (create.origin->has_value()) *job.mutable_origin() = **create.origin;
   if (!create.spec.name().empty()) {
     job.set_name(JobName(create.spec.name()));
     if (parts.store.Get(job.name()).ok()) return errors::JobExists(job.name());
@@ -69,6 +72,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(
     ASSIGN_OR_RETURN(Scheduler::CreateJob create,
                      ResolveCreateRequest(*request, std::move(principal.name),
                                           parts_.scheduler.Nodes()));
+    create.origin = FindOrigin(parts_.store, create.spec);
     if (request->validate_only()) {
       call->Finish(Validate(parts_, create), response);
       return absl::OkStatus();

@@ -57,6 +57,7 @@ absl::StatusOr<JoinResponse> Welcome(const ServiceParts& parts,
          ++newest) {
       *response.add_checkpoints() = std::move(*newest);
     }
+    if (job.has_origin()) response.mutable_origin()->Swap(job.mutable_origin());
   }
   const timespec interval = absl::ToTimespec(parts.options.heartbeat_interval);
   response.mutable_heartbeat_interval()->set_seconds(interval.tv_sec);

@@ -323,6 +323,16 @@ INSTANTIATE_TEST_SUITE_P(
         RULE("UnknownResume",
              s.mutable_checkpoint()->set_resume(v1::CheckpointSpec::Resume(9)),
              "checkpoint.resume", "9"),
+        RULE("StartFromNoCheckpoint",
+             s.mutable_checkpoint()->set_start_from("jobs/demo"),
+             "checkpoint.start_from", "\"jobs/demo\" is not of the form"),
+        RULE("StartFromAndNever",
+             s.mutable_checkpoint()->set_start_from("jobs/demo/checkpoints/4");
+             s.mutable_checkpoint()->set_resume(
+                 v1::CheckpointSpec::RESUME_NEVER),
+             "checkpoint.start_from", "exclude each other"),
+        RULE("InexactWithoutAStart", s.mutable_checkpoint()->set_inexact(true),
+             "checkpoint.inexact", "only for checkpoint.start_from"),
         RULE("LoggingSteps", s.mutable_logging()->set_logging_steps(0),
              "logging.logging_steps", "0 is below 1"),
         RULE("EvalSteps", s.mutable_logging()->set_eval_steps(-1),

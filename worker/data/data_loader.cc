@@ -96,6 +96,7 @@ absl::StatusOr<MicroBatch> DataLoader::Load(int64_t epoch,
   const std::vector<Bin>& bins = Epoch(epoch);
   MicroBatch batch;
   for (const int64_t index : BinIndexes(step_in_epoch, micro_step)) {
+    if (epoch == begun_epoch_ && index < seen_bins_) continue;
     for (const int64_t document : bins[index].documents) {
       ASSIGN_OR_RETURN(const Document content, cache_->Read(document));
       AppendDocument(content, batch);
@@ -103,6 +104,14 @@ absl::StatusOr<MicroBatch> DataLoader::Load(int64_t epoch,
     ++batch.bins;
   }
   return batch;
+}
+
+int64_t DataLoader::GoOnBehind(int64_t epoch, int64_t bins) {
+  LOCKSTEP_CHECK(epoch >= 0 && bins >= 0);
+  if (bins >= bins_per_epoch_) return GoOnBehind(epoch + 1, 0);
+  begun_epoch_ = epoch;
+  seen_bins_ = bins;
+  return epoch * steps_per_epoch() + bins / bins_per_step();
 }
 
 const std::vector<Bin>& DataLoader::Epoch(int64_t epoch) {

@@ -73,6 +73,12 @@ class DataLoader {
   absl::StatusOr<MicroBatch> Load(int64_t epoch, int64_t step_in_epoch,
                                   int64_t micro_step);
 
+  // The run goes on behind another one of the same order, on whatever ranks: it
+  // had seen all epochs before `epoch`, and the first `bins` bins of that.
+  // Those are not loaded again. Returns the step to do next, counted from the
+  // beginning; it has fewer bins when the other's steps ended within it.
+  int64_t GoOnBehind(int64_t epoch, int64_t bins);
+
   // Order of the bins in one epoch; kept for the epoch asked for last.
   const std::vector<Bin>& Epoch(int64_t epoch);
 
@@ -88,6 +94,9 @@ class DataLoader {
   std::vector<int64_t> lengths_;
   int64_t bins_per_epoch_ = 0;
   int64_t planned_epoch_ = -1;
+  // The first bins of an epoch that another run has seen.
+  int64_t begun_epoch_ = -1;
+  int64_t seen_bins_ = 0;
   std::vector<Bin> epoch_bins_;
 };
 

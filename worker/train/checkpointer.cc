@@ -32,27 +32,42 @@ RunIdentity WithNumericsOf(RunIdentity identity, const RunIdentity& other) {
   return identity;
 }
 
+// And those that say how the bins of a step are shared out, and computed with.
+RunIdentity WithLayoutOf(RunIdentity identity, const RunIdentity& other) {
+  identity.world_size = other.world_size;
+  identity.per_device_train_batch_size = other.per_device_train_batch_size;
+  identity.gradient_accumulation_steps = other.gradient_accumulation_steps;
+  identity.dtype = other.dtype;
+  return identity;
+}
+
 }  // namespace
 
-absl::StatusOr<int64_t> Checkpointer::Restore(
+absl::StatusOr<RestoredRun> Checkpointer::Restore(
     const std::vector<v1::Checkpoint>& listed, TrainingLog* log) {
   DataParallel& ranks = parts_.data_parallel;
   std::string state, history;
   if (ranks.rank() == 0) {
     RemoveLeftovers(listed);
-    const std::optional<Checkpoint> newest =
+    std::optional<Checkpoint> from =
         options_.resume ? FindNewest(listed) : std::nullopt;
-    if (newest.has_value()) {
-      RETURN_IF_ERROR(CheckIdentity(newest->state()));
+    const bool own = from.has_value();
+    if (!own) {
+      ASSIGN_OR_RETURN(from, OpenOrigin());
+    }
+    if (from.has_value()) {
+      RETURN_IF_ERROR(CheckIdentity(from->state(), !own && options_.inexact));
       RETURN_IF_ERROR(
-          WithCause(v1::Attempt::INPUT_CHANGED, ReadTensors(*newest)));
-      state = CheckpointStateToJson(newest->state());
+          WithCause(v1::Attempt::INPUT_CHANGED, ReadTensors(*from)));
+      state = CheckpointStateToJson(from->state());
+    }
+    if (own) {
       ASSIGN_OR_RETURN(history,
-                       ReadWholeFile(newest->FilePath(kTrainerStateFile)));
+                       ReadWholeFile(from->FilePath(kTrainerStateFile)));
     }
   }
   RETURN_IF_ERROR(ranks.Broadcast(&state));
-  if (state.empty()) return 0;
+  if (state.empty()) return RestoredRun();
   RETURN_IF_ERROR(ranks.Broadcast(&history));
   std::vector<at::Tensor> buffers = {parts_.weights.parameters()->values()};
   for (const OptimizerBuffer& buffer : parts_.optimizer.State()) {
@@ -63,11 +78,30 @@ absl::StatusOr<int64_t> Checkpointer::Restore(
 
   ASSIGN_OR_RETURN(const CheckpointState restored,
                    ParseCheckpointState(state, "state of rank 0"));
+  parts_.optimizer.set_steps(restored.position.optimizer_steps);
+  // The history of another job is not this one's.
+  if (history.empty()) {
+    log->RestoreCounts(restored.position);
+    return RestoredRun{.step = 0, .origin = restored};
+  }
   ASSIGN_OR_RETURN(const TrainerState rows,
                    ParseTrainerState(history, "history of rank 0"));
-  parts_.optimizer.set_steps(restored.position.optimizer_steps);
   log->Restore(restored.position, rows);
-  return restored.position.step;
+  return RestoredRun{.step = restored.position.step, .origin = std::nullopt};
+}
+
+// To begin anew in its place would not be what was asked for.
+absl::StatusOr<std::optional<Checkpoint>> Checkpointer::OpenOrigin() const {
+  if (!options_.origin.has_value()) return std::nullopt;
+  const v1::Checkpoint& origin = *options_.origin;
+  absl::StatusOr<Checkpoint> checkpoint =
+      Checkpoint::Open(origin.path(), origin.manifest_sha256());
+  if (checkpoint.ok()) return std::optional<Checkpoint>(*std::move(checkpoint));
+  return WithCause(
+      v1::Attempt::INPUT_CHANGED,
+      absl::Status(checkpoint.status().code(),
+                   absl::StrCat("checkpoint.start_from: ", origin.name(), ": ",
+                                checkpoint.status().message())));
 }
 
 // Space that is lost is no reason to train nothing.
@@ -105,9 +139,11 @@ std::optional<Checkpoint> Checkpointer::FindNewest(
   return std::nullopt;
 }
 
-absl::Status Checkpointer::CheckIdentity(const CheckpointState& state) {
-  const RunIdentity comparable =
+absl::Status Checkpointer::CheckIdentity(const CheckpointState& state,
+                                         bool inexact) {
+  RunIdentity comparable =
       WithNumericsOf(options_.identity, /*other=*/state.run);
+  if (inexact) comparable = WithLayoutOf(comparable, state.run);
   RETURN_IF_ERROR(WithCause(v1::Attempt::INPUT_CHANGED,
                             CheckSameRun(state.run, comparable)));
   const absl::Status numerics = CheckSameRun(state.run, options_.identity);
@@ -196,9 +232,11 @@ absl::Status Checkpointer::Endure(int64_t step, const absl::Status& failure) {
   parts_.progress.AddEvent(
       v1::Event::WARNING, "CHECKPOINT_FAILED",
       absl::StrCat(message, ". Training goes on; a new attempt would start ",
-                   kept_.empty()
-                       ? "from the beginning"
-                       : absl::StrCat("from step ", *kept_.rbegin())));
+                   !kept_.empty()
+                       ? absl::StrCat("from step ", *kept_.rbegin())
+                       : absl::StrCat("from ", options_.origin.has_value()
+                                                   ? options_.origin->name()
+                                                   : "the beginning")));
   return absl::OkStatus();
 }
 

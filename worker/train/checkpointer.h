@@ -42,10 +42,22 @@ struct CheckpointerOptions {
   bool keep_best = false;
   // What a checkpoint must agree with to be resumed from.
   RunIdentity identity;
+  // Of another job: what a run goes on from that has none of its own.
+  std::optional<v1::Checkpoint> origin;
+  // Also when that was another number of ranks, batch size or dtype.
+  bool inexact = false;
   // "adapter_model" or "model".
   std::string weights_stem = "model";
   // That make the folder one which Hugging Face loads, by name.
   std::map<std::string, std::string> files;
+};
+
+// Where a run begins.
+struct RestoredRun {
+  // Optimizer steps done.
+  int64_t step = 0;
+  // Set when that is where another job was: its state, in its own steps.
+  std::optional<CheckpointState> origin;
 };
 
 // All are borrowed.
@@ -63,13 +75,13 @@ class Checkpointer {
       : options_(std::move(options)), parts_(parts) {}
 
   // Restores the newest of `listed` (all of the job, newest first) that
-  // verifies, on all ranks, and returns its step; 0 when there is none. One
-  // that does not verify is skipped with an event that says why. What attempts
-  // before this one left in the folder and is not listed is removed.
-  // INPUT_CHANGED: what it was trained on or how is not what this attempt has;
-  // the message names what differs.
-  absl::StatusOr<int64_t> Restore(const std::vector<v1::Checkpoint>& listed,
-                                  TrainingLog* log);
+  // verifies, on all ranks; without one the origin, and without that nothing.
+  // One of its own that does not verify is skipped with an event that says why.
+  // What attempts before this one left in the folder and is not listed is
+  // removed. INPUT_CHANGED: what it was trained on or how is not what this
+  // attempt has, or the origin does not verify; the message says what differs.
+  absl::StatusOr<RestoredRun> Restore(const std::vector<v1::Checkpoint>& listed,
+                                      TrainingLog* log);
 
   // On rank 0: replaces the weights by those of the checkpoint of `step`, which
   // this job has written; the rest of its state stays. For the result.
@@ -88,7 +100,8 @@ class Checkpointer {
  private:
   std::optional<Checkpoint> FindNewest(
       const std::vector<v1::Checkpoint>& listed);
-  absl::Status CheckIdentity(const CheckpointState& state);
+  absl::StatusOr<std::optional<Checkpoint>> OpenOrigin() const;
+  absl::Status CheckIdentity(const CheckpointState& state, bool inexact);
   absl::Status ReadTensors(const Checkpoint& checkpoint);
   absl::Status ReadWeights(const Checkpoint& checkpoint);
   CheckpointContents Contents(int64_t step, const TrainingLog& log);

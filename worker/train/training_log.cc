@@ -190,6 +190,12 @@ TrainerState TrainingLog::ToTrainerState(int64_t step) const {
   return state;
 }
 
+void TrainingLog::RestoreCounts(const TrainerPosition& position) {
+  tokens_seen_ = position.tokens_seen;
+  trained_tokens_seen_ = position.trained_tokens_seen;
+  samples_seen_ = position.samples_seen;
+}
+
 void TrainingLog::Restore(const TrainerPosition& position,
                           const TrainerState& history) {
   const std::map<std::string, double>& saved = position.averages;
@@ -211,9 +217,7 @@ void TrainingLog::Restore(const TrainerPosition& position,
              .correct = count("window.correct"),
              .tokens = count("window.tokens"),
              .seconds = number("window.seconds")};
-  tokens_seen_ = position.tokens_seen;
-  trained_tokens_seen_ = position.trained_tokens_seen;
-  samples_seen_ = position.samples_seen;
+  RestoreCounts(position);
   steps_with_loss_ = count("steps_with_loss");
   loss_sum_ = number("loss_sum");
   seconds_ = number("seconds");

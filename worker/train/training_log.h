@@ -89,6 +89,8 @@ class TrainingLog {
   void Save(TrainerPosition* position) const;
   TrainerState ToTrainerState(int64_t step) const;
   void Restore(const TrainerPosition& position, const TrainerState& history);
+  // Of another job's run, which this one goes on from: what was seen so far.
+  void RestoreCounts(const TrainerPosition& position);
 
  private:
   // The steps since the newest entry.

@@ -218,7 +218,9 @@ absl::Status TrainingRun::BuildCheckpointer() {
       .steps_per_epoch = train_loader_->steps_per_epoch(),
       .resume = spec_.checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER,
       .save_total_limit = spec_.checkpoint().save_total_limit(),
-      .keep_best = spec_.checkpoint().load_best_at_end()};
+      .keep_best = spec_.checkpoint().load_best_at_end(),
+      .inexact = spec_.checkpoint().inexact()};
+  if (context_.job.has_origin()) options.origin = context_.job.origin();
   if (leads()) {
     ASSIGN_OR_RETURN(inputs_, CheckRunInputs(spec_, context_.job.plan()));
     options.identity = Identity();
@@ -260,12 +262,43 @@ RunIdentity TrainingRun::Identity() const {
 }
 
 absl::Status TrainingRun::Restore() {
-  ASSIGN_OR_RETURN(resumed_step_,
+  ASSIGN_OR_RETURN(const RestoredRun restored,
                    checkpointer_->Restore({context_.job.checkpoints().begin(),
                                            context_.job.checkpoints().end()},
                                           log_.get()));
+  resumed_step_ = restored.step;
+  if (restored.origin.has_value()) {
+    RETURN_IF_ERROR(GoOnFrom(*restored.origin));
+  }
   context_.progress.SetStep(resumed_step_);
   return WithCause(v1::Attempt::STORAGE_FULL, BeginTensorBoard());
+}
+
+// The order of the bins does not depend on the ranks, so how many of an epoch
+// were seen says which come next, whatever a step was there and is here.
+absl::Status TrainingRun::GoOnFrom(const CheckpointState& origin) {
+  const RunIdentity& run = origin.run;
+  const int64_t bins = origin.position.step_in_epoch * run.world_size *
+                       run.per_device_train_batch_size *
+                       run.gradient_accumulation_steps;
+  const int64_t step = train_loader_->GoOnBehind(origin.position.epoch, bins);
+  const int64_t steps = context_.job.plan().steps();
+  const std::string where =
+      absl::StrCat(context_.job.origin().name(), ", step ",
+                   origin.position.step, " there, is step ", step, " here");
+  if (step > steps && spec_.train().max_steps() > 0) {
+    return WithCause(
+        v1::Attempt::USER_ERROR,
+        absl::InvalidArgumentError(absl::StrCat("train.max_steps: ", steps,
+                                                " steps end before ", where)));
+  }
+  // The last step of a part of an epoch may be a longer one there.
+  resumed_step_ = std::min(step, steps);
+  if (leads()) {
+    context_.progress.AddEvent(v1::Event::INFO, "STARTED_FROM",
+                               absl::StrCat("goes on: ", where));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TrainingRun::BeginTensorBoard() {

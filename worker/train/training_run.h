@@ -60,7 +60,8 @@ class TrainingRun {
       const TrainingContext& context);
 
   // Goes to where the job's newest valid checkpoint is, unless the spec says
-  // never; and begins the TensorBoard file.
+  // never, or to where the job was that it goes on from; and begins the
+  // TensorBoard file. USER_ERROR: it has fewer steps than that.
   absl::Status Restore();
 
   absl::StatusOr<Trainer::End> Train();
@@ -89,6 +90,7 @@ class TrainingRun {
   absl::Status BuildCheckpointer();
   void BuildOptimizer();
   RunIdentity Identity() const;
+  absl::Status GoOnFrom(const CheckpointState& origin);
   absl::Status BeginTensorBoard();
   absl::Status LoadBest();
   bool leads() const { return context_.communicator.rank() == 0; }

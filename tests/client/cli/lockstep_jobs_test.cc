@@ -186,6 +186,36 @@ TEST_F(LockstepJobsTest, RetryTakesNameAndFolder) {
             6);
 }
 
+TEST_F(LockstepJobsTest, RetryGoesOnWhereTheJobLeftOff) {
+  v1::JobSpec& spec = *Add("demo", v1::Job::FAILED).mutable_spec();
+  spec.mutable_resources()->set_ranks(2);
+  spec.mutable_train()->set_gradient_accumulation_steps(1);
+  EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--resume"}).exit_code, 6);
+  for (const int step : {20, 40}) {
+    coordinator_.jobs.checkpoints.emplace_back().set_name(
+        "jobs/demo/checkpoints/" + std::to_string(step));
+  }
+  EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--resume"}).exit_code, 0);
+  EXPECT_EQ(coordinator_.jobs.created().spec().checkpoint().start_from(),
+            "jobs/demo/checkpoints/40");
+  EXPECT_FALSE(coordinator_.jobs.created().spec().checkpoint().inexact());
+  // A step has as many rows as before.
+  EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--inexact", "--ranks", "1"})
+                .exit_code,
+            0);
+  const v1::JobSpec sent = coordinator_.jobs.created().spec();
+  EXPECT_EQ(sent.resources().ranks(), 1);
+  EXPECT_EQ(sent.train().gradient_accumulation_steps(), 2);
+  EXPECT_EQ(sent.checkpoint().start_from(), "jobs/demo/checkpoints/40");
+  EXPECT_TRUE(sent.checkpoint().inexact());
+  // Where that cannot be, the accumulation stays.
+  Lockstep({"jobs", "retry", "demo", "--inexact", "--ranks", "4"});
+  EXPECT_EQ(
+      coordinator_.jobs.created().spec().train().gradient_accumulation_steps(),
+      1);
+  EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--ranks", "0"}).exit_code, 2);
+}
+
 TEST_F(LockstepJobsTest, OnlyAJobThatHasEndedIsRetried) {
   Add("demo", v1::Job::RUNNING);
   const RunResult run = Lockstep({"jobs", "retry", "demo"});

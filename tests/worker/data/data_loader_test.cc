@@ -94,6 +94,58 @@ TEST_F(DataLoaderTest, EveryEpochDealsEveryDocumentOnce) {
   }
 }
 
+TEST_F(DataLoaderTest, ARunBehindAnotherSeesTheRestOnceOnAnyRanks) {
+  struct Layout {
+    int64_t batch, accumulation, world_size;
+  };
+  for (const auto packing : {kNone, kBfd}) {
+    const DataLoaderOptions before{.packing = packing,
+                                   .max_length = 16,
+                                   .per_device_batch = 3,
+                                   .accumulation = 2,
+                                   .world_size = 2};
+    const int64_t bins_per_step = Loader(before).bins_per_step();
+    for (const Layout& layout : std::vector<Layout>{
+             {3, 2, 2}, {3, 4, 1}, {3, 2, 1}, {3, 1, 3}, {5, 2, 2}}) {
+      DataLoaderOptions after = before;
+      after.per_device_batch = layout.batch;
+      after.accumulation = layout.accumulation;
+      after.world_size = layout.world_size;
+      const int64_t here = Loader(after).steps_per_epoch();
+      for (int64_t cut = 0; cut < Loader(before).steps_per_epoch(); ++cut) {
+        std::map<int32_t, int64_t> tokens_of;
+        for (int64_t step = 0; step < cut; ++step) {
+          for (const int32_t id : StepIds(before, 1, step)) ++tokens_of[id];
+        }
+        for (after.rank = 0; after.rank < after.world_size; ++after.rank) {
+          DataLoader loader = Loader(after);
+          const int64_t first = loader.GoOnBehind(1, cut * bins_per_step);
+          EXPECT_EQ(first, here + cut * bins_per_step / loader.bins_per_step());
+          for (int64_t step = first; step < 3 * here; ++step) {
+            for (int64_t micro = 0; micro < after.accumulation; ++micro) {
+              const auto batch = loader.Load(step / here, step % here, micro);
+              ASSERT_THAT(batch, IsOk());
+              for (const int32_t id : batch->ids) ++tokens_of[id];
+            }
+          }
+        }
+        // In the epoch that was begun, and in the one behind it.
+        ASSERT_EQ(tokens_of.size(), static_cast<size_t>(kDocuments));
+        for (const auto& [document, tokens] : tokens_of) {
+          ASSERT_EQ(tokens, 2 * cache_->DocumentLength(document))
+              << "document " << document << " after step " << cut;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(DataLoaderTest, BehindAWholeEpochTheNextOneBegins) {
+  DataLoader loader = Loader({.per_device_batch = 10});
+  EXPECT_EQ(loader.GoOnBehind(1, kDocuments), 2 * loader.steps_per_epoch());
+  EXPECT_EQ(loader.Load(2, 0, 0)->bins, 10);
+}
+
 TEST_F(DataLoaderTest, HowAStepIsSplitDoesNotChangeWhatIsLearned) {
   for (const auto packing : {kNone, kBfd}) {
     const auto options = [&](int64_t world_size, int64_t accumulation) {
