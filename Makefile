@@ -2,7 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart test test-asan test-tsan test-gpu build toolchain format lint bench-hf clean
+.PHONY: quickstart test test-asan test-tsan test-gpu build toolchain format \
+        lint bench-hf bench-gpu bundle clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -40,6 +41,14 @@ lint: build
 
 bench-hf: build
 	@tests/benchmarks/bench_hf.sh $(BUILD)
+
+# On a machine with GPUs, and PyTorch for python3.
+bench-gpu: build
+	@python3 tests/benchmarks/bench_gpu.py --bin $(BUILD)/bin $(ARGS)
+
+# The programs for another host, whose python3 has the same torch wheel.
+bundle: build
+	@deploy/bundle/bundle.sh $(BUILD) $(BUILD)/lockstep.tar.gz
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan

@@ -2,10 +2,14 @@
 
 #include <utility>
 
+#include "prometheus/registry.h"
 #include "proto/contract/status_macros.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
+#include "server/gpu_metrics.h"
 #include "server/journal_logger.h"
+#include "server/launcher/local_node.h"
+#include "server/launcher/nvml.h"
 #include "server/listener.h"
 #include "server/metrics/metrics_exposer.h"
 #include "server/metrics/server_metrics.h"
@@ -45,7 +49,13 @@ ServiceOptions MakeServiceOptions(const ServerOptions& options,
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
     const ServerOptions& options, const ServerMetrics& metrics) {
   if (options.metrics_address == "off") return nullptr;
-  return MetricsExposer::Start(options.metrics_address, metrics.registry());
+  MetricsExposer::Collectables collectables = {metrics.registry()};
+  if (std::unique_ptr<GpuMonitor> monitor = GpuMonitor::Open()) {
+    collectables.push_back(
+        std::make_shared<GpuMetrics>(HostName(), std::move(monitor)));
+  }
+  return MetricsExposer::Start(options.metrics_address,
+                               std::move(collectables));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "worker/export_command.h"
 #include "worker/forward_command.h"
 #include "worker/init_model_command.h"
+#include "worker/plan_command.h"
 #include "worker/prepare/prepare_command.h"
 #include "worker/supervise/supervise_command.h"
 #include "worker/tokenizer_command.h"
@@ -42,6 +43,7 @@ int RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddSuperviseCommand(app, &run);
   AddTrainCommand(app, &run);
   AddExportCommand(app, &run);
+  AddPlanCommand(app, &run);
   AddForwardCommand(app, &run);
   AddInitModelCommand(app, &run);
   AddDatasetCommand(app, &run);

@@ -16,6 +16,7 @@
 #include "client/cli/command_logs.h"
 #include "client/cli/command_metrics.h"
 #include "client/cli/command_nodes.h"
+#include "client/cli/command_plan.h"
 #include "client/cli/command_plot.h"
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
@@ -125,6 +126,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddRunCommand(app, context);
   AddSubmitCommand(app, context);
   AddValidateCommand(app, context);
+  AddPlanCommand(app, context);
   AddJobsCommand(app, context);
   AddWatchCommand(app, context);
   AddWaitCommand(app, context);

@@ -277,8 +277,12 @@ void CheckTrain(const v1::JobSpec& spec, Validator& check) {
   positive("train.adam_epsilon", train.adam_epsilon());
   not_negative("train.weight_decay", train.weight_decay());
   not_negative("train.max_grad_norm", train.max_grad_norm());
-  check.NotBuilt(train.gradient_checkpointing(), "train.gradient_checkpointing",
-                 "true");
+  check.Known("train.recompute", train.recompute(),
+              v1::TrainSpec::Recompute_descriptor());
+  check.Require(!train.gradient_checkpointing() ||
+                    train.recompute() == v1::TrainSpec::RECOMPUTE_BLOCK,
+                "train.gradient_checkpointing",
+                "true means train.recompute: block, and another is given");
 }
 
 void CheckResources(const v1::JobSpec& spec, Validator& check) {

@@ -64,6 +64,9 @@ void DefaultTrain(v1::TrainSpec& train, bool lora) {
   LOCKSTEP_DEFAULT(train, weight_decay, 0.0);
   LOCKSTEP_DEFAULT(train, max_grad_norm, 1.0);
   LOCKSTEP_DEFAULT(train, gradient_checkpointing, false);
+  if (train.gradient_checkpointing()) {
+    LOCKSTEP_DEFAULT_ENUM(train, recompute, v1::TrainSpec::RECOMPUTE_BLOCK);
+  }
   if (train.has_early_stopping_patience()) {
     LOCKSTEP_DEFAULT(train, early_stopping_threshold, 0.0);
   }

@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 
 #include <array>
-#include <optional>
+#include <utility>
 
 namespace lockstep {
 namespace {
@@ -16,13 +16,21 @@ struct NvmlMemory {
   unsigned long long free;
   unsigned long long used;
 };
+struct NvmlUtilization {
+  unsigned gpu;  // Percent.
+  unsigned memory;
+};
+constexpr unsigned kNvmlTemperatureGpu = 0;
+constexpr unsigned kNvmlClockSm = 1;
 // NVML_DEVICE_UUID_V2_BUFFER_SIZE and NVML_DEVICE_NAME_V2_BUFFER_SIZE.
 using NvmlText = std::array<char, 96>;
 
-// The functions of an opened library.
-class Nvml {
+}  // namespace
+
+// The functions of the library, while it is open.
+class GpuMonitor::Library {
  public:
-  explicit Nvml(void* library) : library_(library) {
+  explicit Library(void* handle) : handle_(handle) {
     Resolve("nvmlInit_v2", init);
     Resolve("nvmlShutdown", shutdown);
     Resolve("nvmlDeviceGetCount_v2", get_count);
@@ -30,65 +38,127 @@ class Nvml {
     Resolve("nvmlDeviceGetUUID", get_uuid);
     Resolve("nvmlDeviceGetName", get_name);
     Resolve("nvmlDeviceGetMemoryInfo", get_memory);
+    Resolve("nvmlDeviceGetUtilizationRates", get_utilization);
+    Resolve("nvmlDeviceGetPowerUsage", get_power);
+    Resolve("nvmlDeviceGetTotalEnergyConsumption", get_energy);
+    Resolve("nvmlDeviceGetTemperature", get_temperature);
+    Resolve("nvmlDeviceGetClockInfo", get_clock);
+    ready_ = ready_ && init() == 0;
   }
+  ~Library() {
+    if (ready_) shutdown();
+    dlclose(handle_);
+  }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
 
-  bool complete() const { return complete_; }
+  bool ready() const { return ready_; }
+
+  // Calls `read` with each device and its UUID.
+  template <typename Function>
+  void ForEach(Function read) const {
+    unsigned count = 0;
+    if (get_count(&count) != 0) return;
+    for (unsigned index = 0; index < count; ++index) {
+      NvmlDevice device = nullptr;
+      NvmlText uuid{};
+      if (get_handle(index, &device) != 0) continue;
+      if (get_uuid(device, uuid.data(), uuid.size()) != 0) continue;
+      read(device, std::string(uuid.data()));
+    }
+  }
 
   NvmlReturn (*init)() = nullptr;
   NvmlReturn (*shutdown)() = nullptr;
   NvmlReturn (*get_count)(unsigned* count) = nullptr;
   NvmlReturn (*get_handle)(unsigned index, NvmlDevice* device) = nullptr;
-  NvmlReturn (*get_uuid)(NvmlDevice device, char* text,
-                         unsigned size) = nullptr;
-  NvmlReturn (*get_name)(NvmlDevice device, char* text,
-                         unsigned size) = nullptr;
-  NvmlReturn (*get_memory)(NvmlDevice device, NvmlMemory* memory) = nullptr;
+  NvmlReturn (*get_uuid)(NvmlDevice, char* text, unsigned size) = nullptr;
+  NvmlReturn (*get_name)(NvmlDevice, char* text, unsigned size) = nullptr;
+  NvmlReturn (*get_memory)(NvmlDevice, NvmlMemory*) = nullptr;
+  NvmlReturn (*get_utilization)(NvmlDevice, NvmlUtilization*) = nullptr;
+  NvmlReturn (*get_power)(NvmlDevice, unsigned* milliwatts) = nullptr;
+  NvmlReturn (*get_energy)(NvmlDevice, unsigned long long* mJ) = nullptr;
+  NvmlReturn (*get_temperature)(NvmlDevice, unsigned sensor,
+                                unsigned* celsius) = nullptr;
+  NvmlReturn (*get_clock)(NvmlDevice, unsigned clock, unsigned* MHz) = nullptr;
 
  private:
   template <typename Function>
   void Resolve(const char* name, Function*& function) {
-    function = reinterpret_cast<Function*>(dlsym(library_, name));
-    complete_ = complete_ && function != nullptr;
+    function = reinterpret_cast<Function*>(dlsym(handle_, name));
+    ready_ = ready_ && function != nullptr;
   }
 
-  void* const library_;
-  bool complete_ = true;
+  void* const handle_;
+  bool ready_ = true;
 };
 
-std::optional<Gpu> GpuAt(const Nvml& nvml, unsigned index) {
-  NvmlDevice device = nullptr;
-  NvmlText uuid{};
-  NvmlText name{};
-  NvmlMemory memory{};
-  if (nvml.get_handle(index, &device) != 0 ||
-      nvml.get_uuid(device, uuid.data(), uuid.size()) != 0 ||
-      nvml.get_name(device, name.data(), name.size()) != 0 ||
-      nvml.get_memory(device, &memory) != 0) {
-    return std::nullopt;
-  }
-  return Gpu{uuid.data(), name.data(), static_cast<int64_t>(memory.total)};
+GpuMonitor::GpuMonitor(std::unique_ptr<Library> library)
+    : library_(std::move(library)) {}
+
+GpuMonitor::~GpuMonitor() = default;
+
+std::unique_ptr<GpuMonitor> GpuMonitor::Open(const char* library) {
+  void* const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) return nullptr;
+  auto opened = std::make_unique<Library>(handle);
+  if (!opened->ready()) return nullptr;
+  return std::unique_ptr<GpuMonitor>(new GpuMonitor(std::move(opened)));
 }
 
-std::vector<Gpu> AllGpus(const Nvml& nvml) {
+std::vector<Gpu> GpuMonitor::Gpus() const {
   std::vector<Gpu> gpus;
-  unsigned count = 0;
-  if (!nvml.complete() || nvml.init() != 0) return gpus;
-  if (nvml.get_count(&count) != 0) count = 0;
-  for (unsigned index = 0; index < count; ++index) {
-    if (std::optional<Gpu> gpu = GpuAt(nvml, index)) gpus.push_back(*gpu);
-  }
-  nvml.shutdown();
+  library_->ForEach([&](NvmlDevice device, std::string uuid) {
+    NvmlText name{};
+    NvmlMemory memory{};
+    if (library_->get_name(device, name.data(), name.size()) != 0 ||
+        library_->get_memory(device, &memory) != 0) {
+      return;
+    }
+    gpus.push_back(
+        {std::move(uuid), name.data(), static_cast<int64_t>(memory.total)});
+  });
   return gpus;
 }
 
-}  // namespace
+std::vector<GpuReading> GpuMonitor::Read() const {
+  constexpr double kMilli = 1e-3;
+  constexpr double kMega = 1e6;
+  const Library& nvml = *library_;
+  std::vector<GpuReading> readings;
+  nvml.ForEach([&](NvmlDevice device, std::string uuid) {
+    NvmlMemory memory{};
+    if (nvml.get_memory(device, &memory) != 0) return;
+    GpuReading reading = {
+        .uuid = std::move(uuid),
+        .memory_used_bytes = static_cast<int64_t>(memory.used),
+        .memory_total_bytes = static_cast<int64_t>(memory.total)};
+    NvmlUtilization utilization{};
+    unsigned value = 0;
+    unsigned long long energy = 0;
+    if (nvml.get_utilization(device, &utilization) == 0) {
+      reading.utilization = utilization.gpu / 100.0;
+    }
+    if (nvml.get_power(device, &value) == 0) {
+      reading.power_watts = kMilli * value;
+    }
+    if (nvml.get_energy(device, &energy) == 0) {
+      reading.energy_joules = kMilli * static_cast<double>(energy);
+    }
+    if (nvml.get_temperature(device, kNvmlTemperatureGpu, &value) == 0) {
+      reading.temperature_celsius = value;
+    }
+    if (nvml.get_clock(device, kNvmlClockSm, &value) == 0) {
+      reading.sm_clock_hertz = kMega * value;
+    }
+    readings.push_back(std::move(reading));
+  });
+  return readings;
+}
 
 std::vector<Gpu> FindGpus(const char* library) {
-  void* const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return {};
-  std::vector<Gpu> gpus = AllGpus(Nvml(handle));
-  dlclose(handle);
-  return gpus;
+  const std::unique_ptr<GpuMonitor> monitor = GpuMonitor::Open(library);
+  return monitor == nullptr ? std::vector<Gpu>() : monitor->Gpus();
 }
 
 }  // namespace lockstep

@@ -5,10 +5,14 @@
 // the driver, so it is opened when there is one, and nothing links it.
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace lockstep {
+
+inline constexpr char kNvmlLibrary[] = "libnvidia-ml.so.1";
 
 struct Gpu {
   std::string uuid;
@@ -17,9 +21,43 @@ struct Gpu {
   int64_t memory_bytes = 0;
 };
 
-// By index. Empty where there is no driver, or none that answers; a GPU that
-// does not answer is left out.
-std::vector<Gpu> FindGpus(const char* library = "libnvidia-ml.so.1");
+// A GPU at this moment, whoever uses it. What it does not tell is absent.
+struct GpuReading {
+  std::string uuid;
+  int64_t memory_used_bytes = 0;
+  int64_t memory_total_bytes = 0;
+  // Share of the last sampling period in which a kernel ran.
+  std::optional<double> utilization;
+  std::optional<double> power_watts;
+  // Since the driver was loaded.
+  std::optional<double> energy_joules;
+  std::optional<double> temperature_celsius;
+  std::optional<double> sm_clock_hertz;
+};
+
+// The open library. Thread-safe, as the library is.
+class GpuMonitor {
+ public:
+  // Null where there is no driver, or none that answers.
+  static std::unique_ptr<GpuMonitor> Open(const char* library = kNvmlLibrary);
+  ~GpuMonitor();
+  GpuMonitor(const GpuMonitor&) = delete;
+  GpuMonitor& operator=(const GpuMonitor&) = delete;
+
+  // By index. A GPU that does not answer is left out.
+  std::vector<Gpu> Gpus() const;
+  std::vector<GpuReading> Read() const;
+
+ private:
+  class Library;
+
+  explicit GpuMonitor(std::unique_ptr<Library> library);
+
+  const std::unique_ptr<Library> library_;
+};
+
+// Those of GpuMonitor; empty without one.
+std::vector<Gpu> FindGpus(const char* library = kNvmlLibrary);
 
 }  // namespace lockstep
 

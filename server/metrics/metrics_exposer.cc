@@ -16,8 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "prometheus/collectable.h"
 #include "prometheus/exposer.h"
-#include "prometheus/registry.h"
 
 namespace lockstep {
 namespace {
@@ -62,17 +62,19 @@ absl::StatusOr<int> PortOf(absl::string_view address) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(
-    absl::string_view address, std::shared_ptr<prometheus::Registry> registry) {
+    absl::string_view address, Collectables collectables) {
   const absl::StatusOr<int> port = PortOf(address);
   if (!port.ok()) return port.status();
   try {
     auto exposer = std::make_unique<prometheus::Exposer>(
         absl::StrCat(kLoopback, ":", *port), kThreads);
-    exposer->RegisterCollectable(registry);
+    for (const auto& collectable : collectables) {
+      exposer->RegisterCollectable(collectable);
+    }
     const std::vector<int> ports = exposer->GetListeningPorts();
     const int real_port = ports.empty() ? *port : ports.front();
-    return std::unique_ptr<MetricsExposer>(
-        new MetricsExposer(std::move(exposer), std::move(registry), real_port));
+    return std::unique_ptr<MetricsExposer>(new MetricsExposer(
+        std::move(exposer), std::move(collectables), real_port));
   } catch (const std::exception& error) {
     return absl::UnavailableError(
         absl::StrCat("metrics address \"", address,
@@ -83,9 +85,8 @@ absl::StatusOr<std::unique_ptr<MetricsExposer>> MetricsExposer::Start(
 }
 
 MetricsExposer::MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
-                               std::shared_ptr<prometheus::Registry> registry,
-                               int port)
-    : registry_(std::move(registry)),
+                               Collectables collectables, int port)
+    : collectables_(std::move(collectables)),
       exposer_(std::move(exposer)),
       port_(port),
       url_(absl::StrCat("http://", kLoopback, ":", port, "/metrics")) {}

@@ -6,24 +6,27 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace prometheus {
+class Collectable;
 class Exposer;
-class Registry;
 }  // namespace prometheus
 
 namespace lockstep {
 
 class MetricsExposer {
  public:
+  // What is shown, one after another.
+  using Collectables = std::vector<std::shared_ptr<prometheus::Collectable>>;
+
   // `address` is host:port; port 0 takes a free one. UNAVAILABLE, naming the
   // address, when it is taken; INVALID_ARGUMENT when it is not loopback.
   static absl::StatusOr<std::unique_ptr<MetricsExposer>> Start(
-      absl::string_view address,
-      std::shared_ptr<prometheus::Registry> registry);
+      absl::string_view address, Collectables collectables);
   ~MetricsExposer();
 
   // "http://127.0.0.1:9464/metrics", with the real port.
@@ -31,9 +34,10 @@ class MetricsExposer {
 
  private:
   MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
-                 std::shared_ptr<prometheus::Registry> registry, int port);
+                 Collectables collectables, int port);
 
-  const std::shared_ptr<prometheus::Registry> registry_;
+  // The exposer does not keep them.
+  const Collectables collectables_;
   std::unique_ptr<prometheus::Exposer> exposer_;
   const int port_;
   const std::string url_;

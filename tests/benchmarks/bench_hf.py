@@ -13,16 +13,15 @@ tinyshakespeare; without, a random model of that shape and generated text.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+
+from private_coordinator import coordinator, run, speeds
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -44,14 +43,6 @@ checkpoint: {{save_steps: 0}}
 output_dir: {out}
 """
 METHODS = {"lora": "{lora: {r: 16, alpha: 16}}", "full": "{full: {}}"}
-
-
-def run(argv, **kwargs):
-  result = subprocess.run(argv, capture_output=True, text=True, **kwargs)
-  if result.returncode != 0:
-    raise SystemExit(f"{' '.join(map(str, argv))}: exit {result.returncode}\n"
-                     f"{result.stdout}{result.stderr}")
-  return result.stdout
 
 
 def generated_text(words):
@@ -111,30 +102,6 @@ def peer(model, rows, mode, world, steps):
   return json.loads(output.strip().splitlines()[-1])["tokens_per_second"]
 
 
-@contextlib.contextmanager
-def coordinator(bin_dir, folder):
-  """A lockstepd of our own; yields the environment that reaches it."""
-  with tempfile.TemporaryDirectory() as socket_dir:
-    address = f"unix:{socket_dir}/lockstepd.sock"
-    with (folder / "lockstepd.log").open("w") as log:
-      daemon = subprocess.Popen(
-          [bin_dir / "lockstepd", "--state-dir", folder / "state", "--listen",
-           address, "--cpu-slots", "2", "--metrics-address", "127.0.0.1:0"],
-          stdout=log, stderr=log)
-    environment = dict(os.environ, LOCKSTEP_SERVER=address)
-    try:
-      for _ in range(100):
-        nodes = subprocess.run([bin_dir / "lockstep", "nodes", "list"],
-                               env=environment, capture_output=True)
-        if nodes.returncode == 0:
-          break
-        time.sleep(0.1)
-      yield environment
-    finally:
-      daemon.terminate()
-      daemon.wait()
-
-
 def ours(bin_dir, environment, folder, model, data, mode, world, steps, name):
   job = folder / f"{name}.yaml"
   job.write_text(JOB.format(
@@ -142,11 +109,7 @@ def ours(bin_dir, environment, folder, model, data, mode, world, steps, name):
       steps=steps, batch=BATCH, world=world, out=folder / name))
   cli = bin_dir / "lockstep"
   run([cli, "submit", job, "--name", name, "--wait"], env=environment)
-  points = [json.loads(line) for line in run(
-      [cli, "metrics", name, "-o", "json"], env=environment).splitlines()]
-  speeds = [point["values"]["tokens_per_second"] for point in points
-            if int(point["step"]) > 10 and "loss" in point["values"]]
-  return statistics.median(speeds)
+  return statistics.median(speeds(bin_dir, environment, name, after_step=10))
 
 
 def main():

@@ -1,12 +1,12 @@
 // Optimizer steps of one GPU at the shapes that people train: LoRA r16 on all
 // linears, bfloat16, rows of 2048 tokens, random weights, all tokens trained.
 //
-//     cuda_step_benchmark [--steps 20] [--profile] SHAPE TOKENS ...
+//     cuda_step_benchmark [flags] SHAPE TOKENS ...
 //     cuda_step_benchmark 8b 8192 1b 16384
 //
 // Prints a line for each pair: the median step with its spread, tokens a
-// second, and the peak of memory that Torch reserved; with --profile also the
-// kernels of a step, the longest first. The GPU must have no other work.
+// second, and the peak of memory, that which was planned, that which Torch
+// reserved and that of the whole process. The GPU must have no other work.
 
 #include <ATen/ATen.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -22,18 +22,31 @@
 #include <string>
 #include <vector>
 
+#include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
 #include "tests/benchmarks/kernel_times.h"
 #include "tests/worker/model/random_model.h"
 #include "tests/worker/model/training_step.h"
+#include "worker/model/memory_needs.h"
 #include "worker/model/random.h"
 #include "worker/model/transformer.h"
+#include "worker/train/gpu_memory.h"
+#include "worker/train/memory_choice.h"
 
 namespace lockstep {
 namespace {
 
-constexpr int64_t kRow = 2048;
 constexpr int kWarmUp = 5;
+
+struct Flags {
+  int steps = 20;
+  // Tokens of a document; a step is packed with them.
+  int64_t document = 2048;
+  Recompute recompute = Recompute::kNone;
+  bool full = false;
+  // Also the kernels of a step, the longest first.
+  bool profile = false;
+};
 
 ModelConfig ConfigOf(const std::string& shape) {
   ModelConfig config;
@@ -114,22 +127,32 @@ void PrintKernels(const std::vector<KernelTime>& kernels, int steps) {
   }
 }
 
-void Run(const std::string& shape, int64_t tokens, int steps, bool profile) {
+double GiB(int64_t bytes) {
+  return static_cast<double>(bytes) / (int64_t{1} << 30);
+}
+
+void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   const ModelConfig config = ConfigOf(shape);
+  const Method method =
+      flags.full ? Method{.kind = Method::Kind::kFull} : LoraMethod(16);
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  const TransformerOptions options = {.max_tokens = tokens,
+                                      .max_document = flags.document,
+                                      .max_documents = tokens / flags.document,
+                                      .recompute = flags.recompute};
   c10::cuda::CUDACachingAllocator::emptyCache();
   c10::cuda::CUDACachingAllocator::resetPeakStats(0);
-  auto weights = *ModelWeights::Load(
-      config, LoraMethod(16), PoolReader(),
-      {.device = at::Device(at::kCUDA, 0), .compute = at::kBFloat16});
-  auto transformer = *Transformer::Create(
-      *weights, {.max_tokens = tokens, .max_document = kRow});
+  auto weights = *ModelWeights::Load(config, method, PoolReader(), gpu);
+  auto transformer = *Transformer::Create(*weights, options);
   TrainingStep trainer(*weights, *transformer);
-  const Batch batch(TrainedDocuments(std::vector<int64_t>(tokens / kRow, kRow),
-                                     config.vocab_size));
+  const Batch batch(TrainedDocuments(
+      std::vector<int64_t>(tokens / flags.document, flags.document),
+      config.vocab_size));
 
   std::vector<double> times;
   double loss = 0;
-  for (int step = 0; step < kWarmUp + steps; ++step) {
+  for (int step = 0; step < kWarmUp + flags.steps; ++step) {
     c10::cuda::device_synchronize();
     const auto begin = std::chrono::steady_clock::now();
     loss = trainer.Run(batch.view(), /*learning_rate=*/1e-4);
@@ -141,14 +164,19 @@ void Run(const std::string& shape, int64_t tokens, int steps, bool profile) {
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
+  const GpuMemory memory = *GpuMemoryOf(gpu);
   std::printf(
-      "%-5s %6ld tokens a step  %8.1f ms [%.1f, %.1f]  %9.0f tokens/s  "
-      "%5.1f GiB peak  loss %.3f\n",
-      shape.c_str(), static_cast<long>(tokens), median * 1e3,
-      times.front() * 1e3, times.back() * 1e3,
-      static_cast<double>(tokens) / median,
-      static_cast<double>(stats.reserved_bytes[0].peak) / (1ull << 30), loss);
-  if (profile) {
+      "%-5s %s %-11s %6ld tokens of %ld  %8.1f ms [%.1f, %.1f]  %9.0f tokens/s"
+      "  loss %.3f  GiB: planned %.2f, reserved %.2f, process %.2f\n",
+      shape.c_str(), flags.full ? "full" : "lora",
+      std::string(RecomputeName(flags.recompute)).c_str(),
+      static_cast<long>(tokens), static_cast<long>(flags.document),
+      median * 1e3, times.front() * 1e3, times.back() * 1e3,
+      static_cast<double>(tokens) / median, loss,
+      GiB(TotalBytes(PlanMemory(config, method, gpu, options))),
+      GiB(stats.reserved_bytes[0].peak),
+      GiB(memory.total_bytes - memory.free_bytes));
+  if (flags.profile) {
     constexpr int kProfiled = 3;
     PrintKernels(ProfileKernels([&] {
                    for (int step = 0; step < kProfiled; ++step) {
@@ -165,28 +193,30 @@ void Run(const std::string& shape, int64_t tokens, int steps, bool profile) {
 }  // namespace lockstep
 
 int main(int argc, char** argv) {
-  int steps = 20;
-  std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.size() >= 2 && args[0] == "--steps") {
-    if (!absl::SimpleAtoi(args[1], &steps)) steps = 0;
-    args.erase(args.begin(), args.begin() + 2);
-  }
-  const bool profile = !args.empty() && args[0] == "--profile";
-  if (profile) args.erase(args.begin());
-  if (args.empty() || args.size() % 2 != 0 || steps < 1) {
-    std::cerr
-        << "cuda_step_benchmark [--steps 20] [--profile] SHAPE TOKENS ...\n";
-    return 2;
-  }
+  lockstep::Flags flags;
+  CLI::App app("Optimizer steps of one GPU");
+  app.add_option("--steps", flags.steps, "Steps that are timed [20]")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--document", flags.document, "Tokens of a document [2048]")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--recompute", flags.recompute,
+                 "0 none, 1 norms and SwiGLU, "
+                 "2 blocks [0]")
+      ->check(CLI::Range(0, 2));
+  app.add_flag("--full", flags.full, "All weights, instead of LoRA r16");
+  app.add_flag("--profile", flags.profile, "Print the kernels of a step");
+  std::vector<std::string> words;
+  app.add_option("pairs", words, "SHAPE TOKENS ...")->required();
+  CLI11_PARSE(app, argc, argv);
   at::globalContext().lazyInitDevice(at::kCUDA);
-  for (size_t i = 0; i < args.size(); i += 2) {
+  for (size_t i = 0; i + 1 < words.size(); i += 2) {
     int64_t tokens = 0;
-    if (!absl::SimpleAtoi(args[i + 1], &tokens) || tokens < lockstep::kRow) {
-      std::cerr << args[i + 1] << " tokens: at least one row of "
-                << lockstep::kRow << "\n";
+    if (!absl::SimpleAtoi(words[i + 1], &tokens) || tokens < flags.document) {
+      std::cerr << words[i + 1] << " tokens: at least one document of "
+                << flags.document << "\n";
       return 2;
     }
-    lockstep::Run(args[i], tokens, steps, profile);
+    lockstep::Run(words[i], tokens, flags);
   }
   return 0;
 }

@@ -147,6 +147,15 @@ absl::StatusOr<TensorInfo> SafetensorsFile::Find(
   return tensors_[it->second];
 }
 
+absl::StatusOr<TensorInfo> SafetensorsFile::Find(
+    const std::string& name, const std::vector<int64_t>& shape) const {
+  ASSIGN_OR_RETURN(TensorInfo tensor, Find(name));
+  if (tensor.shape == shape) return tensor;
+  return absl::InvalidArgumentError(absl::StrCat(
+      path_, ": tensor ", name, " has shape ", ShapeToString(tensor.shape),
+      "; expected is ", ShapeToString(shape)));
+}
+
 absl::Status SafetensorsFile::ReadAt(int64_t position, void* out,
                                      int64_t bytes) const {
   char* next = static_cast<char*>(out);
@@ -167,7 +176,14 @@ absl::Status SafetensorsFile::ReadAt(int64_t position, void* out,
 
 absl::Status SafetensorsFile::ReadRaw(const TensorInfo& tensor,
                                       void* out) const {
-  return ReadAt(tensor.begin, out, tensor.end - tensor.begin);
+  return ReadRaw(tensor, 0, tensor.end - tensor.begin, out);
+}
+
+absl::Status SafetensorsFile::ReadRaw(const TensorInfo& tensor, int64_t offset,
+                                      int64_t bytes, void* out) const {
+  LOCKSTEP_CHECK(offset >= 0 && bytes >= 0 &&
+                 bytes <= tensor.end - tensor.begin - offset);
+  return ReadAt(tensor.begin + offset, out, bytes);
 }
 
 absl::Status SafetensorsFile::ReadFloat32(const TensorInfo& tensor,
@@ -195,12 +211,7 @@ absl::Status SafetensorsFile::ReadFloat32(const TensorInfo& tensor,
 absl::Status SafetensorsFile::ReadFloat32(const std::string& name,
                                           const std::vector<int64_t>& shape,
                                           float* out) const {
-  ASSIGN_OR_RETURN(const TensorInfo tensor, Find(name));
-  if (tensor.shape != shape) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path_, ": tensor ", name, " has shape ", ShapeToString(tensor.shape),
-        "; expected is ", ShapeToString(shape)));
-  }
+  ASSIGN_OR_RETURN(const TensorInfo tensor, Find(name, shape));
   return ReadFloat32(tensor, out);
 }
 

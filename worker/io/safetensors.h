@@ -51,9 +51,15 @@ class SafetensorsFile {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   // NOT_FOUND names the tensor and the file.
   absl::StatusOr<TensorInfo> Find(const std::string& name) const;
+  // INVALID_ARGUMENT: it has another shape.
+  absl::StatusOr<TensorInfo> Find(const std::string& name,
+                                  const std::vector<int64_t>& shape) const;
 
   // `out` holds end - begin bytes.
   absl::Status ReadRaw(const TensorInfo& tensor, void* out) const;
+  // `bytes` of them from `offset` on.
+  absl::Status ReadRaw(const TensorInfo& tensor, int64_t offset, int64_t bytes,
+                       void* out) const;
   // Converts F32, BF16 and F16; other dtypes are INVALID_ARGUMENT.
   absl::Status ReadFloat32(const TensorInfo& tensor, float* out) const;
   // The same by name, the shape checked.

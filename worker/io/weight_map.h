@@ -43,13 +43,15 @@ class WeightSource {
                            const std::vector<int64_t>& expected_shape,
                            float* out) const;
 
+  // The file that holds a tensor. NOT_FOUND names tensor and folder.
+  absl::StatusOr<const SafetensorsFile*> FileOf(const std::string& name) const;
+
   // Paths of the files, for digests.
   std::vector<std::string> files() const;
 
  private:
   explicit WeightSource(std::string dir) : dir_(std::move(dir)) {}
   absl::Status OpenIndex(const std::string& index_path);
-  absl::StatusOr<const SafetensorsFile*> FileOf(const std::string& name) const;
 
   std::string dir_;
   std::vector<SafetensorsFile> files_;

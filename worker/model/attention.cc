@@ -50,6 +50,16 @@ absl::Status Attention::Forward(const BlockWeights& weights,
                     buffers.dropped_TK);
 }
 
+absl::Status Attention::Remake(Recompute recompute, const BlockWeights& weights,
+                               const PlacedBatch& batch, BlockActivations& kept,
+                               StepBuffers& buffers,
+                               const DropoutMask& mask) const {
+  if (recompute == Recompute::kBlock) {
+    return Forward(weights, batch, kept, buffers, mask);
+  }
+  return qkv_.ForwardHidden(weights.qkv, kept.x1_TD, mask, buffers.dropped_TK);
+}
+
 absl::Status Attention::AttendForward(const PlacedBatch& batch,
                                       BlockActivations& kept) const {
   if (gpu_ != nullptr) {

@@ -32,6 +32,12 @@ class Attention {
                        BlockActivations& kept, StepBuffers& buffers,
                        const DropoutMask& mask) const;
 
+  // Makes again what Forward left in kept and `recompute` has not kept; of a
+  // whole block also buffers.delta_TD.
+  absl::Status Remake(Recompute recompute, const BlockWeights& weights,
+                      const PlacedBatch& batch, BlockActivations& kept,
+                      StepBuffers& buffers, const DropoutMask& mask) const;
+
   // From buffers.dresidual_TD to buffers.dx_TD, the gradient of kept.x1_TD,
   // which is left out unless `need_input_gradient`.
   absl::Status Backward(const BlockWeights& weights, BlockGradients& gradients,

@@ -14,28 +14,58 @@ Block::Block(const ModelConfig& config, const BlockShape& shape,
       attention_(config, shape, lora, rotary, gpu),
       mlp_(config, shape, lora) {}
 
+absl::Status Block::InputNorm(const BlockWeights& weights,
+                              const at::Tensor& base_TD,
+                              const at::Tensor& delta_TD,
+                              BlockActivations& kept) const {
+  const bool adds = delta_TD.defined();
+  return RmsNormForward({.out_TD = View(kept.x1_TD, hidden_),
+                         .sum_TD = View(kept.residual_TD),
+                         .inv_rms_T = Floats(kept.inv_rms1_T),
+                         .in_TD = View(adds ? base_TD : kept.residual_TD),
+                         .delta_TD = adds ? View(delta_TD) : TensorView{},
+                         .weight_D = View(weights.input_norm),
+                         .epsilon = epsilon_});
+}
+
+absl::Status Block::MiddleNorm(const BlockWeights& weights,
+                               const at::Tensor& delta_TD,
+                               BlockActivations& kept) const {
+  const bool adds = delta_TD.defined();
+  return RmsNormForward(
+      {.out_TD = View(kept.x2_TD, hidden_),
+       .sum_TD = View(kept.middle_TD),
+       .inv_rms_T = Floats(kept.inv_rms2_T),
+       .in_TD = View(adds ? kept.residual_TD : kept.middle_TD),
+       .delta_TD = adds ? View(delta_TD) : TensorView{},
+       .weight_D = View(weights.post_attention_norm),
+       .epsilon = epsilon_});
+}
+
 absl::Status Block::Forward(const BlockWeights& weights,
                             const PlacedBatch& batch, const at::Tensor& base_TD,
                             BlockActivations& kept, StepBuffers& buffers,
                             const DropoutMask& mask) const {
-  const bool first = !base_TD.defined();
-  RETURN_IF_ERROR(
-      RmsNormForward({.out_TD = View(kept.x1_TD, hidden_),
-                      .sum_TD = View(kept.residual_TD),
-                      .inv_rms_T = Floats(kept.inv_rms1_T),
-                      .in_TD = View(first ? kept.residual_TD : base_TD),
-                      .delta_TD = first ? TensorView{} : View(buffers.delta_TD),
-                      .weight_D = View(weights.input_norm),
-                      .epsilon = epsilon_}));
+  RETURN_IF_ERROR(InputNorm(weights, base_TD,
+                            base_TD.defined() ? buffers.delta_TD : at::Tensor(),
+                            kept));
   RETURN_IF_ERROR(attention_.Forward(weights, batch, kept, buffers, mask));
-  RETURN_IF_ERROR(RmsNormForward({.out_TD = View(kept.x2_TD, hidden_),
-                                  .sum_TD = View(kept.middle_TD),
-                                  .inv_rms_T = Floats(kept.inv_rms2_T),
-                                  .in_TD = View(kept.residual_TD),
-                                  .delta_TD = View(buffers.delta_TD),
-                                  .weight_D = View(weights.post_attention_norm),
-                                  .epsilon = epsilon_}));
+  RETURN_IF_ERROR(MiddleNorm(weights, buffers.delta_TD, kept));
   return mlp_.Forward(weights, kept, buffers, mask);
+}
+
+absl::Status Block::Remake(Recompute recompute, const BlockWeights& weights,
+                           const PlacedBatch& batch, BlockActivations& kept,
+                           StepBuffers& buffers,
+                           const DropoutMask& mask) const {
+  if (recompute == Recompute::kNone) return absl::OkStatus();
+  const bool whole = recompute == Recompute::kBlock;
+  RETURN_IF_ERROR(InputNorm(weights, /*base_TD=*/{}, /*delta_TD=*/{}, kept));
+  RETURN_IF_ERROR(
+      attention_.Remake(recompute, weights, batch, kept, buffers, mask));
+  RETURN_IF_ERROR(
+      MiddleNorm(weights, whole ? buffers.delta_TD : at::Tensor(), kept));
+  return mlp_.Remake(recompute, weights, kept, buffers, mask);
 }
 
 absl::Status Block::Backward(const BlockWeights& weights,

@@ -34,6 +34,12 @@ class Block {
                        const at::Tensor& base_TD, BlockActivations& kept,
                        StepBuffers& buffers, const DropoutMask& mask) const;
 
+  // Makes again, in the same bits, what Forward left in `kept` and `recompute`
+  // has not kept.
+  absl::Status Remake(Recompute recompute, const BlockWeights& weights,
+                      const PlacedBatch& batch, BlockActivations& kept,
+                      StepBuffers& buffers, const DropoutMask& mask) const;
+
   // From the gradient of the residual stream after the block to that before
   // it, in place in buffers.dresidual_TD; adds to `gradients`. The latter
   // gradient is left out unless `need_input_gradient`.
@@ -43,6 +49,16 @@ class Block {
                         const DropoutMask& mask) const;
 
  private:
+  // Of the stream before attention; without a delta it is what lies in
+  // kept.residual_TD.
+  absl::Status InputNorm(const BlockWeights& weights, const at::Tensor& base_TD,
+                         const at::Tensor& delta_TD,
+                         BlockActivations& kept) const;
+  // Of the stream before the MLP; without a delta it is what lies in
+  // kept.middle_TD.
+  absl::Status MiddleNorm(const BlockWeights& weights,
+                          const at::Tensor& delta_TD,
+                          BlockActivations& kept) const;
   absl::Status BackwardNorm(const at::Tensor& weight_D,
                             const at::Tensor& dweight_D,
                             const at::Tensor& sum_TD,

@@ -20,18 +20,62 @@ constexpr int64_t kMostWorkspaceBytes = int64_t{5} << 29;
 // The fewest tokens that a plan is made for.
 constexpr int64_t kShortest = 64;
 
+// Of bfloat16.
+constexpr int64_t kElementBytes = 2;
+
 int64_t RoundUp(int64_t value) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
+}
+
+// What cuDNN 9.19 asks for, and a little more: dP of all documents, each as
+// long as the longest; float32 gradients of k and of v for each query head,
+// where heads share them; and a number a row.
+int64_t BackwardWorkspaceBytes(const QkvLayout& layout, int64_t documents,
+                               int64_t longest, int64_t tokens) {
+  constexpr int64_t kSlack = 64 << 10;
+  constexpr int64_t kFloat = sizeof(float);
+  const int64_t scores =
+      documents * layout.query_heads * longest * longest * kElementBytes;
+  const int64_t shared = layout.query_heads == layout.kv_heads
+                             ? 0
+                             : 2 * tokens * layout.query_cols() * kFloat;
+  return scores + shared + tokens * layout.query_heads * kFloat + kSlack;
+}
+
+// The most that any plan that is used asks for.
+int64_t WorkspaceBytes(const QkvLayout& layout,
+                       const GpuAttention::Limits& limits, bool backward) {
+  constexpr int64_t kForwardBytes = 1 << 20;
+  if (!backward) return kForwardBytes;
+  return std::min(kMostWorkspaceBytes,
+                  BackwardWorkspaceBytes(
+                      layout, RoundUp(limits.documents),
+                      RoundUp(std::max(kShortest, limits.longest_document)),
+                      limits.tokens));
 }
 
 at::Tensor OnGpu(const at::Tensor& host) { return host.to(at::kCUDA); }
 
 }  // namespace
 
-GpuAttention::GpuAttention(const QkvLayout& layout, int64_t max_tokens)
-    : layout_(layout), max_tokens_(max_tokens) {
+GpuAttention::GpuAttention(const QkvLayout& layout, const Limits& limits,
+                           bool backward)
+    : layout_(layout), max_tokens_(limits.tokens) {
   absl::StatusOr<std::unique_ptr<Cudnn>> cudnn = Cudnn::Create();
-  if (cudnn.ok()) cudnn_ = *std::move(cudnn);
+  if (!cudnn.ok()) return;
+  cudnn_ = *std::move(cudnn);
+  const auto on_gpu = at::TensorOptions(at::kCUDA);
+  workspace_ = at::empty({WorkspaceBytes(layout, limits, backward)},
+                         on_gpu.dtype(at::kByte));
+  if (!backward) return;
+  d_key_value_ = at::empty({2, max_tokens_, layout.kv_cols()},
+                           on_gpu.dtype(at::kBFloat16));
+}
+
+int64_t GpuAttention::WorkBytes(const QkvLayout& layout, const Limits& limits,
+                                bool backward) {
+  return WorkspaceBytes(layout, limits, backward) +
+         (backward ? 2 * limits.tokens * layout.kv_cols() * kElementBytes : 0);
 }
 
 void GpuAttention::Place(const TokenBatch& batch) {
@@ -79,13 +123,12 @@ CudnnAttentionData GpuAttention::DataOf(const at::Tensor& qkv_TN,
           .log_sum_TH = log_sum_HT.data_ptr<float>()};
 }
 
+bool GpuAttention::Fits(const CudnnAttention& plan) const {
+  return plan.workspace_bytes() <= workspace_.numel();
+}
+
 absl::Status GpuAttention::Run(const CudnnAttention& plan,
                                const CudnnAttentionData& data) {
-  if (!workspace_.defined() || workspace_.numel() < plan.workspace_bytes()) {
-    workspace_.reset();  // Before the larger one is taken.
-    workspace_ = at::empty({plan.workspace_bytes()},
-                           at::TensorOptions(at::kByte).device(at::kCUDA));
-  }
   return plan.Run(*cudnn_, data, workspace_.data_ptr());
 }
 
@@ -95,7 +138,7 @@ absl::Status GpuAttention::Forward(const PlacedBatch& batch,
                                    const at::Tensor& log_sum_HT) {
   if (!current_->forward_tried && cudnn_ != nullptr) {
     auto plan = CudnnAttention::Forward(*cudnn_, ShapeOf(qkv_TN, out_TQ));
-    if (plan.ok()) current_->forward = *std::move(plan);
+    if (plan.ok() && Fits(**plan)) current_->forward = *std::move(plan);
   }
   current_->forward_tried = true;
   if (current_->forward != nullptr) {
@@ -117,13 +160,7 @@ absl::Status GpuAttention::Backward(const PlacedBatch& batch,
     shape.d_q_stride = d_qkv_TN.stride(0);
     shape.d_out_stride = d_out_TQ.stride(0);
     auto plan = CudnnAttention::Backward(*cudnn_, shape);
-    if (plan.ok() && (*plan)->workspace_bytes() <= kMostWorkspaceBytes) {
-      current_->backward = *std::move(plan);
-      if (!d_key_value_.defined()) {
-        d_key_value_ =
-            at::empty({2, max_tokens_, layout_.kv_cols()}, d_qkv_TN.options());
-      }
-    }
+    if (plan.ok() && Fits(**plan)) current_->backward = *std::move(plan);
   }
   current_->backward_tried = true;
   if (current_->backward != nullptr) {

@@ -25,8 +25,19 @@ namespace lockstep {
 
 class GpuAttention {
  public:
-  // `max_tokens` of a batch.
-  GpuAttention(const QkvLayout& layout, int64_t max_tokens);
+  // The most that a batch holds.
+  struct Limits {
+    int64_t tokens = 0;
+    int64_t documents = 0;
+    int64_t longest_document = 0;
+  };
+
+  // Takes its work memory at once; without a backward pass it needs little.
+  GpuAttention(const QkvLayout& layout, const Limits& limits, bool backward);
+
+  // Bytes of that memory. FlashAttention-2 takes what it needs when it runs.
+  static int64_t WorkBytes(const QkvLayout& layout, const Limits& limits,
+                           bool backward);
 
   // Forward and Backward are of this batch, until the next call.
   void Place(const TokenBatch& batch);
@@ -57,6 +68,7 @@ class GpuAttention {
   CudnnAttentionData DataOf(const at::Tensor& qkv_TN, const at::Tensor& out_TQ,
                             const at::Tensor& log_sum_HT);
   int64_t* OffsetsOf(int64_t stride);
+  bool Fits(const CudnnAttention& plan) const;
   absl::Status Run(const CudnnAttention& plan, const CudnnAttentionData& data);
 
   const QkvLayout layout_;
@@ -72,7 +84,7 @@ class GpuAttention {
   at::Tensor begins_;
   at::Tensor lengths_;
   absl::flat_hash_map<int64_t, at::Tensor> offsets_;
-  // Of the plan that wants most.
+  // Of any plan that is used.
   at::Tensor workspace_;
   // Gradients of k and of v, until they are copied to the engine's.
   at::Tensor d_key_value_;

@@ -72,7 +72,7 @@ absl::StatusOr<std::vector<std::string>> ResolveTargets(
     const std::vector<std::string>& target_modules);
 
 // `lora` may be null. Tails are filled up to a multiple of `tail_multiple`
-// columns: the matrix units of a GPU want rows of whole 16s.
+// columns.
 BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora,
                           int64_t tail_multiple = 1);
 

@@ -34,22 +34,51 @@ absl::Status Linear::Forward(const LinearWeights& weights,
                              const at::Tensor& x_TK, const at::Tensor& y_TN,
                              const DropoutMask& mask,
                              const at::Tensor& scratch) const {
-  const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
-  const at::Tensor x = Columns(x_TK, 0, in);
+  const int64_t in = shape_.in, out = shape_.out;
+  RETURN_IF_ERROR(ForwardHidden(weights, x_TK, mask, scratch));
   const at::Tensor y = Columns(y_TN, 0, out);
   if (concatenated_) {
-    const at::Tensor a = weights.matrix.narrow(0, out, tail).narrow(1, 0, in);
-    Product(Columns(x_TK, in, tail), x, a.t());
-    Product(y, Columns(x_TK, 0, in + tail),
+    Product(y, Columns(x_TK, 0, in + shape_.tail),
             weights.matrix.narrow(0, 0, out).t());
   } else {
-    Product(y, x, weights.matrix.t());
-    if (tail > 0) {
-      RETURN_IF_ERROR(ForwardPlainAdapters(weights, x_TK, y, mask, scratch));
-    }
+    Product(y, Columns(x_TK, 0, in), weights.matrix.t());
+    AddPlainAdapters(weights, x_TK, y);
   }
   if (!weights.bias.defined()) return absl::OkStatus();
   return LinearBiasForward(View(y), View(weights.bias));
+}
+
+absl::Status Linear::ForwardHidden(const LinearWeights& weights,
+                                   const at::Tensor& x_TK,
+                                   const DropoutMask& mask,
+                                   const at::Tensor& scratch) const {
+  const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
+  if (concatenated_) {
+    const at::Tensor a = weights.matrix.narrow(0, out, tail).narrow(1, 0, in);
+    Product(Columns(x_TK, in, tail), Columns(x_TK, 0, in), a.t());
+    return absl::OkStatus();
+  }
+  size_t number = 0;
+  for (const LinearSegment& segment : shape_.segments) {
+    if (!segment.adapted) continue;
+    ASSIGN_OR_RETURN(const at::Tensor input,
+                     AdapterInput(x_TK, segment, mask, scratch));
+    Product(Columns(x_TK, in + segment.column, r_), input,
+            weights.adapters[number++].a.t());
+  }
+  return absl::OkStatus();
+}
+
+void Linear::AddPlainAdapters(const LinearWeights& weights,
+                              const at::Tensor& x_TK,
+                              const at::Tensor& y_TN) const {
+  size_t number = 0;
+  for (const LinearSegment& segment : shape_.segments) {
+    if (!segment.adapted) continue;
+    AddProduct(Columns(y_TN, segment.row, segment.rows),
+               Columns(x_TK, shape_.in + segment.column, r_),
+               weights.adapters[number++].b.t(), scale_);
+  }
 }
 
 absl::StatusOr<at::Tensor> Linear::AdapterInput(
@@ -60,25 +89,6 @@ absl::StatusOr<at::Tensor> Linear::AdapterInput(
   at::Tensor dropped = Columns(scratch, 0, shape_.in);
   RETURN_IF_ERROR(Dropout(View(dropped), View(input), OfModule(mask, segment)));
   return dropped;
-}
-
-absl::Status Linear::ForwardPlainAdapters(const LinearWeights& weights,
-                                          const at::Tensor& x_TK,
-                                          const at::Tensor& y_TN,
-                                          const DropoutMask& mask,
-                                          const at::Tensor& scratch) const {
-  size_t number = 0;
-  for (const LinearSegment& segment : shape_.segments) {
-    if (!segment.adapted) continue;
-    const Adapter& adapter = weights.adapters[number++];
-    ASSIGN_OR_RETURN(const at::Tensor input,
-                     AdapterInput(x_TK, segment, mask, scratch));
-    const at::Tensor h = Columns(x_TK, shape_.in + segment.column, r_);
-    Product(h, input, adapter.a.t());
-    AddProduct(Columns(y_TN, segment.row, segment.rows), h, adapter.b.t(),
-               scale_);
-  }
-  return absl::OkStatus();
 }
 
 absl::Status Linear::Backward(const LinearWeights& weights,

@@ -36,6 +36,11 @@ class Linear {
                        const at::Tensor& y_TN, const DropoutMask& mask,
                        const at::Tensor& scratch) const;
 
+  // Only x_TK's tail, as Forward writes it.
+  absl::Status ForwardHidden(const LinearWeights& weights,
+                             const at::Tensor& x_TK, const DropoutMask& mask,
+                             const at::Tensor& scratch) const;
+
   // Adds to `gradients`; writes dx_TK ([T, K] or wider) if it is defined.
   // `mask` and `scratch` as in Forward.
   absl::Status Backward(const LinearWeights& weights,
@@ -45,11 +50,8 @@ class Linear {
                         const at::Tensor& scratch) const;
 
  private:
-  absl::Status ForwardPlainAdapters(const LinearWeights& weights,
-                                    const at::Tensor& x_TK,
-                                    const at::Tensor& y_TN,
-                                    const DropoutMask& mask,
-                                    const at::Tensor& scratch) const;
+  void AddPlainAdapters(const LinearWeights& weights, const at::Tensor& x_TK,
+                        const at::Tensor& y_TN) const;
   absl::Status BackwardPlainAdapters(
       const LinearWeights& weights, LinearGradients& gradients,
       const at::Tensor& x_TK, const at::Tensor& dy_TN, const at::Tensor& dx_TK,

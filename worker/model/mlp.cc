@@ -22,6 +22,23 @@ absl::Status Mlp::Forward(const BlockWeights& weights, BlockActivations& kept,
                        buffers.dropped_TK);
 }
 
+absl::Status Mlp::Remake(Recompute recompute, const BlockWeights& weights,
+                         BlockActivations& kept, StepBuffers& buffers,
+                         const DropoutMask& mask) const {
+  if (recompute == Recompute::kBlock) {
+    RETURN_IF_ERROR(gate_up_.Forward(weights.gate_up, kept.x2_TD,
+                                     kept.gate_up_TI, mask,
+                                     buffers.dropped_TK));
+  } else {
+    RETURN_IF_ERROR(gate_up_.ForwardHidden(weights.gate_up, kept.x2_TD, mask,
+                                           buffers.dropped_TK));
+  }
+  RETURN_IF_ERROR(SwigluForward(View(kept.inner_TI, inner_),
+                                View(kept.gate_up_TI, 2 * inner_)));
+  return down_.ForwardHidden(weights.down, kept.inner_TI, mask,
+                             buffers.dropped_TK);
+}
+
 absl::Status Mlp::Backward(const BlockWeights& weights,
                            BlockGradients& gradients, BlockActivations& kept,
                            StepBuffers& buffers,

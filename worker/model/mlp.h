@@ -24,6 +24,11 @@ class Mlp {
   absl::Status Forward(const BlockWeights& weights, BlockActivations& kept,
                        StepBuffers& buffers, const DropoutMask& mask) const;
 
+  // Makes again what Forward left in kept and `recompute` has not kept.
+  absl::Status Remake(Recompute recompute, const BlockWeights& weights,
+                      BlockActivations& kept, StepBuffers& buffers,
+                      const DropoutMask& mask) const;
+
   // From buffers.dresidual_TD to buffers.dx_TD, the gradient of kept.x2_TD.
   absl::Status Backward(const BlockWeights& weights, BlockGradients& gradients,
                         BlockActivations& kept, StepBuffers& buffers,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
+#include "worker/model/frozen_weights.h"
 #include "worker/model/linear.h"
 #include "worker/model/random.h"
 
@@ -21,26 +22,28 @@ at::Tensor FusedView(const at::Tensor& flat, int64_t offset,
   return flat.narrow(0, offset, size).view(shape);
 }
 
-// A copy of the trained weights in another type, and products of the plain
-// path in it, do not exist.
-absl::Status CheckBuilt(const ModelConfig& config, const Method& method,
-                        const Placement& placement) {
-  if (placement.compute == at::kFloat) return absl::OkStatus();
-  if (config.head_dim % 8 != 0 || config.head_dim > 256) {
-    return absl::UnimplementedError(
-        absl::StrCat("head_dim ", config.head_dim,
-                     ": a GPU attends with multiples of 8 up to 256"));
+absl::Status CheckBuilt(const ModelConfig& config, const Placement& placement) {
+  if (placement.compute == at::kFloat ||
+      (config.head_dim % 8 == 0 && config.head_dim <= 256)) {
+    return absl::OkStatus();
   }
-  if (method.kind == Method::Kind::kFull) {
-    return absl::UnimplementedError(
-        "method.full: trains in float32 only, which is what a CPU computes in");
-  }
-  if (method.kind == Method::Kind::kLora && !method.lora.concatenated()) {
-    return absl::UnimplementedError(absl::StrCat(
-        "method.lora: r ", method.lora.r, " and dropout ", method.lora.dropout,
-        " where a GPU trains r up to 64 without dropout"));
-  }
-  return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("head_dim ", config.head_dim,
+                   ": a GPU attends with multiples of 8 up to 256"));
+}
+
+bool Concatenated(const LoraOptions* lora) {
+  return lora != nullptr && lora->concatenated();
+}
+
+// On the host, in float32, then to where it belongs.
+TensorPlacer ByWayOf(const TensorReader& read) {
+  return [&read](const std::string& name, const at::Tensor& out) {
+    const at::Tensor host = at::empty(out.sizes(), at::kFloat);
+    RETURN_IF_ERROR(read(name, out.sizes().vec(), host.data_ptr<float>()));
+    out.copy_(host);
+    return absl::OkStatus();
+  };
 }
 
 }  // namespace
@@ -50,37 +53,31 @@ ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
     : config_(config),
       method_(method),
       placement_(placement),
-      block_shape_(
-          MakeBlockShape(config, lora(), placement.device.is_cpu() ? 1 : 16)),
+      block_shape_(MakeBlockShape(config, lora(), TailMultipleOn(placement))),
       blocks_(config.num_layers),
       gradients_(config.num_layers) {}
 
-const LoraOptions* ModelWeights::lora() const {
-  return method_.kind == Method::Kind::kLora ? &method_.lora : nullptr;
-}
-
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
     const ModelConfig& config, const Method& method, const TensorReader& read,
-    const Placement& placement) {
-  RETURN_IF_ERROR(CheckBuilt(config, method, placement));
+    const Placement& placement, TensorPlacer place) {
+  RETURN_IF_ERROR(CheckBuilt(config, placement));
+  if (place == nullptr) place = ByWayOf(read);
   std::unique_ptr<ModelWeights> weights(
       new ModelWeights(config, method, placement));
   switch (method.kind) {
     case Method::Kind::kFull:
-      weights->parameters_ = std::make_unique<Parameters>(
-          FullParameters(config), placement.device);
+      weights->MakeParameters(FullParameters(config));
       RETURN_IF_ERROR(weights->ReadParameters(read));
       weights->BindFull();
       break;
     case Method::Kind::kLora:
-      weights->parameters_ = std::make_unique<Parameters>(
-          LoraParameters(config, method.lora), placement.device);
-      RETURN_IF_ERROR(weights->LoadBase(read));
+      weights->MakeParameters(LoraParameters(config, method.lora));
+      RETURN_IF_ERROR(weights->LoadBase(place));
       weights->BindAdapters();
       weights->InitializeAdapters();
       break;
     case Method::Kind::kFrozen:
-      RETURN_IF_ERROR(weights->LoadBase(read));
+      RETURN_IF_ERROR(weights->LoadBase(place));
       break;
   }
   RETURN_IF_ERROR(weights->AfterUpdate());
@@ -93,7 +90,11 @@ absl::Status ModelWeights::LoadAdapters(const TensorReader& read) {
 }
 
 absl::Status ModelWeights::AfterUpdate() {
-  if (lora() == nullptr || !lora()->concatenated()) return absl::OkStatus();
+  if (parameters_ == nullptr) return absl::OkStatus();
+  if (HasComputedCopy(method_, placement_)) {
+    computed_.copy_(parameters_->values());
+  }
+  if (!Concatenated(lora())) return absl::OkStatus();
   for (BlockWeights& block : blocks_) {
     RETURN_IF_ERROR(PackAdapters(block_shape_.qkv, *lora(), block.qkv));
     RETURN_IF_ERROR(PackAdapters(block_shape_.o, *lora(), block.o));
@@ -103,6 +104,21 @@ absl::Status ModelWeights::AfterUpdate() {
   return absl::OkStatus();
 }
 
+void ModelWeights::MakeParameters(std::vector<Parameter> list) {
+  parameters_ =
+      std::make_unique<Parameters>(std::move(list), placement_.device);
+  computed_ = parameters_->values();
+  if (HasComputedCopy(method_, placement_)) {
+    computed_ =
+        at::zeros({parameters_->size()},
+                  parameters_->values().options().dtype(placement_.compute));
+  }
+}
+
+at::Tensor ModelWeights::Computed(const std::string& name) const {
+  return parameters_->ViewLike(computed_, name);
+}
+
 absl::Status ModelWeights::ReadParameters(const TensorReader& read) {
   return parameters_->Fill(parameters_->values(),
                            [&](const Parameter& parameter, float* out) {
@@ -110,105 +126,80 @@ absl::Status ModelWeights::ReadParameters(const TensorReader& read) {
                            });
 }
 
-absl::StatusOr<at::Tensor> ModelWeights::Read(const std::string& name,
-                                              const std::vector<int64_t>& shape,
-                                              const TensorReader& read) {
-  at::Tensor tensor = at::empty(shape, at::kFloat);
-  RETURN_IF_ERROR(read(name, shape, tensor.data_ptr<float>()));
-  return tensor;
+void ModelWeights::CarveBase() {
+  const auto carve = [&](Arena& arena) {
+    return CarveFrozenWeights(config_, block_shape_, lora(), placement_.compute,
+                              arena);
+  };
+  Arena measure;
+  carve(measure);
+  frozen_ = std::make_unique<Arena>(measure.peak_bytes(), placement_.device);
+  FrozenWeights frozen = carve(*frozen_);
+  embedding_ = frozen.embedding;
+  final_norm_ = frozen.final_norm;
+  head_ = frozen.head;
+  blocks_ = std::move(frozen.blocks);
 }
 
-at::TensorOptions ModelWeights::FrozenOptions() const {
-  return at::TensorOptions(placement_.compute).device(placement_.device);
-}
-
-absl::StatusOr<at::Tensor> ModelWeights::ReadFrozen(
-    const std::string& name, const std::vector<int64_t>& shape,
-    const TensorReader& read) {
-  ASSIGN_OR_RETURN(const at::Tensor value, Read(name, shape, read));
-  at::Tensor placed = value.to(FrozenOptions());
-  frozen_bytes_ += static_cast<int64_t>(placed.nbytes());
-  return placed;
-}
-
-absl::Status ModelWeights::LoadBase(const TensorReader& read) {
-  const int64_t hidden = config_.hidden_size;
-  ASSIGN_OR_RETURN(embedding_, ReadFrozen("model.embed_tokens.weight",
-                                          {config_.vocab_size, hidden}, read));
-  ASSIGN_OR_RETURN(final_norm_,
-                   ReadFrozen("model.norm.weight", {hidden}, read));
-  head_ = embedding_;
+absl::Status ModelWeights::LoadBase(const TensorPlacer& place) {
+  CarveBase();
+  RETURN_IF_ERROR(place("model.embed_tokens.weight", embedding_));
+  RETURN_IF_ERROR(place("model.norm.weight", final_norm_));
   if (!config_.tie_word_embeddings) {
-    ASSIGN_OR_RETURN(head_, ReadFrozen("lm_head.weight",
-                                       {config_.vocab_size, hidden}, read));
+    RETURN_IF_ERROR(place("lm_head.weight", head_));
   }
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
     BlockWeights& block = blocks_[layer];
-    ASSIGN_OR_RETURN(block.input_norm,
-                     ReadFrozen(ModuleName(layer, "input_layernorm.weight"),
-                                {hidden}, read));
-    ASSIGN_OR_RETURN(
-        block.post_attention_norm,
-        ReadFrozen(ModuleName(layer, "post_attention_layernorm.weight"),
-                   {hidden}, read));
-    const BlockShape& shape = block_shape_;
-    RETURN_IF_ERROR(LoadFrozenLinear(layer, shape.qkv, read, block.qkv));
-    RETURN_IF_ERROR(LoadFrozenLinear(layer, shape.o, read, block.o));
     RETURN_IF_ERROR(
-        LoadFrozenLinear(layer, shape.gate_up, read, block.gate_up));
-    RETURN_IF_ERROR(LoadFrozenLinear(layer, shape.down, read, block.down));
+        place(ModuleName(layer, "input_layernorm.weight"), block.input_norm));
+    RETURN_IF_ERROR(place(ModuleName(layer, "post_attention_layernorm.weight"),
+                          block.post_attention_norm));
+    const BlockShape& shape = block_shape_;
+    RETURN_IF_ERROR(LoadFrozenLinear(layer, shape.qkv, place, block.qkv));
+    RETURN_IF_ERROR(LoadFrozenLinear(layer, shape.o, place, block.o));
+    RETURN_IF_ERROR(
+        LoadFrozenLinear(layer, shape.gate_up, place, block.gate_up));
+    RETURN_IF_ERROR(LoadFrozenLinear(layer, shape.down, place, block.down));
   }
   return absl::OkStatus();
 }
 
 absl::Status ModelWeights::LoadFrozenLinear(int64_t layer,
                                             const LinearShape& shape,
-                                            const TensorReader& read,
+                                            const TensorPlacer& place,
                                             LinearWeights& weights) {
-  const bool concatenated = lora() != nullptr && lora()->concatenated();
-  const int64_t tail = concatenated ? shape.tail : 0;
-  weights.matrix =
-      at::zeros({shape.out + tail, shape.in + tail}, FrozenOptions());
-  frozen_bytes_ += weights.matrix.nbytes();
-  if (shape.has_bias) {
-    weights.bias = at::empty({shape.out}, FrozenOptions());
-    frozen_bytes_ += weights.bias.nbytes();
-  }
   for (const LinearSegment& segment : shape.segments) {
     const std::string module = ModuleName(layer, segment.module);
-    ASSIGN_OR_RETURN(const at::Tensor rows,
-                     Read(module + ".weight", {segment.rows, shape.in}, read));
-    weights.matrix.narrow(0, segment.row, segment.rows)
-        .narrow(1, 0, shape.in)
-        .copy_(rows);
+    RETURN_IF_ERROR(place(module + ".weight",
+                          weights.matrix.narrow(0, segment.row, segment.rows)
+                              .narrow(1, 0, shape.in)));
     if (!shape.has_bias) continue;
-    ASSIGN_OR_RETURN(const at::Tensor bias,
-                     Read(module + ".bias", {segment.rows}, read));
-    weights.bias.narrow(0, segment.row, segment.rows).copy_(bias);
+    RETURN_IF_ERROR(place(module + ".bias",
+                          weights.bias.narrow(0, segment.row, segment.rows)));
   }
   return absl::OkStatus();
 }
 
 void ModelWeights::BindFull() {
   Parameters& all = *parameters_;
-  embedding_ = all.Value("model.embed_tokens.weight");
+  embedding_ = Computed("model.embed_tokens.weight");
   embedding_gradient_ = all.Gradient("model.embed_tokens.weight");
-  final_norm_ = all.Value("model.norm.weight");
+  final_norm_ = Computed("model.norm.weight");
   final_norm_gradient_ = all.Gradient("model.norm.weight");
   const std::string head = config_.tie_word_embeddings
                                ? "model.embed_tokens.weight"
                                : "lm_head.weight";
-  head_ = all.Value(head);
+  head_ = Computed(head);
   head_gradient_ = all.Gradient(head);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
     BlockWeights& weights = blocks_[layer];
     BlockGradients& gradients = gradients_[layer];
     const std::string input = ModuleName(layer, "input_layernorm.weight");
-    weights.input_norm = all.Value(input);
+    weights.input_norm = Computed(input);
     gradients.input_norm = all.Gradient(input);
     const std::string post =
         ModuleName(layer, "post_attention_layernorm.weight");
-    weights.post_attention_norm = all.Value(post);
+    weights.post_attention_norm = Computed(post);
     gradients.post_attention_norm = all.Gradient(post);
     BindFullLinear(layer, block_shape_.qkv, weights.qkv, gradients.qkv);
     BindFullLinear(layer, block_shape_.o, weights.o, gradients.o);
@@ -224,13 +215,12 @@ void ModelWeights::BindFullLinear(int64_t layer, const LinearShape& shape,
   const std::string first = ModuleName(layer, shape.segments[0].module);
   // FullParameters lays the segments of a fused matrix out one after another.
   const int64_t offset = parameters_->Value(first + ".weight").storage_offset();
-  weights.matrix =
-      FusedView(parameters_->values(), offset, {shape.out, shape.in});
+  weights.matrix = FusedView(computed_, offset, {shape.out, shape.in});
   gradients.matrix =
       FusedView(parameters_->gradients(), offset, {shape.out, shape.in});
   if (!shape.has_bias) return;
   const int64_t bias = parameters_->Value(first + ".bias").storage_offset();
-  weights.bias = FusedView(parameters_->values(), bias, {shape.out});
+  weights.bias = FusedView(computed_, bias, {shape.out});
   gradients.bias = FusedView(parameters_->gradients(), bias, {shape.out});
 }
 
@@ -253,7 +243,7 @@ void ModelWeights::BindLinearAdapters(int64_t layer, const LinearShape& shape,
     if (!segment.adapted) continue;
     const std::string a = LoraAName(layer, segment.module);
     const std::string b = LoraBName(layer, segment.module);
-    weights.adapters.push_back({parameters_->Value(a), parameters_->Value(b)});
+    weights.adapters.push_back({Computed(a), Computed(b)});
     gradients.adapters.push_back(
         {parameters_->Gradient(a), parameters_->Gradient(b)});
   }
@@ -261,14 +251,18 @@ void ModelWeights::BindLinearAdapters(int64_t layer, const LinearShape& shape,
 
 void ModelWeights::InitializeAdapters() {
   uint64_t number = 0;
-  for (BlockWeights& block : blocks_) {
-    for (LinearWeights* linear :
+  const BlockShape& block = block_shape_;
+  for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
+    for (const LinearShape* linear :
          {&block.qkv, &block.o, &block.gate_up, &block.down}) {
-      for (Adapter& adapter : linear->adapters) {
-        const double bound = 1.0 / std::sqrt(adapter.a.size(1));
-        at::Tensor start = at::empty(adapter.a.sizes(), at::kFloat);
+      for (const LinearSegment& segment : linear->segments) {
+        if (!segment.adapted) continue;
+        const at::Tensor a =
+            parameters_->Value(LoraAName(layer, segment.module));
+        const double bound = 1.0 / std::sqrt(a.size(1));
+        at::Tensor start = at::empty(a.sizes(), at::kFloat);
         FillUniform(Mix(method_.seed, ++number), -bound, bound, start);
-        adapter.a.copy_(start);
+        a.copy_(start);
       }
     }
   }

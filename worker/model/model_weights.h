@@ -3,9 +3,10 @@
 
 // All weights of one rank's model and, if it is trained, its Parameters. Full
 // fine-tuning: every weight is a view of the flat buffer. LoRA: the base is
-// frozen in buffers of its own, the adapters are Parameters, and where they
-// are concatenated the base's matrices hold derived copies of them, which
-// AfterUpdate renews.
+// frozen in an arena of its own, the adapters are Parameters, and where they
+// are concatenated the base's matrices hold derived copies of them. Where the
+// model does not compute in float32, the Parameters are the masters of copies
+// in its type. AfterUpdate renews what is derived.
 //
 // Used by the trainer's thread.
 
@@ -20,7 +21,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "worker/memory/arena.h"
 #include "worker/model/layout.h"
+#include "worker/model/method.h"
 #include "worker/model/model_config.h"
 #include "worker/model/parameters.h"
 #include "worker/model/placement.h"
@@ -28,35 +31,25 @@
 
 namespace lockstep {
 
-// What is done to the model.
-struct Method {
-  enum class Kind {
-    // Nothing: forward passes only.
-    kFrozen,
-    kLora,
-    kFull,
-  };
-  Kind kind = Kind::kFrozen;
-  // For kLora; target_modules spelled out.
-  LoraOptions lora;
-  // Seeds A of new adapters, and dropout.
-  uint64_t seed = 42;
-};
-
 // Reads one tensor of the model's files by name, checked against `shape`, as
-// float32 into `out`.
+// float32 into `out`, which is in host memory.
 using TensorReader = std::function<absl::Status(
     const std::string& name, const std::vector<int64_t>& shape, float* out)>;
 
+// The same straight into a tensor of that shape, on any device and of any
+// floating type.
+using TensorPlacer =
+    std::function<absl::Status(const std::string& name, const at::Tensor& out)>;
+
 class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
  public:
-  // Reads the model. New adapters get PEFT's start: A uniform in
-  // +-1/sqrt(in), B zero. An error of `read` is passed on. UNIMPLEMENTED: full
-  // fine-tuning or adapters that are not concatenated (see LoraOptions) where
-  // `placement` does not compute in float32.
+  // Reads the model; frozen weights by `place`, or if there is none by way of
+  // `read`. New adapters get PEFT's start: A uniform in
+  // +-1/sqrt(in), B zero. An error of `read` is passed on. UNIMPLEMENTED: heads
+  // of a size that a GPU does not attend with.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
       const ModelConfig& config, const Method& method, const TensorReader& read,
-      const Placement& placement = {});
+      const Placement& placement = {}, TensorPlacer place = {});
 
   // Replaces the adapters by those that `read` finds under PEFT's names.
   absl::Status LoadAdapters(const TensorReader& read);
@@ -66,7 +59,7 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   const Placement& placement() const { return placement_; }
   const BlockShape& block_shape() const { return block_shape_; }
   // Null unless adapters are trained.
-  const LoraOptions* lora() const;
+  const LoraOptions* lora() const { return method_.adapters(); }
   // Null when the model is frozen.
   Parameters* parameters() { return parameters_.get(); }
 
@@ -92,25 +85,23 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   void Ready(int64_t) override {}
 
   // Bytes of what is not trained.
-  int64_t frozen_bytes() const { return frozen_bytes_; }
+  int64_t frozen_bytes() const {
+    return frozen_ == nullptr ? 0 : frozen_->peak_bytes();
+  }
 
  private:
   ModelWeights(const ModelConfig& config, const Method& method,
                const Placement& placement);
 
-  // On the host, in float32.
-  static absl::StatusOr<at::Tensor> Read(const std::string& name,
-                                         const std::vector<int64_t>& shape,
-                                         const TensorReader& read);
-  at::TensorOptions FrozenOptions() const;
   absl::Status ReadParameters(const TensorReader& read);
-  absl::Status LoadBase(const TensorReader& read);
+  void MakeParameters(std::vector<Parameter> list);
+  void CarveBase();
+  absl::Status LoadBase(const TensorPlacer& place);
   absl::Status LoadFrozenLinear(int64_t layer, const LinearShape& shape,
-                                const TensorReader& read,
+                                const TensorPlacer& place,
                                 LinearWeights& weights);
-  absl::StatusOr<at::Tensor> ReadFrozen(const std::string& name,
-                                        const std::vector<int64_t>& shape,
-                                        const TensorReader& read);
+  // One parameter of computed_.
+  at::Tensor Computed(const std::string& name) const;
   void BindFull();
   void BindFullLinear(int64_t layer, const LinearShape& shape,
                       LinearWeights& weights, LinearGradients& gradients);
@@ -124,6 +115,10 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   const Placement placement_;
   const BlockShape block_shape_;
   std::unique_ptr<Parameters> parameters_;
+  // The parameters' values in the type that the model computes in: themselves,
+  // or a flat copy.
+  at::Tensor computed_;
+  std::unique_ptr<Arena> frozen_;
   at::Tensor embedding_;
   at::Tensor final_norm_;
   at::Tensor head_;
@@ -132,7 +127,6 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   at::Tensor head_gradient_;
   std::vector<BlockWeights> blocks_;
   std::vector<BlockGradients> gradients_;
-  int64_t frozen_bytes_ = 0;
 };
 
 }  // namespace lockstep

@@ -53,6 +53,11 @@ absl::Status Parameters::Fill(
   return absl::OkStatus();
 }
 
+at::Tensor Parameters::ViewLike(const at::Tensor& buffer,
+                                absl::string_view name) const {
+  return View(buffer, Find(name));
+}
+
 at::Tensor Parameters::Value(absl::string_view name) const {
   return View(values_, Find(name));
 }

@@ -54,6 +54,8 @@ class Parameters {
   // Views of one parameter in its shape; the name must exist.
   at::Tensor Value(absl::string_view name) const;
   at::Tensor Gradient(absl::string_view name) const;
+  // The same of any buffer that is laid out like values().
+  at::Tensor ViewLike(const at::Tensor& buffer, absl::string_view name) const;
   // A view of `buffer`, laid out like values(), for one parameter.
   static at::Tensor View(const at::Tensor& buffer, const Parameter& parameter);
 

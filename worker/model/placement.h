@@ -7,6 +7,8 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <cstdint>
+
 namespace lockstep {
 
 struct Placement {
@@ -14,6 +16,12 @@ struct Placement {
   // float32 on the CPU, bfloat16 on a GPU.
   c10::ScalarType compute = c10::kFloat;
 };
+
+// Tails of a layout (layout.h) are filled up to a multiple of so many columns:
+// the matrix units of a GPU want rows of whole 16s.
+inline int64_t TailMultipleOn(const Placement& placement) {
+  return placement.device.is_cpu() ? 1 : 16;
+}
 
 }  // namespace lockstep
 

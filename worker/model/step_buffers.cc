@@ -12,26 +12,29 @@ at::Tensor TakeRows(int64_t columns, const StepShape& shape, Arena& arena) {
   return arena.Take({shape.max_tokens, columns}, shape.compute);
 }
 
-BlockActivations CarveBlock(const ModelConfig& config, const BlockShape& block,
-                            const StepShape& shape, Arena& arena) {
+// What a block keeps under `recompute` in buffers of its own; the rest stays
+// as it is in `kept`.
+void CarveKept(const ModelConfig& config, const BlockShape& block,
+               const StepShape& shape, Recompute recompute, Arena& arena,
+               BlockActivations& kept) {
   const int64_t tokens = shape.max_tokens;
   const int64_t hidden = config.hidden_size;
   const auto rows = [&](int64_t columns) {
     return TakeRows(columns, shape, arena);
   };
-  BlockActivations kept;
   kept.residual_TD = rows(hidden);
+  if (recompute == Recompute::kBlock) return;
   kept.middle_TD = rows(hidden);
-  kept.x1_TD = rows(hidden + block.qkv.tail);
   kept.inv_rms1_T = arena.Take({tokens});
-  kept.x2_TD = rows(hidden + block.gate_up.tail);
   kept.inv_rms2_T = arena.Take({tokens});
   kept.qkv_TN = rows(block.qkv.out);
   kept.log_sum_HT = arena.Take({config.num_heads, tokens});
   kept.attended_TQ = rows(block.o.in + block.o.tail);
   kept.gate_up_TI = rows(block.gate_up.out + block.gate_up.tail);
+  if (recompute == Recompute::kNormSwiglu) return;
+  kept.x1_TD = rows(hidden + block.qkv.tail);
+  kept.x2_TD = rows(hidden + block.gate_up.tail);
   kept.inner_TI = rows(block.down.in + block.down.tail);
-  return kept;
 }
 
 // Scratch of the head and that of the blocks are never in use together; only
@@ -91,10 +94,13 @@ StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
                              const StepShape& shape, Arena& arena) {
   StepBuffers buffers;
   const int64_t tokens = shape.max_tokens;
+  BlockActivations kept;
   for (int64_t i = 0; i < config.num_layers; ++i) {
-    buffers.blocks.push_back(i == 0 || shape.backward
-                                 ? CarveBlock(config, block, shape, arena)
-                                 : buffers.blocks[0]);
+    if (i == 0 || shape.backward) {
+      CarveKept(config, block, shape,
+                i == 0 ? Recompute::kNone : shape.recompute, arena, kept);
+    }
+    buffers.blocks.push_back(kept);
   }
   buffers.last_residual_TD = TakeRows(config.hidden_size, shape, arena);
   buffers.last_inv_rms_T = arena.Take({tokens});

@@ -19,7 +19,8 @@
 
 namespace lockstep {
 
-// What the forward pass of a block keeps for its backward pass.
+// What the forward pass of a block keeps for its backward pass. Under
+// Recompute some of it is shared by all blocks.
 struct BlockActivations {
   // The residual stream as it enters the block, and after attention.
   at::Tensor residual_TD;
@@ -66,6 +67,18 @@ struct StepBuffers {
   StepBuffers FirstRows(int64_t tokens) const;
 };
 
+// What of a block's activations is not kept but made again before its backward
+// pass, in the same bits.
+enum class Recompute {
+  kNone,
+  // The outputs of the norms and of SwiGLU: about a quarter of the memory for
+  // passes that cost little.
+  kNormSwiglu,
+  // All but the residual stream that enters the block: nearly all of the memory
+  // for most of a forward pass.
+  kBlock,
+};
+
 struct StepShape {
   int64_t max_tokens = 0;
   // Of activations and their gradients; sums and losses are float32.
@@ -73,6 +86,7 @@ struct StepShape {
   // Without a backward pass all blocks share one set of activations.
   bool backward = true;
   bool dropout = false;
+  Recompute recompute = Recompute::kNone;
   // Rows of logits that exist at a time.
   int64_t logits_rows = 0;
 };

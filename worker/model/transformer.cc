@@ -10,29 +10,18 @@
 #include "kernels/rms_norm.h"
 #include "proto/contract/check.h"
 #include "proto/contract/status_macros.h"
+#include "worker/model/memory_needs.h"
 #include "worker/model/view.h"
 
 namespace lockstep {
 namespace {
 
-StepShape ShapeOf(const ModelWeights& weights,
-                  const TransformerOptions& options) {
-  const LoraOptions* lora = weights.lora();
-  return StepShape{
-      .max_tokens = options.max_tokens,
-      .compute = weights.placement().compute,
-      .backward = options.backward,
-      .dropout = options.backward && lora != nullptr && lora->dropout > 0,
-      .logits_rows = Head::ChunkRows(
-          weights.placement(), weights.config().vocab_size, options.max_tokens),
-  };
-}
-
 std::unique_ptr<GpuAttention> MakeGpuAttention(
     const ModelWeights& weights, const TransformerOptions& options) {
   if (weights.placement().device.is_cpu()) return nullptr;
   return std::make_unique<GpuAttention>(QkvLayoutOf(weights.config()),
-                                        options.max_tokens);
+                                        options.attention_limits(),
+                                        options.backward);
 }
 
 // The mask of the first module of the first block.
@@ -70,7 +59,8 @@ Transformer::Transformer(ModelWeights& weights,
              gpu_attention_.get()),
       head_(weights.placement(), options.max_tokens),
       batch_(weights.placement().device, options.max_tokens) {
-  const StepShape shape = ShapeOf(weights, options);
+  const StepShape shape = StepShapeOf(weights.config(), weights.method(),
+                                      weights.placement(), options);
   Arena measure;
   CarveStepBuffers(weights.config(), weights.block_shape(), shape, measure);
   arena_ =
@@ -187,30 +177,25 @@ absl::Status Transformer::Backward(StepBuffers& buffers,
                        .inv_rms_T = Floats(buffers.last_inv_rms_T),
                        .weight_D = View(weights_.final_norm())}));
   const bool trains_embedding = weights_.embedding_gradient().defined();
-  for (int64_t layer = weights_.config().num_layers - 1; layer >= 0; --layer) {
-    RETURN_IF_ERROR(block_.Backward(
-        weights_.Weights(layer), weights_.Gradients(layer), batch_,
-        /*need_input_gradient=*/layer > 0 || trains_embedding,
-        buffers.blocks[layer], buffers, OfLayer(mask, layer)));
+  const int64_t last = weights_.config().num_layers - 1;
+  for (int64_t layer = last; layer >= 0; --layer) {
+    const BlockWeights& weights = weights_.Weights(layer);
+    BlockActivations& kept = buffers.blocks[layer];
+    // What the last block has shared is still there.
+    if (layer < last) {
+      RETURN_IF_ERROR(block_.Remake(options_.recompute, weights, batch_, kept,
+                                    buffers, OfLayer(mask, layer)));
+    }
+    RETURN_IF_ERROR(
+        block_.Backward(weights, weights_.Gradients(layer), batch_,
+                        /*need_input_gradient=*/layer > 0 || trains_embedding,
+                        kept, buffers, OfLayer(mask, layer)));
     weights_.Release(layer);
     weights_.Ready(layer);
   }
   if (!trains_embedding) return absl::OkStatus();
   return EmbeddingBackward(View(weights_.embedding_gradient()), dresidual_TD,
                            batch_.ids());
-}
-
-MemoryPlan Transformer::memory_plan() const {
-  MemoryPlan plan;
-  plan.push_back({"frozen weights", weights_.frozen_bytes()});
-  if (const Parameters* parameters = weights_.parameters()) {
-    const int64_t bytes = parameters->size() * sizeof(float);
-    plan.push_back({"trained weights", bytes});
-    plan.push_back({"gradients", bytes});
-    plan.push_back({"optimizer", 2 * bytes});
-  }
-  plan.push_back({"activations and scratch", arena_->peak_bytes()});
-  return plan;
 }
 
 }  // namespace lockstep

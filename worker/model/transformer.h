@@ -14,7 +14,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/memory/arena.h"
-#include "worker/memory/memory_plan.h"
 #include "worker/model/block.h"
 #include "worker/model/head.h"
 #include "worker/model/model_weights.h"
@@ -22,16 +21,9 @@
 #include "worker/model/rotary_table.h"
 #include "worker/model/step_buffers.h"
 #include "worker/model/token_batch.h"
+#include "worker/model/transformer_options.h"
 
 namespace lockstep {
-
-struct TransformerOptions {
-  // Tokens of the largest micro-batch, and of the longest document.
-  int64_t max_tokens = 0;
-  int64_t max_document = 0;
-  // Whether ForwardBackward will be called.
-  bool backward = true;
-};
 
 class Transformer {
  public:
@@ -56,8 +48,8 @@ class Transformer {
   // Logits of all positions, [T, V], in memory of their own.
   absl::StatusOr<at::Tensor> Logits(const TokenBatch& batch);
 
-  // What this rank's memory is for.
-  MemoryPlan memory_plan() const;
+  // Bytes of the buffers of a step.
+  int64_t step_bytes() const { return arena_->peak_bytes(); }
 
  private:
   Transformer(ModelWeights& weights, const TransformerOptions& options,

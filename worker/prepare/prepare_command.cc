@@ -1,7 +1,5 @@
 #include "worker/prepare/prepare_command.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <iostream>
 #include <memory>
 #include <string>
@@ -13,7 +11,7 @@
 #include "proto/contract/exit_code.h"
 #include "proto/contract/status_macros.h"
 #include "worker/coordinator/grpc_coordinator.h"
-#include "worker/io/file.h"
+#include "worker/io/spec_file.h"
 #include "worker/prepare/cache_folder.h"
 #include "worker/prepare/confined.h"
 #include "worker/prepare/outcome.h"
@@ -23,8 +21,6 @@
 
 namespace lockstep {
 namespace {
-
-constexpr int64_t kMaxSpecFileBytes = 1 << 20;
 
 struct PrepareFlags {
   std::string coordinator;
@@ -38,18 +34,6 @@ struct PrepareFlags {
   int64_t cpu_seconds = 0;
   int64_t file_mib = 0;
 };
-
-absl::StatusOr<v1::JobSpec> ReadSpec(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string json,
-                   ReadWholeFile(path, kMaxSpecFileBytes));
-  v1::JobSpec spec;
-  const auto read = google::protobuf::util::JsonStringToMessage(json, &spec);
-  if (!read.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": is not a JobSpec: ", std::string(read.message())));
-  }
-  return spec;
-}
 
 int Usage(const absl::Status& status) {
   std::cerr << "lockstep-worker prepare: " << status.message() << "\n";
@@ -81,7 +65,7 @@ PrepareOutcome PlanConfined(const PrepareLimits& limits,
 }
 
 int RunPrepare(const PrepareFlags& flags) {
-  absl::StatusOr<v1::JobSpec> spec = ReadSpec(flags.spec_file);
+  absl::StatusOr<v1::JobSpec> spec = ReadSpecFile(flags.spec_file);
   if (!spec.ok()) return Usage(spec.status());
   const PrepareLimits limits = Limits(flags, *spec);
   PrepareOptions options;

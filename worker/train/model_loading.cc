@@ -14,6 +14,7 @@
 #include "worker/io/weight_map.h"
 #include "worker/train/rank_end.h"
 #include "worker/train/run_result.h"
+#include "worker/train/weight_upload.h"
 
 namespace lockstep {
 namespace {
@@ -79,15 +80,28 @@ absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec) {
   return method;
 }
 
+absl::StatusOr<ModelShape> ReadModelShape(const v1::JobSpec& spec) {
+  absl::StatusOr<ModelConfig> config = ReadModelConfig(spec.model().path());
+  if (!config.ok()) {
+    return WithCause(v1::Attempt::INVALID_INPUT, config.status());
+  }
+  ASSIGN_OR_RETURN(Method method, MethodOf(spec));
+  return ModelShape{*std::move(config), std::move(method)};
+}
+
 absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(
     const std::string& dir, const Method& method, const Placement& placement) {
   ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(dir));
   ASSIGN_OR_RETURN(const WeightSource source, WeightSource::Open(dir));
+  WeightUpload upload(source, placement.device);
   return ModelWeights::Load(
       config, method,
       [&source](const std::string& name, const std::vector<int64_t>& shape,
                 float* out) { return source.ReadFloat32(name, shape, out); },
-      placement);
+      placement,
+      [&upload](const std::string& name, const at::Tensor& out) {
+        return upload.Place(name, out);
+      });
 }
 
 absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights) {

@@ -19,6 +19,15 @@ namespace lockstep {
 // What the spec, with its defaults, asks to be trained.
 absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec);
 
+// What can be known of a job's model without reading its weights.
+struct ModelShape {
+  ModelConfig config;
+  Method method;
+};
+
+// Errors have the cause INVALID_INPUT.
+absl::StatusOr<ModelShape> ReadModelShape(const v1::JobSpec& spec);
+
 // Reads the model in `dir`; adapters that `method` asks for are new.
 absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(
     const std::string& dir, const Method& method,

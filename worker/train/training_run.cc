@@ -5,6 +5,7 @@
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,10 @@
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 #include "worker/io/file.h"
+#include "worker/model/memory_needs.h"
 #include "worker/optim/adamw.h"
+#include "worker/train/gpu_memory.h"
+#include "worker/train/memory_choice.h"
 #include "worker/train/model_loading.h"
 #include "worker/train/rank_end.h"
 #include "worker/train/run_result.h"
@@ -52,6 +56,14 @@ absl::StatusOr<std::unique_ptr<DataLoader>> MakeLoader(
     return WithCause(v1::Attempt::INPUT_CHANGED, loader.status());
   }
   return std::make_unique<DataLoader>(*std::move(loader));
+}
+
+// On a GPU what is free and what this process has taken already, which a plan
+// counts too; elsewhere nobody knows.
+std::optional<int64_t> BytesToPlanWith(const Placement& placement) {
+  const std::optional<GpuMemory> memory = GpuMemoryOf(placement);
+  if (!memory.has_value()) return std::nullopt;
+  return memory->free_bytes + kCudaContextBytes;
 }
 
 int64_t CeilingOf(int64_t numerator, int64_t denominator) {
@@ -119,21 +131,44 @@ absl::Status TrainingRun::OpenEvaluation() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
+  const absl::StatusOr<ModelShape> shape = ReadModelShape(spec_);
+  if (!shape.ok()) {
+    return ExplainLoadFailure(shape.status(), spec_, context_.job.plan());
+  }
+  TransformerOptions options = {
+      .max_tokens = train_loader_->max_micro_batch_tokens(),
+      .max_document = spec_.data().max_length()};
+  options.max_documents = MostDocuments(spec_);
+  if (eval_loader_ != nullptr) {
+    options.max_tokens =
+        std::max(options.max_tokens, eval_loader_->max_micro_batch_tokens());
+  }
+  absl::StatusOr<MemoryChoice> choice =
+      ChooseRecompute(spec_,
+                      {.config = shape->config,
+                       .method = shape->method,
+                       .placement = context_.placement,
+                       .options = options},
+                      BytesToPlanWith(context_.placement));
+  if (!choice.ok()) {
+    return WithCause(v1::Attempt::GPU_OUT_OF_MEMORY, choice.status());
+  }
+  memory_plan_ = std::move(choice->plan);
+  options.recompute = choice->recompute;
+  return options;
+}
+
 absl::Status TrainingRun::BuildModel() {
+  ASSIGN_OR_RETURN(const TransformerOptions options, PlanModel());
   absl::StatusOr<std::unique_ptr<ModelWeights>> weights =
       LoadModel(spec_, context_.placement);
   if (!weights.ok()) {
     return ExplainLoadFailure(weights.status(), spec_, context_.job.plan());
   }
   weights_ = *std::move(weights);
-  int64_t max_tokens = train_loader_->max_micro_batch_tokens();
-  if (eval_loader_ != nullptr) {
-    max_tokens = std::max(max_tokens, eval_loader_->max_micro_batch_tokens());
-  }
   absl::StatusOr<std::unique_ptr<Transformer>> transformer =
-      Transformer::Create(*weights_,
-                          {.max_tokens = max_tokens,
-                           .max_document = spec_.data().max_length()});
+      Transformer::Create(*weights_, options);
   if (!transformer.ok()) {
     return WithCause(v1::Attempt::INVALID_INPUT, transformer.status());
   }

@@ -18,8 +18,10 @@
 #include "worker/coordinator/coordinator.h"
 #include "worker/data/data_loader.h"
 #include "worker/data/token_cache.h"
+#include "worker/memory/memory_plan.h"
 #include "worker/model/model_weights.h"
 #include "worker/model/transformer.h"
+#include "worker/model/transformer_options.h"
 #include "worker/optim/lr_schedule.h"
 #include "worker/optim/optimizer.h"
 #include "worker/train/checkpointer.h"
@@ -51,6 +53,7 @@ struct TrainingContext {
 class TrainingRun {
  public:
   // Loads model and data. INVALID_INPUT: the model cannot be read.
+  // GPU_OUT_OF_MEMORY: it would not fit; nothing was loaded.
   // INPUT_CHANGED: the token cache, or a file of the model, is not what the
   // plan was made of.
   static absl::StatusOr<std::unique_ptr<TrainingRun>> Build(
@@ -73,13 +76,15 @@ class TrainingRun {
   int64_t resumed_step() const { return resumed_step_; }
   ModelWeights& weights() { return *weights_; }
   // What this rank's memory is for.
-  MemoryPlan memory_plan() const { return transformer_->memory_plan(); }
+  const MemoryPlan& memory_plan() const { return memory_plan_; }
 
  private:
   explicit TrainingRun(const TrainingContext& context);
 
   absl::Status OpenData();
   absl::Status OpenEvaluation();
+  // How the model is to be built.
+  absl::StatusOr<TransformerOptions> PlanModel();
   absl::Status BuildModel();
   absl::Status BuildCheckpointer();
   void BuildOptimizer();
@@ -95,6 +100,7 @@ class TrainingRun {
   // Null without an evaluation set.
   std::unique_ptr<TokenCache> eval_cache_;
   std::unique_ptr<DataLoader> eval_loader_;
+  MemoryPlan memory_plan_;
   std::unique_ptr<ModelWeights> weights_;
   std::unique_ptr<Transformer> transformer_;
   std::unique_ptr<DataParallel> data_parallel_;

@@ -46,6 +46,31 @@ function(lockstep_add_test name labels timeout)
     ENVIRONMENT "LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
 endfunction()
 
+# A library that holds nothing but the precompiled headers that are named.
+# Whoever reuses them must have equal flags; the code model `pic` is one of them.
+function(lockstep_precompile owner pic)
+  cmake_parse_arguments(ARG "" "" "HEADERS;DEPS" ${ARGN})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${owner}.cc)
+  file(GENERATE OUTPUT ${source} CONTENT "// Owns precompiled headers.\n")
+  lockstep_library(${owner} SOURCES ${source} DEPS ${ARG_DEPS})
+  set_target_properties(${owner} PROPERTIES
+    POSITION_INDEPENDENT_CODE OFF LOCKSTEP_PIC ${pic})
+  target_compile_options(${owner} PRIVATE ${pic} -pthread)
+  target_precompile_headers(${owner} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+# Compiles `target` with what `owner` has precompiled.
+function(lockstep_reuse_headers target owner)
+  if(CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    return()
+  endif()
+  get_target_property(pic ${owner} LOCKSTEP_PIC)
+  target_compile_options(${target} PRIVATE ${pic} -pthread)
+  set_target_properties(${target} PROPERTIES
+    POSITION_INDEPENDENT_CODE OFF PRECOMPILE_HEADERS_REUSE_FROM ${owner})
+  add_dependencies(${target} ${owner})
+endfunction()
+
 # lockstep_test(NAME SOURCES a_test.cc ... DEPS lib ... [LABELS unit]
 #               [TIMEOUT 60])
 # One gtest program, one ctest entry. The label is unit unless given: unit tests
@@ -64,6 +89,11 @@ function(lockstep_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} lockstep_warnings
                         ${LOCKSTEP_SANITIZER} GTest::gmock GTest::gtest_main)
+  lockstep_reuse_headers(${name} lockstep_test_headers)
+  # GCC 12 takes a string's own buffer for all of the string when <string> comes
+  # from a precompiled header (its bug 105329).
+  target_compile_options(${name} PRIVATE
+    -Wno-array-bounds -Wno-stringop-overflow)
   if(LOCKSTEP_SANITIZE)
     cmake_language(EVAL CODE "cmake_language(
       DEFER DIRECTORY \"${CMAKE_SOURCE_DIR}\"

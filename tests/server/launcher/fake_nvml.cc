@@ -1,5 +1,5 @@
 // The functions of NVML that lockstepd uses, for a host with three GPUs, the
-// second of which has fallen off the bus.
+// second of which has fallen off the bus; the third does not tell its power.
 
 #include <cstdint>
 #include <cstdio>
@@ -7,6 +7,7 @@
 namespace {
 
 constexpr int kSuccess = 0;
+constexpr int kNotSupported = 3;
 constexpr int kGpuIsLost = 15;
 
 uintptr_t IndexOf(void* device) {
@@ -44,6 +45,31 @@ int nvmlDeviceGetName(void*, char* text, unsigned size) {
 int nvmlDeviceGetMemoryInfo(void*, FakeMemory* memory) {
   *memory = {80ULL << 30, 70ULL << 30, 10ULL << 30};
   return kSuccess;
+}
+
+struct FakeUtilization {
+  unsigned gpu;
+  unsigned memory;
+};
+int nvmlDeviceGetUtilizationRates(void*, FakeUtilization* utilization) {
+  *utilization = {75, 50};
+  return kSuccess;
+}
+int nvmlDeviceGetPowerUsage(void* device, unsigned* milliwatts) {
+  *milliwatts = 699500;
+  return IndexOf(device) == 2 ? kNotSupported : kSuccess;
+}
+int nvmlDeviceGetTotalEnergyConsumption(void*, unsigned long long* mJ) {
+  *mJ = 5000000500;
+  return kSuccess;
+}
+int nvmlDeviceGetTemperature(void*, unsigned sensor, unsigned* celsius) {
+  *celsius = 61;
+  return sensor == 0 ? kSuccess : kNotSupported;
+}
+int nvmlDeviceGetClockInfo(void*, unsigned clock, unsigned* MHz) {
+  *MHz = 1980;
+  return clock == 1 ? kSuccess : kNotSupported;
 }
 
 }  // extern "C"

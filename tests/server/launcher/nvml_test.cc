@@ -18,6 +18,23 @@ TEST(NvmlTest, FindsTheGpusThatAnswer) {
   EXPECT_EQ(gpus[1].memory_bytes, int64_t{80} << 30);
 }
 
+TEST(NvmlTest, ReadsWhatEachGpuTells) {
+  const auto monitor = GpuMonitor::Open(LOCKSTEP_FAKE_NVML);
+  ASSERT_NE(monitor, nullptr);
+
+  const std::vector<GpuReading> readings = monitor->Read();
+
+  ASSERT_THAT(readings, SizeIs(2));
+  EXPECT_EQ(readings[0].uuid, "GPU-0");
+  EXPECT_EQ(readings[0].memory_used_bytes, int64_t{10} << 30);
+  EXPECT_EQ(readings[0].utilization, 0.75);
+  EXPECT_EQ(readings[0].power_watts, 699.5);
+  EXPECT_EQ(readings[0].energy_joules, 5000000.5);
+  EXPECT_EQ(readings[0].temperature_celsius, 61);
+  EXPECT_EQ(readings[0].sm_clock_hertz, 1.98e9);
+  EXPECT_EQ(readings[1].power_watts, std::nullopt);
+}
+
 TEST(NvmlTest, ThereAreNoneWithoutADriver) {
   EXPECT_THAT(FindGpus("libno-such-driver.so.1"), IsEmpty());
 }

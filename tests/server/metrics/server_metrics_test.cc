@@ -188,18 +188,19 @@ class MetricsExposerTest : public ServerMetricsTest {};
 
 TEST_F(MetricsExposerTest, ServesOnAFreePort) {
   const auto exposer =
-      MetricsExposer::Start("127.0.0.1:0", metrics_.registry());
+      MetricsExposer::Start("127.0.0.1:0", {metrics_.registry()});
   ASSERT_TRUE(exposer.ok()) << exposer.status();
   EXPECT_THAT((*exposer)->url(), Not(HasSubstr(":0/")));
   EXPECT_THAT(Scrape((*exposer)->url()), HasSubstr("lockstep_build_info"));
 }
 
 TEST_F(MetricsExposerTest, NamesAnAddressThatIsTaken) {
-  const auto first = MetricsExposer::Start("127.0.0.1:0", metrics_.registry());
+  const auto first =
+      MetricsExposer::Start("127.0.0.1:0", {metrics_.registry()});
   ASSERT_TRUE(first.ok()) << first.status();
   std::string address = (*first)->url().substr(7);
   address = address.substr(0, address.find('/'));
-  const auto second = MetricsExposer::Start(address, metrics_.registry());
+  const auto second = MetricsExposer::Start(address, {metrics_.registry()});
   EXPECT_TRUE(absl::IsUnavailable(second.status()));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));
 }
@@ -208,7 +209,7 @@ TEST_F(MetricsExposerTest, RefusesOtherAddresses) {
   for (const char* address :
        {"0.0.0.0:9464", "example.com:1", "9464", "127.0.0.1:x",
         "127.0.0.1:70000", "127.0.0.1:-1"}) {
-    const auto exposer = MetricsExposer::Start(address, metrics_.registry());
+    const auto exposer = MetricsExposer::Start(address, {metrics_.registry()});
     EXPECT_TRUE(absl::IsInvalidArgument(exposer.status())) << address;
     EXPECT_THAT(std::string(exposer.status().message()), HasSubstr(address));
   }

@@ -77,15 +77,23 @@ TEST(ModelWeightsTest, BFloat16HasNoHeadsOfOddSizes) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("head_dim 6"));
 }
 
-TEST(ModelWeightsTest, BFloat16IsForConcatenatedAdaptersOnly) {
+TEST(ModelWeightsTest, InBFloat16TheParametersAreMastersOfACopy) {
   ModelConfig config = Qwen2();
   config.head_dim = 8;
-  const Placement bfloat16 = {.compute = at::kBFloat16};
   for (const Method& method : {Full(), LoraMethod(8, 0.1), LoraMethod(65)}) {
-    EXPECT_EQ(ModelWeights::Load(config, method, RandomReader(), bfloat16)
-                  .status()
-                  .code(),
-              absl::StatusCode::kUnimplemented);
+    auto weights = *ModelWeights::Load(config, method, RandomReader(),
+                                       {.compute = at::kBFloat16});
+    Parameters& parameters = *weights->parameters();
+    parameters.values().fill_(1.0f / 3);
+    ASSERT_TRUE(weights->AfterUpdate().ok());
+
+    const BlockWeights& block = weights->Weights(1);
+    const at::Tensor& computed = method.kind == Method::Kind::kFull
+                                     ? block.down.matrix
+                                     : block.down.adapters[0].b;
+    EXPECT_EQ(computed.scalar_type(), at::kBFloat16);
+    EXPECT_EQ(computed.min().item<float>(), 0.333984375f);
+    EXPECT_EQ(parameters.values().max().item<float>(), 1.0f / 3);
   }
 }
 

@@ -71,18 +71,40 @@ TEST_P(StepTest, AllocatesNothingAfterConstruction) {
   EXPECT_EQ(allocations.count(), 0);
 }
 
-TEST_P(StepTest, ThePlanIsWhatIsAllocated) {
-  AllocationCounter allocations;
+TEST_P(StepTest, ItsBuffersAreWhatItAllocates) {
   auto weights = RandomModel(Llama(), GetParam().method);
-  const int64_t before = allocations.bytes();
+  AllocationCounter allocations;
   auto transformer = MakeTransformer(*weights, 64);
 
-  const MemoryPlan plan = transformer->memory_plan();
+  // Rotary tables and rounding are not among them.
+  EXPECT_NEAR(allocations.bytes(), transformer->step_bytes(), 4096);
+}
 
-  // Rotary tables and rounding are not in it.
-  EXPECT_EQ(plan.back().purpose, "activations and scratch");
-  EXPECT_NEAR(allocations.bytes() - before, plan.back().bytes, 4096);
-  EXPECT_GT(TotalBytes(plan), plan.back().bytes);
+// Three layers: the last is not made again, the first has no base.
+TEST_P(StepTest, WhatIsMadeAgainHasTheSameBits) {
+  ModelConfig config = Llama();
+  config.num_layers = 3;
+  const Batch large(RandomDocuments({30, 11}, config.vocab_size));
+  const Batch small(RandomDocuments({17}, config.vocab_size));
+  const auto train = [&](Recompute recompute, int64_t* bytes) {
+    auto weights = RandomModel(config, GetParam().method);
+    auto transformer = *Transformer::Create(
+        *weights,
+        {.max_tokens = 64, .max_document = 64, .recompute = recompute});
+    *bytes = transformer->step_bytes();
+    EXPECT_TRUE(transformer->ForwardBackward(large.view(), 5).ok());
+    EXPECT_TRUE(transformer->Evaluate(large.view()).ok());
+    EXPECT_TRUE(transformer->ForwardBackward(small.view(), 6).ok());
+    return weights->parameters()->gradients().clone();
+  };
+
+  int64_t all = 0, some = 0, least = 0;
+  const at::Tensor kept = train(Recompute::kNone, &all);
+
+  EXPECT_TRUE(at::equal(train(Recompute::kNormSwiglu, &some), kept));
+  EXPECT_TRUE(at::equal(train(Recompute::kBlock, &least), kept));
+  EXPECT_LT(some, all);
+  EXPECT_LT(least, some);
 }
 
 TEST_P(StepTest, TwoRunsGiveTheSameBits) {
@@ -192,8 +214,7 @@ TEST(TransformerTest, WithoutABackwardPassOneSetOfActivationsIsEnough) {
   ASSERT_TRUE(forward.ok()) << forward.status();
   EXPECT_TRUE(at::equal(*(*forward)->Logits(batch.view()),
                         *training->Logits(batch.view())));
-  EXPECT_LT(2 * (*forward)->memory_plan().back().bytes,
-            training->memory_plan().back().bytes);
+  EXPECT_LT(2 * (*forward)->step_bytes(), training->step_bytes());
 }
 
 TEST(TransformerTest, EachMicroBatchDropsOtherInputs) {

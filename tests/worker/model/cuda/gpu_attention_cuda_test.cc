@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -52,8 +53,15 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
     d_qkv_ = Poison({tokens, layout().cols() + kTail});
     log_sum_ = at::empty({layout().query_heads, tokens},
                          at::device(at::kCUDA).dtype(at::kFloat));
-    // More room than this batch needs, as the engine has.
-    attention_ = std::make_unique<GpuAttention>(layout(), 2 * tokens);
+    // More tokens than this batch has, as in the engine.
+    attention_ = std::make_unique<GpuAttention>(
+        layout(),
+        GpuAttention::Limits{
+            .tokens = 2 * tokens,
+            .documents = static_cast<int64_t>(GetParam().lengths.size()),
+            .longest_document = *std::max_element(GetParam().lengths.begin(),
+                                                  GetParam().lengths.end())},
+        /*backward=*/true);
     batch_ = std::make_unique<PlacedBatch>(at::Device(at::kCUDA), tokens);
     const TokenBatch batch = {.ids = positions_,
                               .labels = positions_,

@@ -1,0 +1,130 @@
+// What is planned is what is taken.
+
+#include "worker/model/memory_needs.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/worker/model/random_model.h"
+#include "worker/model/random.h"
+
+namespace lockstep {
+namespace {
+
+// The draws of one generated case.
+class Draws {
+ public:
+  explicit Draws(uint64_t seed) : seed_(seed) {}
+  int64_t Between(int64_t least, int64_t most) {
+    const auto choices = static_cast<uint64_t>(most - least + 1);
+    return least + static_cast<int64_t>(Mix(seed_, ++number_) % choices);
+  }
+  bool Coin() { return Between(0, 1) == 1; }
+
+ private:
+  const uint64_t seed_;
+  uint64_t number_ = 0;
+};
+
+ModelConfig DrawConfig(Draws& draws) {
+  ModelConfig config = OddConfig(draws.Coin() ? ModelConfig::Family::kLlama
+                                              : ModelConfig::Family::kQwen2);
+  config.num_layers = draws.Between(1, 4);
+  config.num_kv_heads = draws.Between(1, 3);
+  config.num_heads = config.num_kv_heads * draws.Between(1, 3);
+  config.head_dim = 2 * draws.Between(1, 6);
+  config.hidden_size = draws.Between(3, 40);
+  config.intermediate_size = draws.Between(3, 70);
+  config.vocab_size = draws.Between(5, 300);
+  config.tie_word_embeddings = draws.Coin();
+  return config;
+}
+
+Method DrawMethod(Draws& draws) {
+  switch (draws.Between(0, 3)) {
+    case 0:
+      return {.kind = Method::Kind::kFull};
+    case 1:
+      return {.kind = Method::Kind::kFrozen};
+    case 2:
+      return LoraMethod(draws.Between(65, 80));
+    default:
+      return LoraMethod(draws.Between(1, 20), draws.Coin() ? 0.5 : 0);
+  }
+}
+
+std::map<std::string, int64_t> ByPurpose(const MemoryPlan& plan) {
+  std::map<std::string, int64_t> bytes;
+  for (const MemoryLine& line : plan) bytes[line.purpose] = line.bytes;
+  return bytes;
+}
+
+TEST(MemoryNeedsTest, AreWhatTwoHundredGeneratedModelsTake) {
+  constexpr Recompute kWays[] = {Recompute::kNone, Recompute::kNormSwiglu,
+                                 Recompute::kBlock};
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Draws draws(seed);
+    const ModelConfig config = DrawConfig(draws);
+    const Method method = DrawMethod(draws);
+    const int64_t tokens = draws.Between(1, 200);
+    const TransformerOptions options = {
+        .max_tokens = tokens,
+        .max_document = draws.Between(1, tokens),
+        .backward = method.kind != Method::Kind::kFrozen,
+        .recompute = kWays[draws.Between(0, 2)]};
+
+    auto planned = ByPurpose(PlanMemory(config, method, {}, options));
+    auto weights = *ModelWeights::Load(config, method, RandomReader());
+    auto transformer = *Transformer::Create(*weights, options);
+
+    EXPECT_EQ(planned["frozen weights"], weights->frozen_bytes());
+    EXPECT_EQ(planned["activations and scratch"], transformer->step_bytes());
+    if (const Parameters* parameters = weights->parameters()) {
+      EXPECT_EQ(planned["trained weights"], parameters->values().nbytes());
+      EXPECT_EQ(planned["gradients"],
+                weights->parameters()->gradients_and_tail().nbytes());
+      EXPECT_EQ(planned["optimizer"], 2 * parameters->values().nbytes());
+    }
+  }
+}
+
+TEST(MemoryNeedsTest, OnlyAGpuHasACopyToComputeWithAndLibrariesInMemory) {
+  const ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  const Method full = {.kind = Method::Kind::kFull};
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  const TransformerOptions options = {.max_tokens = 8, .max_document = 8};
+
+  auto on_cpu = ByPurpose(PlanMemory(config, full, {}, options));
+  auto on_gpu = ByPurpose(PlanMemory(config, full, gpu, options));
+
+  EXPECT_FALSE(on_cpu.contains("copy to compute with"));
+  EXPECT_FALSE(on_cpu.contains("CUDA and its libraries"));
+  EXPECT_EQ(2 * on_gpu["copy to compute with"], on_gpu["trained weights"]);
+  EXPECT_EQ(on_gpu["CUDA and its libraries"], kCudaBytes);
+  EXPECT_LT(on_gpu["activations and scratch"],
+            on_cpu["activations and scratch"]);
+}
+
+TEST(MemoryNeedsTest, MostTokensAreThoseThatJustFit) {
+  const ModelConfig config = OddConfig(ModelConfig::Family::kQwen2);
+  TransformerOptions options = {.max_tokens = 100, .max_document = 50};
+  const int64_t bytes =
+      TotalBytes(PlanMemory(config, LoraMethod(4), {}, options));
+
+  const int64_t most = MostTokens(config, LoraMethod(4), {}, options, bytes);
+
+  EXPECT_GE(most, 100);
+  options.max_tokens = most;
+  EXPECT_LE(TotalBytes(PlanMemory(config, LoraMethod(4), {}, options)), bytes);
+  options.max_tokens = most + 1;
+  EXPECT_GT(TotalBytes(PlanMemory(config, LoraMethod(4), {}, options)), bytes);
+  EXPECT_EQ(MostTokens(config, LoraMethod(4), {}, options, 1000), 0);
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,17 @@
+#include "worker/train/gpu_memory.h"
+
+#include <ATen/Context.h>
+#include <c10/core/CachingDeviceAllocator.h>
+
+namespace lockstep {
+
+std::optional<GpuMemory> GpuMemoryOf(const Placement& placement) {
+  if (placement.device.is_cpu() || !at::hasCUDA()) return std::nullopt;
+  at::globalContext().lazyInitDevice(placement.device.type());
+  const auto [free, total] = c10::getDeviceAllocator(placement.device.type())
+                                 ->getMemoryInfo(placement.device.index());
+  return GpuMemory{.free_bytes = static_cast<int64_t>(free),
+                   .total_bytes = static_cast<int64_t>(total)};
+}
+
+}  // namespace lockstep
