@@ -2,8 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart test test-asan test-tsan test-gpu build toolchain format \
-        lint bench-hf bench-gpu bundle clean
+.PHONY: quickstart test test-asan test-tsan test-gpu build toolchain format lint \
+        bench-hf bench-gpu bench-load bundle clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -49,6 +49,10 @@ bench-gpu: build
 # The programs for another host, whose python3 has the same torch wheel.
 bundle: build
 	@deploy/bundle/bundle.sh $(BUILD) $(BUILD)/lockstep.tar.gz
+
+# What the coordinator bears: jobs, watchers, metric points.
+bench-load: build
+	@LOCKSTEP_BIN_DIR=$(BUILD)/bin $(BUILD)/tests/load_benchmark
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan

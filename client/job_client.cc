@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/internal/grpc_connection.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
@@ -71,6 +72,15 @@ absl::StatusOr<v1::Job> JobClient::ChangeLabels(
   google::protobuf::FieldMask& mask = *request.mutable_update_mask();
   for (const auto& [key, value] : set) mask.add_paths("labels." + key);
   for (const std::string& key : remove) mask.add_paths("labels." + key);
+  return connection_->UpdateJob(request);
+}
+
+absl::StatusOr<v1::Job> JobClient::SetPriority(
+    absl::string_view id, v1::ResourceSpec::Priority priority) {
+  v1::UpdateJobRequest request;
+  request.mutable_job()->set_name(JobName(id));
+  request.mutable_job()->set_priority(priority);
+  request.mutable_update_mask()->add_paths("priority");
   return connection_->UpdateJob(request);
 }
 
@@ -161,6 +171,15 @@ absl::StatusOr<std::vector<v1::Checkpoint>> JobClient::Checkpoints(
                                      response.checkpoints().end());
 }
 
+absl::StatusOr<v1::Checkpoint> JobClient::Pin(absl::string_view id,
+                                              int64_t step, bool pinned) {
+  v1::UpdateCheckpointRequest request;
+  request.mutable_checkpoint()->set_name(CheckpointName(id, step));
+  request.mutable_checkpoint()->set_pinned(pinned);
+  request.mutable_update_mask()->add_paths("pinned");
+  return connection_->UpdateCheckpoint(request);
+}
+
 absl::StatusOr<std::vector<v1::Node>> JobClient::Nodes() {
   ASSIGN_OR_RETURN(v1::ListNodesResponse response, connection_->ListNodes());
   return std::vector<v1::Node>(response.nodes().begin(),
@@ -173,6 +192,29 @@ absl::StatusOr<v1::ServerInfo> JobClient::ServerInfo() {
 
 absl::StatusOr<v1::ServerConfig> JobClient::ServerConfig() {
   return connection_->GetServerConfig();
+}
+
+absl::StatusOr<v1::ServerInfo> JobClient::Drain(bool drain) {
+  return drain ? connection_->DrainServer() : connection_->UndrainServer();
+}
+
+absl::Status JobClient::WaitUntilIdle() {
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<v1::Job> busy,
+                     List({.states = {v1::Job::PREPARING, v1::Job::STARTING,
+                                      v1::Job::RUNNING, v1::Job::PAUSING,
+                                      v1::Job::CANCELLING},
+                           .filter = "",
+                           .order_by = ""}));
+    if (busy.empty()) return absl::OkStatus();
+    const absl::Status left =
+        Watch(absl::StripPrefix(busy.front().name(), "jobs/"),
+              [](const v1::WatchJobsResponse& change) {
+                return !change.has_job() || IsActive(change.job().state());
+              });
+    // One that was deleted meanwhile is as idle.
+    if (!left.ok() && !absl::IsNotFound(left)) return left;
+  }
 }
 
 absl::Status JobClient::Backup(

@@ -59,6 +59,9 @@ class JobClient {
   absl::StatusOr<v1::Job> ChangeLabels(
       absl::string_view id, const std::map<std::string, std::string>& set,
       const std::vector<std::string>& remove);
+  // Only of a job that has not ended.
+  absl::StatusOr<v1::Job> SetPriority(absl::string_view id,
+                                      v1::ResourceSpec::Priority priority);
   // Only an ended job can be deleted.
   absl::Status Delete(absl::string_view id);
 
@@ -90,9 +93,17 @@ class JobClient {
       const v1::StreamLogsRequest& request,
       const std::function<void(const v1::StreamLogsResponse&)>& on_lines);
   absl::StatusOr<std::vector<v1::Checkpoint>> Checkpoints(absl::string_view id);
+  // Whether it stays though others are newer.
+  absl::StatusOr<v1::Checkpoint> Pin(absl::string_view id, int64_t step,
+                                     bool pinned);
   absl::StatusOr<std::vector<v1::Node>> Nodes();
   absl::StatusOr<v1::ServerInfo> ServerInfo();
   absl::StatusOr<v1::ServerConfig> ServerConfig();
+  // From now on nothing new starts there, or that is over.
+  absl::StatusOr<v1::ServerInfo> Drain(bool drain);
+  // Returns when no job is being prepared, started, run or stopped. Useful
+  // after Drain: else the next ones start.
+  absl::Status WaitUntilIdle();
   // A copy of the job store, piece by piece, until `on_piece` fails; that is
   // then the result. DATA_LOSS when it is not whole.
   absl::Status Backup(

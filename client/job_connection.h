@@ -42,9 +42,13 @@ class JobConnection {
       const v1::ListEventsRequest& request) = 0;
   virtual absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request) = 0;
+  virtual absl::StatusOr<v1::Checkpoint> UpdateCheckpoint(
+      const v1::UpdateCheckpointRequest& request) = 0;
   virtual absl::StatusOr<v1::ListNodesResponse> ListNodes() = 0;
   virtual absl::StatusOr<v1::ServerInfo> GetServerInfo() = 0;
   virtual absl::StatusOr<v1::ServerConfig> GetServerConfig() = 0;
+  virtual absl::StatusOr<v1::ServerInfo> DrainServer() = 0;
+  virtual absl::StatusOr<v1::ServerInfo> UndrainServer() = 0;
 
   // Streams. When the coordinator goes away they are taken up again right after
   // the last message, so none is seen twice and none is lost. OK when the

@@ -11,6 +11,7 @@
 #include "kernels/global_norm.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
+#include "kernels/quantize_fp8.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary_embedding.h"
 #include "kernels/row_select.h"
@@ -64,6 +65,10 @@ absl::Status LinearBiasBackwardCuda(float*, TensorView, Stream) {
 
 absl::Status LoraPackCuda(const LoraPackArgs&, Stream) {
   return NoCuda("lora_pack");
+}
+
+absl::Status QuantizeFp8Cuda(const QuantizeFp8Args&, Stream) {
+  return NoCuda("quantize_fp8");
 }
 
 absl::Status RmsNormForwardCuda(const RmsNormForwardArgs&, Stream) {

@@ -1,21 +1,20 @@
 #include "server/gpu_metrics.h"
 
-#include <functional>
 #include <optional>
 #include <utility>
 
 namespace lockstep {
 namespace {
 
+using prometheus::MetricType;
+using Value = std::optional<double>;
+
 struct FamilyOfGpu {
   const char* name;
   const char* help;
-  prometheus::MetricType type;
-  std::optional<double> (*value)(const GpuReading& reading);
+  MetricType type;
+  Value (*value)(const GpuReading& reading);
 };
-
-using prometheus::MetricType;
-using Value = std::optional<double>;
 
 constexpr FamilyOfGpu kFamilies[] = {
     {"lockstep_gpu_memory_used_bytes", "Memory in use, by whomever.",

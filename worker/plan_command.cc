@@ -16,6 +16,7 @@
 #include "worker/command_result.h"
 #include "worker/io/spec_file.h"
 #include "worker/model/memory_needs.h"
+#include "worker/model/model_weights.h"
 #include "worker/train/gpu_memory.h"
 #include "worker/train/memory_choice.h"
 #include "worker/train/model_loading.h"
@@ -75,6 +76,8 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
     }
   }
   overview.tokens = MostSequences(spec) * spec.data().max_length();
+  RETURN_IF_ERROR(
+      CheckBuildable(shape.config, shape.method, overview.placement));
   MemoryRequest request = {.config = shape.config,
                            .method = shape.method,
                            .placement = overview.placement,
@@ -91,6 +94,11 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
   }
   overview.choice = ChooseRecompute(spec, request, overview.limit_bytes);
   return overview;
+}
+
+// Whether it is known what the job has to fit.
+bool Decided(const Overview& overview) {
+  return overview.placement.device.is_cpu() || overview.limit_bytes.has_value();
 }
 
 const char* DeviceName(const Placement& placement) {
@@ -138,8 +146,15 @@ void Print(const v1::JobSpec& spec, const Overview& overview) {
     PrintRow(overview,
              absl::StrCat("most tokens in ", MiB(*overview.limit_bytes)),
              [](const Way& way) { return absl::StrCat(*way.most_tokens); });
+    const int64_t length = spec.data().max_length();
+    PrintRow(overview, absl::StrCat("sequences of ", length),
+             [length](const Way& way) {
+               return absl::StrCat(*way.most_tokens / length);
+             });
   }
-  if (overview.choice.ok()) {
+  if (!Decided(overview)) {
+    std::cout << "\nthere is no GPU here: --gpu-memory says what to plan for\n";
+  } else if (overview.choice.ok()) {
     std::cout << "\nit trains with train.recompute: "
               << RecomputeName(overview.choice->recompute) << "\n";
   }
@@ -166,7 +181,7 @@ void PrintJson(const v1::JobSpec& spec, const Overview& overview) {
   if (overview.limit_bytes.has_value()) {
     json["limit_bytes"] = *overview.limit_bytes;
   }
-  if (overview.choice.ok()) {
+  if (Decided(overview) && overview.choice.ok()) {
     json["recompute"] = RecomputeName(overview.choice->recompute);
   }
   std::cout << json.dump(2) << "\n";

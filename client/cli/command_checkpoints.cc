@@ -38,15 +38,55 @@ ExitStatus List(const CommandContext& context, const std::string& id,
     context.console.err << "no checkpoints\n";
     return ExitStatus::kSuccess;
   }
-  Table table({"STEP", "ATTEMPT", "LOSS", "SIZE", "PATH", "AGE"});
+  Table table({"STEP", "ATTEMPT", "LOSS", "SIZE", "PINNED", "PATH", "AGE"});
   for (const v1::Checkpoint& checkpoint : *checkpoints) {
     table.AddRow(
         {absl::StrCat(checkpoint.step()), absl::StrCat(checkpoint.attempt()),
          FormatLoss(checkpoint.loss()), FormatBytes(checkpoint.size_bytes()),
-         checkpoint.path(), FormatAge(checkpoint.create_time(), absl::Now())});
+         checkpoint.pinned() ? "yes" : "", checkpoint.path(),
+         FormatAge(checkpoint.create_time(), absl::Now())});
   }
   context.console.out << table.Render();
   return ExitStatus::kSuccess;
+}
+
+struct PinFlags {
+  std::string id;
+  int64_t step = 0;
+  bool pinned = true;
+};
+
+ExitStatus Pin(const CommandContext& context, const PinFlags& flags,
+               JobClient& client) {
+  const std::string id = JobIdOf(flags.id);
+  const absl::StatusOr<v1::Checkpoint> checkpoint =
+      client.Pin(id, flags.step, flags.pinned);
+  if (!checkpoint.ok()) return context.ReportForJob(checkpoint.status(), id);
+  if (context.console.json) {
+    context.console.out << ToJson(*checkpoint);
+  } else {
+    context.console.out << "job/" << id << " checkpoint " << flags.step
+                        << (flags.pinned ? " pinned\n" : " unpinned\n");
+  }
+  return ExitStatus::kSuccess;
+}
+
+void AddPin(CLI::App& checkpoints, CommandContext& context, const char* name,
+            bool pinned, const char* what) {
+  CLI::App* pin = checkpoints.add_subcommand(name, what);
+  auto flags = std::make_shared<PinFlags>();
+  flags->pinned = pinned;
+  pin->add_option("NAME", flags->id, "The job")->required();
+  pin->add_option("STEP", flags->step, "Which of its checkpoints")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  pin->callback([&context, flags] {
+    context.run = [&context, flags] {
+      return WithClient(context, [&](JobClient& client) {
+        return Pin(context, *flags, client);
+      });
+    };
+  });
 }
 
 // The folder that holds the weights: the one of the wanted step; else the
@@ -118,7 +158,7 @@ ExitStatus Export(const CommandContext& context, const ExportFlags& flags,
 
 void AddCheckpointsCommand(CLI::App& app, CommandContext& context) {
   CLI::App* checkpoints =
-      app.add_subcommand("checkpoints", "List and export checkpoints");
+      app.add_subcommand("checkpoints", "List, keep and export checkpoints");
   checkpoints->require_subcommand(1);
 
   CLI::App* list = checkpoints->add_subcommand("list", "List valid ones");
@@ -131,6 +171,11 @@ void AddCheckpointsCommand(CLI::App& app, CommandContext& context) {
       });
     };
   });
+
+  AddPin(*checkpoints, context, "pin", /*pinned=*/true,
+         "Keep one, whatever checkpoint.save_total_limit says");
+  AddPin(*checkpoints, context, "unpin", /*pinned=*/false,
+         "Let one go again when others are newer");
 
   CLI::App* export_command = checkpoints->add_subcommand(
       "export", "Write an adapter or a model that Hugging Face loads");

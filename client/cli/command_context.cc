@@ -15,6 +15,9 @@ std::string HintFor(const absl::Status& status, const CommandContext& context) {
   if (absl::IsUnauthenticated(status)) {
     return "give the token with --token-file or LOCKSTEP_TOKEN_FILE";
   }
+  if (ErrorReason(status) == "DRAINING") {
+    return "`lockstep server drain --undrain` ends it";
+  }
   if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) {
     return "";
   }

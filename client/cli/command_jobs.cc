@@ -11,12 +11,14 @@
 #include "client/cli/command_describe.h"
 #include "client/cli/command_label.h"
 #include "client/cli/command_retry.h"
+#include "client/cli/command_set_priority.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
 
 namespace lockstep::cli {
 namespace {
@@ -123,6 +125,7 @@ std::string Describe(const v1::Job& job) {
   line("name", JobIdOf(job.name()));
   line("state", std::string(StateName(job.state())));
   line("doing", IsTerminal(job.state()) ? "" : PhaseLine(job));
+  line("priority", PriorityName(PriorityOf(job)));
   line("labels", absl::StrJoin(labels, ", "));
   line("model", job.spec().model().path());
   line("output", job.spec().output_dir());
@@ -230,6 +233,7 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
 
   AddDescribeCommand(*jobs, context);
   AddLabelCommand(*jobs, context);
+  AddSetPriorityCommand(*jobs, context);
   AddRetryCommand(*jobs, context);
   AddDeleteCommand(*jobs, context);
 }

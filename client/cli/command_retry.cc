@@ -58,8 +58,9 @@ absl::StatusOr<v1::Job> RetryJob(const RetryFlags& flags, JobClient& client) {
                      "; only a job that has ended can be retried"));
   }
   v1::JobSpec& spec = *job.mutable_spec();
-  // Labels may have changed since.
+  // Both may have changed since.
   *spec.mutable_labels() = job.labels();
+  spec.mutable_resources()->set_priority(job.priority());
   if (flags.name.empty()) return SubmitUnderFreeName(flags, spec, client);
   const std::string folder = absl::StrCat(
       std::filesystem::path(spec.output_dir()).parent_path().string(), "/",

@@ -66,6 +66,10 @@ ExitStatus Status(const CommandContext& context, JobClient& client) {
   line("store", absl::StrCat("version ", info->store_version()));
   line("metrics",
        info->metrics_address().empty() ? "off" : info->metrics_address());
+  if (info->has_drain_time()) {
+    line("drained", absl::StrCat(FormatAge(info->drain_time(), absl::Now()),
+                                 "; nothing new starts"));
+  }
   line("jobs", JobsInWords(*info));
   line("devices", DevicesInWords(*nodes));
   return ExitStatus::kSuccess;
@@ -84,6 +88,48 @@ ExitStatus Config(const CommandContext& context, JobClient& client) {
   }
   context.console.out << table.Render();
   return ExitStatus::kSuccess;
+}
+
+struct DrainFlags {
+  bool undrain = false;
+  bool wait = false;
+};
+
+ExitStatus Drain(const CommandContext& context, const DrainFlags& flags,
+                 JobClient& client) {
+  const absl::StatusOr<v1::ServerInfo> info = client.Drain(!flags.undrain);
+  if (!info.ok()) return context.Report(info.status());
+  if (flags.wait) {
+    InterruptHandler interrupt([&] { client.Interrupt(); });
+    const absl::Status idle = client.WaitUntilIdle();
+    if (interrupt.interrupted()) return ExitStatus::kInterrupted;
+    if (!idle.ok()) return context.Report(idle);
+  }
+  if (context.console.json) {
+    context.console.out << ToJson(*info);
+  } else {
+    context.console.out << "server "
+                        << (flags.undrain ? "undrained" : "drained")
+                        << (flags.wait ? ", and nothing runs\n" : "\n");
+  }
+  return ExitStatus::kSuccess;
+}
+
+void AddDrain(CLI::App& server, CommandContext& context) {
+  CLI::App* drain = server.add_subcommand(
+      "drain", "Start nothing new; what runs goes on, what waits waits");
+  auto flags = std::make_shared<DrainFlags>();
+  CLI::Option* undrain =
+      drain->add_flag("--undrain", flags->undrain, "Start jobs again");
+  drain->add_flag("--wait", flags->wait, "Return when nothing runs any more")
+      ->excludes(undrain);
+  drain->callback([&context, flags] {
+    context.run = [&context, flags] {
+      return WithClient(context, [&](JobClient& client) {
+        return Drain(context, *flags, client);
+      });
+    };
+  });
 }
 
 ExitStatus Backup(const CommandContext& context, const std::string& path,
@@ -125,6 +171,7 @@ void AddServerCommand(CLI::App& app, CommandContext& context) {
   server->require_subcommand(1);
   AddVerb(*server, context, "status", "Show what runs there", Status);
   AddVerb(*server, context, "config", "Show its settings", Config);
+  AddDrain(*server, context);
   CLI::App* backup = server->add_subcommand(
       "backup", "Copy its job store, while jobs go on, to a file here");
   auto path = std::make_shared<std::string>();

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "client/cli/command_set_priority.h"
 #include "client/cli/follow.h"
 #include "client/cli/job_input.h"
 #include "client/cli/json.h"
@@ -18,6 +19,8 @@ struct SubmitFlags {
   bool wait = false;
   std::string dry_run;
   std::string request_id;
+  v1::ResourceSpec::Priority priority =
+      v1::ResourceSpec::PRIORITY_UNSPECIFIED;  // The file's.
 };
 
 // Bad fields that only the coordinator knows of, at their place in the file.
@@ -73,8 +76,11 @@ ExitStatus Send(const CommandContext& context, const SubmitFlags& flags,
 }
 
 ExitStatus Submit(const CommandContext& context, const SubmitFlags& flags) {
-  const absl::StatusOr<SpecFile> file = flags.input.Load();
+  absl::StatusOr<SpecFile> file = flags.input.Load();
   if (!file.ok()) return context.Report(file.status());
+  if (flags.priority != v1::ResourceSpec::PRIORITY_UNSPECIFIED) {
+    file->spec.mutable_resources()->set_priority(flags.priority);
+  }
   if (!file->problems.empty()) return ReportProblems(context.console, *file);
   if (flags.dry_run == "client") {
     return ReportDryRun(context, *file, file->spec);
@@ -97,6 +103,8 @@ void AddSubmitCommand(CLI::App& app, CommandContext& context) {
       ->add_option("--dry-run", flags->dry_run,
                    "Check only: client, or also on the server")
       ->check(CLI::IsMember({"client", "server"}));
+  AddPriorityOption(*command, "--priority", flags->priority,
+                    "low, normal or high, instead of the file's");
   command->add_option("--request-id", flags->request_id,
                       "Makes a second submit return the first job");
   command->callback([&context, flags] {

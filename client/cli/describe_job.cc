@@ -14,6 +14,7 @@
 #include "client/cli/table.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
 
 namespace lockstep::cli {
 namespace {
@@ -76,6 +77,7 @@ void AddState(const v1::Job& job, absl::Time now, Page& page) {
                          ? ""
                          : absl::StrCat(job.error().reason(), ": ",
                                         job.error().message()));
+  page.Line("priority", PriorityName(PriorityOf(job)));
   page.Line("labels", LabelsOf(job));
   page.Line("owner", job.owner());
   page.Line("created", When(job.create_time(), now));

@@ -1,8 +1,12 @@
 #include "client/cli/exit_status.h"
 
+#include "proto/contract/errors.h"
+
 namespace lockstep::cli {
 
 ExitStatus ExitStatusOf(const absl::Status& status) {
+  // The coordinator answers, and its state does not permit it.
+  if (ErrorReason(status) == "DRAINING") return ExitStatus::kConflict;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return ExitStatus::kSuccess;

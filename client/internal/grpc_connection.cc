@@ -188,6 +188,11 @@ absl::StatusOr<v1::ListCheckpointsResponse> GrpcConnection::ListCheckpoints(
   return Unary(jobs_, &v1::JobService::Stub::ListCheckpoints, request);
 }
 
+absl::StatusOr<v1::Checkpoint> GrpcConnection::UpdateCheckpoint(
+    const v1::UpdateCheckpointRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::UpdateCheckpoint, request);
+}
+
 absl::StatusOr<v1::ListNodesResponse> GrpcConnection::ListNodes() {
   return Unary(cluster_, &v1::ClusterService::Stub::ListNodes,
                v1::ListNodesRequest());
@@ -201,6 +206,16 @@ absl::StatusOr<v1::ServerInfo> GrpcConnection::GetServerInfo() {
 absl::StatusOr<v1::ServerConfig> GrpcConnection::GetServerConfig() {
   return Unary(cluster_, &v1::ClusterService::Stub::GetServerConfig,
                v1::GetServerConfigRequest());
+}
+
+absl::StatusOr<v1::ServerInfo> GrpcConnection::DrainServer() {
+  return Unary(cluster_, &v1::ClusterService::Stub::DrainServer,
+               v1::DrainServerRequest());
+}
+
+absl::StatusOr<v1::ServerInfo> GrpcConnection::UndrainServer() {
+  return Unary(cluster_, &v1::ClusterService::Stub::UndrainServer,
+               v1::UndrainServerRequest());
 }
 
 absl::Status GrpcConnection::BackupStore(

@@ -42,9 +42,13 @@ class GrpcConnection : public JobConnection {
       const v1::ListEventsRequest& request) override;
   absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request) override;
+  absl::StatusOr<v1::Checkpoint> UpdateCheckpoint(
+      const v1::UpdateCheckpointRequest& request) override;
   absl::StatusOr<v1::ListNodesResponse> ListNodes() override;
   absl::StatusOr<v1::ServerInfo> GetServerInfo() override;
   absl::StatusOr<v1::ServerConfig> GetServerConfig() override;
+  absl::StatusOr<v1::ServerInfo> DrainServer() override;
+  absl::StatusOr<v1::ServerInfo> UndrainServer() override;
   absl::Status WatchJobs(
       v1::WatchJobsRequest request,
       const OnMessage<v1::WatchJobsResponse>& on_message) override;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "proto/contract/errors.h"
 
 namespace lockstep::internal {
 
@@ -55,8 +56,9 @@ class Backoff {
   absl::Duration slept_ = absl::ZeroDuration();
 };
 
+// A coordinator that is drained is not away: it says no, and for long.
 inline bool MayRetry(const absl::Status& status) {
-  return absl::IsUnavailable(status);
+  return absl::IsUnavailable(status) && ErrorReason(status) != "DRAINING";
 }
 
 // Calls `call`, which returns a StatusOr, until it gives anything but

@@ -26,10 +26,14 @@ class MockJobConnection : public JobConnection {
               (const v1::ListEventsRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListCheckpointsResponse>, ListCheckpoints,
               (const v1::ListCheckpointsRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::Checkpoint>, UpdateCheckpoint,
+              (const v1::UpdateCheckpointRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListNodesResponse>, ListNodes, (), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, GetServerInfo, (), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerConfig>, GetServerConfig, (),
               (override));
+  MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, DrainServer, (), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, UndrainServer, (), (override));
   MOCK_METHOD(absl::Status, BackupStore,
               (const OnMessage<v1::BackupStoreResponse>&), (override));
   MOCK_METHOD(absl::Status, WatchJobs,

@@ -15,9 +15,15 @@ for program in lockstep lockstepd lockstep-worker; do
   install -s "$build/bin/$program" "$root/libexec/$program"
   install -m 755 "$here/run.sh" "$root/bin/$program"
 done
+# The host brings Torch's and NVIDIA's.
+libraries=$(ldd "$root"/libexec/*)
+if grep 'not found' <<<"$libraries" | grep -v -E 'lib(torch|c10|cu|nccl|nv)'; then
+  echo "bundle.sh: these libraries are not here" >&2
+  exit 1
+fi
 # What the system's C library brings must match its loader, and stays out.
-ldd "$root"/libexec/* | awk '$3 ~ /^\// {print $3}' | sort -u |
-  grep -v -E '/(torch|nvidia)/|/(ld-linux[^/]*|lib(c|m|dl|rt|pthread|resolv|util))\.so' |
+echo "$libraries" | awk '$3 ~ /^\// {print $3}' | sort -u |
+  grep -v -E '/(torch|nvidia)/|/(ld-linux[^/]*|lib(c|m|mvec|anl|dl|rt|pthread|resolv|util))\.so' |
   while read -r library; do
     install -m 644 "$library" "$root/lib/"
   done

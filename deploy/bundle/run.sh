@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 path=$here/lib
 # Only asked once: lockstepd hands what it found on to its workers.
-if [[ ${LD_LIBRARY_PATH:-} != *"$here/lib"* ]]; then
+if [[ :${LD_LIBRARY_PATH:-}: != *":$here/lib:"* ]]; then
   site=$("${LOCKSTEP_PYTHON:-python3}" -c '
 import importlib.util, os
 spec = importlib.util.find_spec("torch")

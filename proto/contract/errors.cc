@@ -66,6 +66,12 @@ absl::Status JobNotFound(absl::string_view name) {
                {{"name", std::string(name)}});
 }
 
+absl::Status CheckpointNotFound(absl::string_view name) {
+  return Error(absl::StatusCode::kNotFound, "CHECKPOINT_NOT_FOUND",
+               absl::StrCat(name, " is not listed"),
+               {{"name", std::string(name)}});
+}
+
 absl::Status InvalidName(absl::string_view name) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_NAME",
                absl::StrCat("name: \"", name,
@@ -115,6 +121,11 @@ absl::Status AttemptSuperseded(absl::string_view job, int attempt) {
 absl::Status StoreUnavailable(absl::string_view why) {
   return Error(absl::StatusCode::kUnavailable, "STORE_UNAVAILABLE",
                absl::StrCat("the job store cannot be written: ", why));
+}
+
+absl::Status Draining() {
+  return Error(absl::StatusCode::kUnavailable, "DRAINING",
+               "the coordinator is drained and takes no new job");
 }
 
 absl::Status TokenMissing() {

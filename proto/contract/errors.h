@@ -32,6 +32,7 @@ absl::Status Error(absl::StatusCode code, absl::string_view reason,
                    const std::map<std::string, std::string>& metadata = {});
 
 absl::Status JobNotFound(absl::string_view name);
+absl::Status CheckpointNotFound(absl::string_view name);
 absl::Status InvalidName(absl::string_view name);
 absl::Status JobExists(absl::string_view name);
 absl::Status RequestIdReused(absl::string_view request_id);
@@ -41,6 +42,7 @@ absl::Status InvalidPageToken(absl::string_view token);
 absl::Status InvalidResumeToken(absl::string_view token);
 absl::Status AttemptSuperseded(absl::string_view job, int attempt);
 absl::Status StoreUnavailable(absl::string_view why);
+absl::Status Draining();
 absl::Status TokenMissing();
 absl::Status TokenInvalid();
 

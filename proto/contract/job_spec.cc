@@ -137,6 +137,20 @@ void CheckModel(const v1::JobSpec& spec, Validator& check) {
   }
 }
 
+void CheckBaseDtype(const v1::JobSpec& spec, Validator& check) {
+  constexpr char kField[] = "method.lora.base_dtype";
+  if (!spec.method().lora().has_base_dtype()) return;
+  const std::string& dtype = spec.method().lora().base_dtype();
+  if (dtype != "fp8") {
+    check.NotBuilt(dtype == "nf4", kField, dtype);
+    check.Require(dtype == "nf4", kField,
+                  absl::StrCat("\"", dtype, "\" is not fp8, the only one"));
+    return;
+  }
+  check.Require(spec.resources().device() == v1::ResourceSpec::DEVICE_CUDA,
+                kField, "fp8 needs resources.device: cuda; a CPU has float32");
+}
+
 void CheckLora(const v1::LoraSpec& lora, Validator& check) {
   check.InRange("method.lora.r", lora.r(), 1, kMaxRank);
   check.Require(std::isfinite(lora.alpha()) && lora.alpha() > 0,
@@ -146,8 +160,6 @@ void CheckLora(const v1::LoraSpec& lora, Validator& check) {
                 "method.lora.dropout",
                 absl::StrCat(lora.dropout(), " is not in [0, 1)"));
   check.NotBuilt(lora.use_dora(), "method.lora.use_dora", "true");
-  check.NotBuilt(lora.has_base_dtype(), "method.lora.base_dtype",
-                 lora.base_dtype());
   const auto& modules = lora.target_modules();
   if (modules.size() == 1 && modules[0] == "all-linear") return;
   for (const std::string& module : modules) {
@@ -290,6 +302,8 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
   check.Known("resources.device", resources.device(),
               v1::ResourceSpec::Device_descriptor());
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
+  check.Known("resources.priority", resources.priority(),
+              v1::ResourceSpec::Priority_descriptor());
   check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
   if (resources.device() == v1::ResourceSpec::DEVICE_CUDA) {
     check.Add(CudaViolations(spec));
@@ -354,6 +368,7 @@ std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
   CheckNames(spec, check);
   CheckModel(spec, check);
   CheckMethod(spec.method(), check);
+  CheckBaseDtype(spec, check);
   CheckData(spec.data(), check);
   CheckTrain(spec, check);
   CheckEarlyStopping(spec, check);

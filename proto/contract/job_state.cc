@@ -53,6 +53,12 @@ bool IsTerminal(v1::Job::State state) {
          state == v1::Job::CANCELLED;
 }
 
+bool IsActive(v1::Job::State state) {
+  return state == v1::Job::PREPARING || state == v1::Job::STARTING ||
+         state == v1::Job::RUNNING || state == v1::Job::PAUSING ||
+         state == v1::Job::CANCELLING;
+}
+
 bool CanTransition(v1::Job::State from, v1::Job::State to) {
   return std::any_of(std::begin(kTransitions), std::end(kTransitions),
                      [&](const Transition& transition) {

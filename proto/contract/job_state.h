@@ -11,6 +11,9 @@ namespace lockstep {
 // SUCCEEDED, FAILED and CANCELLED: nothing changes any more.
 bool IsTerminal(v1::Job::State state);
 
+// Something of it runs: its prepare, or an attempt.
+bool IsActive(v1::Job::State state);
+
 // Whether a job may go from one state to another. A state is not its own
 // successor.
 bool CanTransition(v1::Job::State from, v1::Job::State to);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/contract/errors.h"
@@ -40,6 +41,25 @@ absl::StatusOr<std::string> JobIdFromName(absl::string_view name) {
     return errors::InvalidName(name);
   }
   return std::string(id);
+}
+
+absl::StatusOr<CheckpointRef> ParseCheckpointName(absl::string_view name) {
+  constexpr absl::string_view kMiddle = "/checkpoints/";
+  const size_t middle = name.find(kMiddle);
+  CheckpointRef ref;
+  if (middle != absl::string_view::npos) {
+    const absl::string_view digits = name.substr(middle + kMiddle.size());
+    ref.job = std::string(name.substr(0, middle));
+    // One spelling a checkpoint.
+    if (JobIdFromName(ref.job).ok() && absl::SimpleAtoi(digits, &ref.step) &&
+        ref.step > 0 && absl::StrCat(ref.step) == digits) {
+      return ref;
+    }
+  }
+  return errors::Error(
+      absl::StatusCode::kInvalidArgument, "INVALID_NAME",
+      absl::StrCat("name: \"", name,
+                   "\" is not of the form jobs/{job}/checkpoints/{step}"));
 }
 
 }  // namespace lockstep

@@ -22,6 +22,13 @@ std::string CheckpointName(absl::string_view id, int64_t step);
 // The id in "jobs/{job}". INVALID_ARGUMENT: INVALID_NAME.
 absl::StatusOr<std::string> JobIdFromName(absl::string_view name);
 
+// What "jobs/{job}/checkpoints/{step}" names. INVALID_ARGUMENT: INVALID_NAME.
+struct CheckpointRef {
+  std::string job;  // jobs/{job}.
+  int64_t step = 0;
+};
+absl::StatusOr<CheckpointRef> ParseCheckpointName(absl::string_view name);
+
 }  // namespace lockstep
 
 #endif  // LOCKSTEP_PROTO_CONTRACT_RESOURCE_NAME_H_

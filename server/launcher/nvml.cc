@@ -38,11 +38,12 @@ class GpuMonitor::Library {
     Resolve("nvmlDeviceGetUUID", get_uuid);
     Resolve("nvmlDeviceGetName", get_name);
     Resolve("nvmlDeviceGetMemoryInfo", get_memory);
-    Resolve("nvmlDeviceGetUtilizationRates", get_utilization);
-    Resolve("nvmlDeviceGetPowerUsage", get_power);
-    Resolve("nvmlDeviceGetTotalEnergyConsumption", get_energy);
-    Resolve("nvmlDeviceGetTemperature", get_temperature);
-    Resolve("nvmlDeviceGetClockInfo", get_clock);
+    // Not every driver tells all of these.
+    Find("nvmlDeviceGetUtilizationRates", get_utilization);
+    Find("nvmlDeviceGetPowerUsage", get_power);
+    Find("nvmlDeviceGetTotalEnergyConsumption", get_energy);
+    Find("nvmlDeviceGetTemperature", get_temperature);
+    Find("nvmlDeviceGetClockInfo", get_clock);
     ready_ = ready_ && init() == 0;
   }
   ~Library() {
@@ -84,8 +85,12 @@ class GpuMonitor::Library {
 
  private:
   template <typename Function>
-  void Resolve(const char* name, Function*& function) {
+  void Find(const char* name, Function*& function) {
     function = reinterpret_cast<Function*>(dlsym(handle_, name));
+  }
+  template <typename Function>
+  void Resolve(const char* name, Function*& function) {
+    Find(name, function);
     ready_ = ready_ && function != nullptr;
   }
 
@@ -136,19 +141,22 @@ std::vector<GpuReading> GpuMonitor::Read() const {
     NvmlUtilization utilization{};
     unsigned value = 0;
     unsigned long long energy = 0;
-    if (nvml.get_utilization(device, &utilization) == 0) {
+    if (nvml.get_utilization != nullptr &&
+        nvml.get_utilization(device, &utilization) == 0) {
       reading.utilization = utilization.gpu / 100.0;
     }
-    if (nvml.get_power(device, &value) == 0) {
+    if (nvml.get_power != nullptr && nvml.get_power(device, &value) == 0) {
       reading.power_watts = kMilli * value;
     }
-    if (nvml.get_energy(device, &energy) == 0) {
+    if (nvml.get_energy != nullptr && nvml.get_energy(device, &energy) == 0) {
       reading.energy_joules = kMilli * static_cast<double>(energy);
     }
-    if (nvml.get_temperature(device, kNvmlTemperatureGpu, &value) == 0) {
+    if (nvml.get_temperature != nullptr &&
+        nvml.get_temperature(device, kNvmlTemperatureGpu, &value) == 0) {
       reading.temperature_celsius = value;
     }
-    if (nvml.get_clock(device, kNvmlClockSm, &value) == 0) {
+    if (nvml.get_clock != nullptr &&
+        nvml.get_clock(device, kNvmlClockSm, &value) == 0) {
       reading.sm_clock_hertz = kMega * value;
     }
     readings.push_back(std::move(reading));

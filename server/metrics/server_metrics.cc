@@ -28,6 +28,13 @@ std::string LabelOf(v1::Job::State state) {
   return absl::AsciiStrToLower(StateName(state));
 }
 
+// One that only waits is counted, and has no series yet: there may be a hundred
+// thousand of them.
+bool HasBegun(const v1::Job& job) {
+  return job.attempt() > 0 ||
+         (job.state() != v1::Job::QUEUED && job.state() != v1::Job::PREPARING);
+}
+
 }  // namespace
 
 // The series of one job. Each appears with its first value.
@@ -128,13 +135,12 @@ void ServerMetrics::JobSeen(const v1::Job& job) {
   absl::MutexLock lock(&mu_);
   SeenJob& seen = jobs_[job.name()];
   if (seen.state == job.state()) return;
-  const bool is_new = seen.state == v1::Job::STATE_UNSPECIFIED;
   Count(seen.state, -1);
   Count(job.state(), 1);
   seen.state = job.state();
   if (IsTerminal(job.state())) seen.ended_at = clock_.Now();
   // A job that had ended before it was ever seen is only counted.
-  if (is_new && !IsTerminal(job.state())) {
+  if (seen.series == nullptr && HasBegun(job) && !IsTerminal(job.state())) {
     seen.series = std::make_unique<JobSeries>(*families_, job.name());
   }
   if (seen.series != nullptr) seen.series->SetState(job.state());

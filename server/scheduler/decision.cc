@@ -33,8 +33,7 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
   if (from == v1::Job::PREPARING) --state_.preparing;
   if (to == v1::Job::PREPARING) ++state_.preparing;
   if (from == v1::Job::QUEUED) {
-    state_.unprepared.erase(entry.order);
-    state_.prepared.erase(entry.order);
+    Dequeue(state_, entry);
     job.clear_pending_reason();
     job.clear_pending_message();
     entry.record.clear_not_before();
@@ -43,7 +42,7 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
     Enqueue(state_, entry);
     if (!job.has_plan()) {
       job.set_pending_reason(v1::Job::PREPARATION);
-      job.set_pending_message("its input is not prepared yet");
+      job.set_pending_message(kNotPrepared);
     }
   }
   if (IsTerminal(to)) *job.mutable_end_time() = ToProto(time_.wall);

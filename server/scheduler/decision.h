@@ -15,6 +15,9 @@
 
 namespace lockstep {
 
+// Of a job that waits for PREPARATION.
+inline constexpr char kNotPrepared[] = "its input is not prepared yet";
+
 class Decision {
  public:
   Decision(SchedulerState& state, const Event& event, StepTime time)
@@ -44,6 +47,9 @@ class Decision {
   // The job, which must not be touched, is no more.
   void Delete(const JobEntry& entry);
 
+  void Write(const server::CoordinatorRecord& coordinator) {
+    result_.write.coordinator = coordinator;
+  }
   void List(const v1::Checkpoint& checkpoint) {
     result_.write.checkpoints.push_back(checkpoint);
   }

@@ -1,9 +1,10 @@
 #ifndef LOCKSTEP_SERVER_SCHEDULER_FIFO_POLICY_H_
 #define LOCKSTEP_SERVER_SCHEDULER_FIFO_POLICY_H_
 
-// First come, first served, for each kind of device: a job that does not fit
-// holds back those behind it, so that a large job is never starved by small
-// ones. A job that waits out a failure holds back nobody.
+// The more urgent first, and first come, first served among equals, for each
+// kind of device: a job that does not fit holds back those behind it, so that a
+// large job is never starved by small ones. A job that waits out a failure
+// holds back nobody.
 
 #include <vector>
 

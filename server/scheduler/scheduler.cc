@@ -35,6 +35,14 @@ void Scheduler::Delete(std::string name, std::string etag,
                     std::move(reply));
 }
 
+void Scheduler::Pin(std::string job, int64_t step, bool pinned, Ack ack) {
+  thread_->PostCall(PinEvent{0, std::move(job), step, pinned}, std::move(ack));
+}
+
+void Scheduler::Drain(bool drain, Ack ack) {
+  thread_->PostCall(DrainEvent{0, drain}, std::move(ack));
+}
+
 void Scheduler::Prepared(worker::v1::ReportPreparedRequest report, Ack ack) {
   thread_->PostCall(PreparedEvent{0, std::move(report)}, std::move(ack));
 }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ class Scheduler {
     std::string owner;
   };
 
-  // How the labels of a job shall be.
+  // How labels and priority of a job shall be.
   struct UpdateJob {
     std::string name;
     std::string etag;  // May be empty.
@@ -57,6 +58,8 @@ class Scheduler {
     bool replace_all = false;
     std::vector<std::string> keys;
     std::map<std::string, std::string> labels;
+    // As it is when not set.
+    std::optional<v1::ResourceSpec::Priority> priority;
   };
 
   // Borrowed parts outlive the scheduler.
@@ -85,6 +88,12 @@ class Scheduler {
   void Update(UpdateJob request, Reply<v1::Job> reply);
   // Answers with the job as it was.
   void Delete(std::string name, std::string etag, Reply<v1::Job> reply);
+
+  // Of a listed one of a job that has not ended.
+  void Pin(std::string job, int64_t step, bool pinned, Ack ack);
+
+  // From ClusterService: from now on nothing new starts, or that is over.
+  void Drain(bool drain, Ack ack);
 
   // From WorkerService; the caller was authenticated as this attempt.
   void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);

@@ -4,10 +4,15 @@
 #include <utility>
 
 #include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
 #include "server/scheduler/proto_time.h"
 
 namespace lockstep {
 namespace {
+
+QueuePlace PlaceOf(const JobEntry& entry) {
+  return {PriorityOf(entry.job()), entry.order};
+}
 
 void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   const v1::Attempt* attempt = LiveAttemptOf(entry.job());
@@ -25,8 +30,10 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<server::JobRecord> records,
                             const std::map<std::string, Checkpoints>& listed,
+                            const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall) {
   SchedulerState state;
+  state.coordinator = coordinator;
   state.options = options;
   state.policy = &policy;
   state.pool = std::move(pool);
@@ -45,7 +52,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     if (const auto found = listed.find(job.name()); found != listed.end()) {
       for (const v1::Checkpoint& checkpoint : found->second) {
         entry.newest_checkpoint = checkpoint;
-        entry.listed_steps[checkpoint.step()] = checkpoint.attempt();
+        entry.listed[checkpoint.step()] = checkpoint;
       }
     }
     if (!entry.record.request_id().empty()) {
@@ -66,8 +73,13 @@ SchedulerState RestoreState(const SchedulerOptions& options,
 
 void Enqueue(SchedulerState& state, const JobEntry& entry) {
   const v1::Job& job = entry.job();
-  (job.has_plan() ? state.prepared : state.unprepared)[entry.order] =
+  (job.has_plan() ? state.prepared : state.unprepared)[PlaceOf(entry)] =
       job.name();
+}
+
+void Dequeue(SchedulerState& state, const JobEntry& entry) {
+  state.unprepared.erase(PlaceOf(entry));
+  state.prepared.erase(PlaceOf(entry));
 }
 
 const v1::Attempt* LiveAttemptOf(const v1::Job& job) {

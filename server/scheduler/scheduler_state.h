@@ -45,8 +45,8 @@ struct JobEntry {
   absl::Duration not_before = absl::ZeroDuration();
   // The checkpoint that a new attempt finds; step 0 when there is none.
   v1::Checkpoint newest_checkpoint;
-  // Of all that are listed: the attempt that made it, by step.
-  std::map<int64_t, int> listed_steps;
+  // All that are listed, by step.
+  std::map<int64_t, v1::Checkpoint> listed;
   // Prepare processes whose end was never known.
   int lost_prepares = 0;
   LiveAttempt live;
@@ -58,6 +58,18 @@ struct JobEntry {
   const v1::Job& job() const { return record.job(); }
 };
 
+// Where a QUEUED job stands: the more urgent go first, and of those the oldest.
+struct QueuePlace {
+  v1::ResourceSpec::Priority priority = v1::ResourceSpec::PRIORITY_NORMAL;
+  int64_t order = 0;
+
+  friend bool operator<(const QueuePlace& a, const QueuePlace& b) {
+    if (a.priority != b.priority) return a.priority > b.priority;
+    return a.order < b.order;
+  }
+};
+using JobQueue = std::map<QueuePlace, std::string>;
+
 struct SchedulerState {
   SchedulerOptions options;
   const SchedulingPolicy* policy = nullptr;
@@ -65,16 +77,19 @@ struct SchedulerState {
   std::map<std::string, JobEntry> jobs;  // By name.
   // (owner, request id) -> job.
   std::map<std::pair<std::string, std::string>, std::string> requests;
-  // QUEUED jobs by order of creation: those to be prepared, and those that
-  // are and wait for devices.
-  std::map<int64_t, std::string> unprepared;
-  std::map<int64_t, std::string> prepared;
+  // QUEUED jobs: those to be prepared, and those that are and wait for devices.
+  JobQueue unprepared;
+  JobQueue prepared;
   // Jobs with an attempt that has not ended.
   std::set<std::string> live;
   int64_t next_order = 0;
   int preparing = 0;
   // Waiting jobs or the pool changed since the policy was asked.
   bool schedule = true;
+  // As it will be on disk when the writes under way are.
+  server::CoordinatorRecord coordinator;
+
+  bool draining() const { return coordinator.has_drain_time(); }
 };
 
 // Those of a job, oldest first.
@@ -86,10 +101,13 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<server::JobRecord> records,
                             const std::map<std::string, Checkpoints>& listed,
+                            const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall);
 
-// Puts a QUEUED job into the queue that it belongs to.
+// Puts a QUEUED job into the queue that it belongs to, and takes it out: before
+// its priority changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);
+void Dequeue(SchedulerState& state, const JobEntry& entry);
 
 // The newest attempt if it has not ended, else null.
 const v1::Attempt* LiveAttemptOf(const v1::Job& job);

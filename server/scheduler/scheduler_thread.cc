@@ -82,7 +82,8 @@ absl::Status SchedulerThread::Load() {
   const StepTime time = Time();
   state_ =
       RestoreState(options_, parts_.policy, DevicePool(parts_.launcher.Nodes()),
-                   std::move(records), listed, time.now, time.wall);
+                   std::move(records), listed, parts_.store.Coordinator(),
+                   time.now, time.wall);
   return absl::OkStatus();
 }
 

@@ -35,7 +35,8 @@ class SchedulingPolicy {
  public:
   virtual ~SchedulingPolicy() = default;
 
-  // One decision a job, in the order of `queue`, which is oldest first.
+  // One decision a job, in the order of `queue`: by priority, and of those of
+  // one priority the oldest first.
   virtual std::vector<SchedulingDecision> Decide(
       const std::vector<WaitingJob>& queue, const DevicePool& pool) const = 0;
 };

@@ -17,7 +17,7 @@ void OnTick(Decision& decision) {
     decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
   }
   // A pause after a failure may be over.
-  for (const auto& [order, name] : state.prepared) {
+  for (const auto& [place, name] : state.prepared) {
     const JobEntry& entry = state.jobs.at(name);
     if (entry.job().pending_reason() == v1::Job::BACKOFF &&
         entry.not_before <= decision.now()) {
@@ -33,12 +33,14 @@ struct Dispatch {
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
   void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
   void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
+  void operator()(const DrainEvent& event) { OnDrain(decision, event); }
   void operator()(const PreparedEvent& event) { OnPrepared(decision, event); }
   void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
   void operator()(const ReportedEvent& event) { OnReported(decision, event); }
   void operator()(const CheckpointEvent& event) {
     OnCheckpoint(decision, event);
   }
+  void operator()(const PinEvent& event) { OnPin(decision, event); }
   void operator()(const RendezvousEvent& event) {
     OnRendezvous(decision, event);
   }

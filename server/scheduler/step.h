@@ -48,6 +48,11 @@ struct DeleteEvent {
   std::string name;
   std::string etag;  // May be empty.
 };
+// From now on nothing new starts; or that is over.
+struct DrainEvent {
+  Ticket ticket = 0;
+  bool drain = true;
+};
 struct PreparedEvent {
   Ticket ticket = 0;
   worker::v1::ReportPreparedRequest report;
@@ -69,6 +74,13 @@ struct CheckpointEvent {
   worker::v1::CommitCheckpointRequest::Phase phase =
       worker::v1::CommitCheckpointRequest::PHASE_UNSPECIFIED;
 };
+// A user's word on a listed one.
+struct PinEvent {
+  Ticket ticket = 0;
+  std::string job;
+  int64_t step = 0;
+  bool pinned = true;
+};
 struct RendezvousEvent {
   Rendezvous::Outcome outcome;
 };
@@ -86,10 +98,10 @@ struct RestoreEvent {};
 struct TickEvent {};
 
 struct Event {
-  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent,
+  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent, DrainEvent,
                PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
-               RendezvousEvent, LaunchedEvent, ProcessEndEvent, RestoreEvent,
-               TickEvent>
+               PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
+               RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;

@@ -63,9 +63,9 @@ absl::Status List(Decision& decision, JobEntry& entry,
   const int64_t newest = entry.newest_checkpoint.step();
   if (entry.newest_checkpoint.attempt() == checkpoint.attempt() &&
       checkpoint.step() < newest) {
-    const auto listed = entry.listed_steps.find(checkpoint.step());
-    if (listed != entry.listed_steps.end() &&
-        listed->second == checkpoint.attempt()) {
+    const auto listed = entry.listed.find(checkpoint.step());
+    if (listed != entry.listed.end() &&
+        listed->second.attempt() == checkpoint.attempt()) {
       return absl::OkStatus();
     }
     return Invalid(absl::StrCat("checkpoint.step: ", checkpoint.step(),
@@ -75,13 +75,17 @@ absl::Status List(Decision& decision, JobEntry& entry,
   checkpoint.set_name(
       CheckpointName(*JobIdFromName(entry.job().name()), checkpoint.step()));
   *checkpoint.mutable_create_time() = ToProto(decision.wall());
+  // Only a user pins, and means the step, whichever attempt writes it.
+  const auto before = entry.listed.find(checkpoint.step());
+  checkpoint.set_pinned(before != entry.listed.end() &&
+                        before->second.pinned());
   decision.List(checkpoint);
   decision.Record(
       entry, v1::Event::INFO, "CHECKPOINT_COMMITTED",
       absl::StrCat("checkpoint of step ", checkpoint.step(), ", ",
                    checkpoint.size_bytes(), " bytes, in ", checkpoint.path()),
       entry.job().attempt());
-  entry.listed_steps[checkpoint.step()] = checkpoint.attempt();
+  entry.listed[checkpoint.step()] = checkpoint;
   // One that could not read the newest goes on from before it.
   if (checkpoint.step() >= newest) {
     entry.newest_checkpoint = std::move(checkpoint);
@@ -99,7 +103,14 @@ absl::Status Unlist(Decision& decision, JobEntry& entry, int64_t step) {
                      newest, ", can"));
   }
   // A retry finds it gone.
-  if (entry.listed_steps.erase(step) == 0) return absl::OkStatus();
+  const auto listed = entry.listed.find(step);
+  if (listed == entry.listed.end()) return absl::OkStatus();
+  if (listed->second.pinned()) {
+    return errors::Error(
+        absl::StatusCode::kFailedPrecondition, "CHECKPOINT_PINNED",
+        absl::StrCat(listed->second.name(), " is pinned and stays"));
+  }
+  entry.listed.erase(listed);
   decision.Unlist(CheckpointName(*JobIdFromName(entry.job().name()), step));
   decision.Record(
       entry, v1::Event::INFO, "CHECKPOINT_UNLISTED",

@@ -53,11 +53,12 @@ server::JobRecord NewRecord(Decision& decision,
   job.set_name(name);
   job.set_uid(decision.Unpredictable("uid").substr(0, 32));
   *job.mutable_labels() = request.spec.labels();
+  job.set_priority(request.spec.resources().priority());
   *job.mutable_spec() = request.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
   job.set_pending_reason(v1::Job::PREPARATION);
-  job.set_pending_message("its input is not prepared yet");
+  job.set_pending_message(kNotPrepared);
   job.set_owner(request.owner);
   *job.mutable_create_time() = ToProto(decision.wall());
   return record;
@@ -69,6 +70,10 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
   if (AnswerRetry(decision, event)) return;
   const Scheduler::CreateJob& request = event.request;
   SchedulerState& state = decision.state();
+  if (state.draining()) {
+    decision.Do(ReplyEffect{event.ticket, errors::Draining()});
+    return;
+  }
   const std::string name = JobName(IdOf(decision, request));
   if (state.jobs.contains(name)) {
     decision.Do(ReplyEffect{event.ticket, errors::JobExists(name)});

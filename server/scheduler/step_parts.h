@@ -25,6 +25,11 @@ void OnUpdate(Decision& decision, const UpdateEvent& event);
 // step_delete.cc
 void OnDelete(Decision& decision, const DeleteEvent& event);
 
+// step_drain.cc
+void OnDrain(Decision& decision, const DrainEvent& event);
+// Says of each job that waits that it is the drain which it waits for.
+void HoldBack(Decision& decision);
+
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);
 void OnPrepared(Decision& decision, const PreparedEvent& event);
@@ -50,7 +55,13 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
 // step_checkpoint.cc
 void OnCheckpoint(Decision& decision, const CheckpointEvent& event);
 
-// step_schedule.cc: who goes next.
+// step_pin.cc
+void OnPin(Decision& decision, const PinEvent& event);
+
+// step_schedule.cc: who goes next, and why the others wait. A reason that is
+// known already is no change.
+void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
+          const std::string& message);
 void StartPrepares(Decision& decision);
 void StartAttempts(Decision& decision);
 

@@ -1,4 +1,4 @@
-// Who goes next: prepare for the oldest unprepared jobs, and what the policy
+// Who goes next: prepare for the first unprepared jobs, and what the policy
 // says for the prepared ones.
 
 #include <utility>
@@ -14,13 +14,15 @@ namespace {
 std::vector<WaitingJob> WaitingJobs(const Decision& decision,
                                     const SchedulerState& state) {
   std::vector<WaitingJob> waiting;
-  for (const auto& [order, name] : state.prepared) {
+  for (const auto& [place, name] : state.prepared) {
     const JobEntry& entry = state.jobs.at(name);
     waiting.push_back({name, state.pool.DemandOf(entry.job().spec()),
                        entry.not_before - decision.now()});
   }
   return waiting;
 }
+
+}  // namespace
 
 void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
           const std::string& message) {
@@ -37,11 +39,9 @@ void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
       absl::StrCat(v1::Job::PendingReason_Name(reason), ": ", message));
 }
 
-}  // namespace
-
 void StartPrepares(Decision& decision) {
   SchedulerState& state = decision.state();
-  while (!state.unprepared.empty() &&
+  while (!state.draining() && !state.unprepared.empty() &&
          state.preparing < decision.options().concurrent_prepares) {
     const std::string name = state.unprepared.begin()->second;
     StartPrepare(decision, state.jobs.at(name));
@@ -50,6 +50,11 @@ void StartPrepares(Decision& decision) {
 
 void StartAttempts(Decision& decision) {
   SchedulerState& state = decision.state();
+  if (state.draining()) {
+    HoldBack(decision);
+    state.schedule = false;
+    return;
+  }
   const std::vector<SchedulingDecision> decisions =
       state.policy->Decide(WaitingJobs(decision, state), state.pool);
   for (const SchedulingDecision& next : decisions) {

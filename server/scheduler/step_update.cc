@@ -1,16 +1,24 @@
-// A user's change of labels.
+// A user's change of labels and priority.
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
-#include "proto/contract/job_spec.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/job_state.h"
 #include "proto/contract/labels.h"
+#include "proto/contract/priority.h"
+#include "proto/contract/spec_value.h"
 #include "server/scheduler/step_parts.h"
 
 namespace lockstep {
 namespace {
 
 using Labels = google::protobuf::Map<std::string, std::string>;
+using Priority = v1::ResourceSpec::Priority;
 
 Labels NewLabels(const Scheduler::UpdateJob& request, Labels labels) {
   if (request.replace_all)
@@ -34,6 +42,49 @@ bool Same(const Labels& a, const Labels& b) {
          });
 }
 
+std::vector<FieldViolation> CheckPriority(Priority priority) {
+  const auto& type = *v1::ResourceSpec::Priority_descriptor();
+  const auto* value = type.FindValueByNumber(priority);
+  if (value != nullptr && value->number() != 0) return {};
+  return {{"priority",
+           absl::StrCat(value == nullptr ? absl::StrCat(priority) : "unset",
+                        " is not one of ",
+                        absl::StrJoin(EnumYamlNames(type), ", "))}};
+}
+
+absl::Status Check(const Scheduler::UpdateJob& request, const v1::Job& job,
+                   const Labels& labels) {
+  std::vector<FieldViolation> violations = CheckLabels(labels);
+  if (request.priority.has_value()) {
+    std::vector<FieldViolation> bad = CheckPriority(*request.priority);
+    std::move(bad.begin(), bad.end(), std::back_inserter(violations));
+  }
+  if (!violations.empty()) return errors::InvalidSpec(violations);
+  if (!request.priority.has_value() || !IsTerminal(job.state())) {
+    return absl::OkStatus();
+  }
+  return errors::Error(
+      absl::StatusCode::kFailedPrecondition, "JOB_ENDED",
+      absl::StrCat(job.name(), " is ", StateName(job.state()),
+                   "; the priority of a job that has ended cannot be changed"));
+}
+
+void ChangePriority(Decision& decision, JobEntry& entry, Priority priority) {
+  v1::Job& job = *entry.record.mutable_job();
+  const Priority before = PriorityOf(job);
+  if (priority == before) return;
+  const bool queued = job.state() == v1::Job::QUEUED;
+  if (queued) Dequeue(decision.state(), entry);
+  job.set_priority(priority);
+  if (queued) {
+    Enqueue(decision.state(), entry);
+    decision.state().schedule = true;
+  }
+  decision.Record(entry, v1::Event::INFO, "PRIORITY_CHANGED",
+                  absl::StrCat("priority ", PriorityName(before), " -> ",
+                               PriorityName(priority)));
+}
+
 }  // namespace
 
 void OnUpdate(Decision& decision, const UpdateEvent& event) {
@@ -45,11 +96,14 @@ void OnUpdate(Decision& decision, const UpdateEvent& event) {
   }
   JobEntry& entry = **found;
   Labels labels = NewLabels(request, entry.job().labels());
-  if (absl::Status bad = ViolationsToStatus(CheckLabels(labels)); !bad.ok()) {
+  if (absl::Status bad = Check(request, entry.job(), labels); !bad.ok()) {
     decision.Do(ReplyEffect{event.ticket, std::move(bad)});
     return;
   }
   decision.ReplyWithJob(event.ticket, request.name);
+  if (request.priority.has_value()) {
+    ChangePriority(decision, entry, *request.priority);
+  }
   if (Same(labels, entry.job().labels())) return;
   entry.record.mutable_job()->mutable_labels()->swap(labels);
   decision.Record(entry, v1::Event::INFO, "LABELS_CHANGED", "labels changed");

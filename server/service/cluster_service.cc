@@ -7,6 +7,7 @@
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
+#include "server/store/job_store.h"
 
 namespace lockstep {
 namespace {
@@ -32,6 +33,10 @@ v1::ServerInfo Info(const ServiceParts& parts) {
     v1::JobCount& jobs = *info.add_jobs();
     jobs.set_state(state);
     jobs.set_count(count);
+  }
+  const server::CoordinatorRecord coordinator = parts.store.Coordinator();
+  if (coordinator.has_drain_time()) {
+    *info.mutable_drain_time() = coordinator.drain_time();
   }
   return info;
 }
@@ -80,6 +85,36 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::GetServerConfig(
   using Result = absl::StatusOr<v1::ServerConfig>;
   call->Finish(admitted.ok() ? Result(Config(parts_.options)) : admitted,
                response);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::DrainServer(
+    grpc::CallbackServerContext* context, const v1::DrainServerRequest*,
+    v1::ServerInfo* response) {
+  return SetDrain("lockstep.v1.ClusterService/DrainServer", /*drain=*/true,
+                  *context, response);
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::UndrainServer(
+    grpc::CallbackServerContext* context, const v1::UndrainServerRequest*,
+    v1::ServerInfo* response) {
+  return SetDrain("lockstep.v1.ClusterService/UndrainServer", /*drain=*/false,
+                  *context, response);
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::SetDrain(
+    absl::string_view method, bool drain, grpc::CallbackServerContext& context,
+    v1::ServerInfo* response) {
+  const auto call = UnaryCall::Start(parts_, method);
+  if (absl::Status status = call->Admit(context).status(); !status.ok()) {
+    call->Finish(status);
+    return call.get();
+  }
+  parts_.scheduler.Drain(
+      drain, [this, call, response](const absl::Status& status) {
+        if (!status.ok()) return call->Finish(status);
+        call->Finish(absl::StatusOr<v1::ServerInfo>(Info(parts_)), response);
+      });
   return call.get();
 }
 

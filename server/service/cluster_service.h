@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_CLUSTER_SERVICE_H_
 #define LOCKSTEP_SERVER_SERVICE_CLUSTER_SERVICE_H_
 
-// lockstep.v1.ClusterService: what jobs run on, what runs here, and a copy of
-// its store.
+// lockstep.v1.ClusterService: what jobs run on, what runs here, its drain, and
+// a copy of its store.
 
 #include <memory>
 
@@ -27,11 +27,22 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetServerConfigRequest* request,
       v1::ServerConfig* response) override;
+  grpc::ServerUnaryReactor* DrainServer(grpc::CallbackServerContext* context,
+                                        const v1::DrainServerRequest* request,
+                                        v1::ServerInfo* response) override;
+  grpc::ServerUnaryReactor* UndrainServer(
+      grpc::CallbackServerContext* context,
+      const v1::UndrainServerRequest* request,
+      v1::ServerInfo* response) override;
   grpc::ServerWriteReactor<v1::BackupStoreResponse>* BackupStore(
       grpc::CallbackServerContext* context,
       const v1::BackupStoreRequest* request) override;
 
  private:
+  grpc::ServerUnaryReactor* SetDrain(absl::string_view method, bool drain,
+                                     grpc::CallbackServerContext& context,
+                                     v1::ServerInfo* response);
+
   const ServiceParts parts_;
   const std::shared_ptr<BackupTurn> backup_turn_ =
       std::make_shared<BackupTurn>();

@@ -10,6 +10,7 @@
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
 #include "server/service/create_request.h"
+#include "server/service/find_checkpoint.h"
 #include "server/service/job_watch.h"
 #include "server/service/list_events.h"
 #include "server/service/list_jobs.h"
@@ -31,6 +32,7 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
     if (parts.store.Get(job.name()).ok()) return errors::JobExists(job.name());
   }
   *job.mutable_labels() = create.spec.labels();
+  job.set_priority(create.spec.resources().priority());
   *job.mutable_spec() = create.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
@@ -182,6 +184,26 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListCheckpoints(
   call->Finish(
       admitted.ok() ? Checkpoints(parts_.store, request->name()) : admitted,
       response);
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::UpdateCheckpoint(
+    grpc::CallbackServerContext* context,
+    const v1::UpdateCheckpointRequest* request, v1::Checkpoint* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/UpdateCheckpoint");
+  const auto accept = [&]() -> absl::Status {
+    RETURN_IF_ERROR(call->Admit(*context).status());
+    ASSIGN_OR_RETURN(const CheckpointRef ref, ResolveUpdateRequest(*request));
+    parts_.scheduler.Pin(
+        ref.job, ref.step, request->checkpoint().pinned(),
+        [call, response, ref, &store = parts_.store](absl::Status status) {
+          if (!status.ok()) return call->Finish(status);
+          call->Finish(FindCheckpoint(store, ref), response);
+        });
+    return absl::OkStatus();
+  };
+  if (absl::Status status = accept(); !status.ok()) call->Finish(status);
   return call.get();
 }
 

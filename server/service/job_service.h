@@ -40,6 +40,10 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::ListCheckpointsRequest* request,
       v1::ListCheckpointsResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateCheckpoint(
+      grpc::CallbackServerContext* context,
+      const v1::UpdateCheckpointRequest* request,
+      v1::Checkpoint* response) override;
   grpc::ServerWriteReactor<v1::WatchJobsResponse>* WatchJobs(
       grpc::CallbackServerContext* context,
       const v1::WatchJobsRequest* request) override;

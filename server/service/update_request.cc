@@ -1,5 +1,6 @@
 #include "server/service/update_request.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -19,21 +20,37 @@ absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
       .etag = job.etag(),
       .replace_all = request.update_mask().paths().empty(),
       .keys = {},
-      .labels = {job.labels().begin(), job.labels().end()}};
+      .labels = {job.labels().begin(), job.labels().end()},
+      .priority = std::nullopt};
   for (const std::string& path : request.update_mask().paths()) {
     absl::string_view key = path;
     if (path == "labels") {
       update.replace_all = true;
     } else if (absl::ConsumePrefix(&key, "labels.") && !key.empty()) {
       update.keys.push_back(std::string(key));
+    } else if (path == "priority") {
+      update.priority = job.priority();
     } else {
-      return errors::Error(
-          absl::StatusCode::kInvalidArgument, "INVALID_UPDATE_MASK",
-          absl::StrCat("update_mask: \"", path,
-                       "\" cannot be changed; labels and labels.KEY can"));
+      return errors::Error(absl::StatusCode::kInvalidArgument,
+                           "INVALID_UPDATE_MASK",
+                           absl::StrCat("update_mask: \"", path,
+                                        "\" cannot be changed; labels, "
+                                        "labels.KEY and priority can"));
     }
   }
   return update;
+}
+
+absl::StatusOr<CheckpointRef> ResolveUpdateRequest(
+    const v1::UpdateCheckpointRequest& request) {
+  for (const std::string& path : request.update_mask().paths()) {
+    if (path == "pinned") continue;
+    return errors::Error(absl::StatusCode::kInvalidArgument,
+                         "INVALID_UPDATE_MASK",
+                         absl::StrCat("update_mask: \"", path,
+                                      "\" cannot be changed; pinned can"));
+  }
+  return ParseCheckpointName(request.checkpoint().name());
 }
 
 }  // namespace lockstep

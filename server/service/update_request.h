@@ -1,11 +1,12 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_UPDATE_REQUEST_H_
 #define LOCKSTEP_SERVER_SERVICE_UPDATE_REQUEST_H_
 
-// Checks an UpdateJobRequest and makes it what the scheduler accepts. Touches
-// nothing.
+// Checks the request of an update and makes it what the scheduler accepts.
+// Touches nothing.
 
 #include "absl/status/statusor.h"
 #include "lockstep/v1/job_service.pb.h"
+#include "proto/contract/resource_name.h"
 #include "server/scheduler/scheduler.h"
 
 namespace lockstep {
@@ -13,6 +14,10 @@ namespace lockstep {
 // INVALID_ARGUMENT: INVALID_NAME, INVALID_UPDATE_MASK.
 absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
     const v1::UpdateJobRequest& request);
+
+// The same. Which checkpoint is meant.
+absl::StatusOr<CheckpointRef> ResolveUpdateRequest(
+    const v1::UpdateCheckpointRequest& request);
 
 }  // namespace lockstep
 

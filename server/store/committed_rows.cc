@@ -125,6 +125,12 @@ void CommittedRows::RestoreCounters(int64_t order, int64_t sequence) {
   last_sequence_ = sequence;
 }
 
+void CommittedRows::RestoreCoordinator(
+    const server::CoordinatorRecord& record) {
+  absl::MutexLock lock(&mu_);
+  coordinator_ = record;
+}
+
 absl::Status CommittedRows::Check(const StoreWrite& write) const {
   absl::MutexLock lock(&mu_);
   const auto exists = [&](absl::string_view name) ABSL_SHARED_LOCKS_REQUIRED(
@@ -192,6 +198,7 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
     Find(JobOfCheckpoint(name))->checkpoints.erase(StepOfCheckpoint(name));
   }
   for (const DeletedJob& job : write.deletions) Erase(job.name);
+  if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
   std::vector<JournalEntry> entries;
   entries.reserve(write.events.size());
   for (const v1::Event& event : write.events) {
@@ -269,6 +276,11 @@ absl::StatusOr<std::vector<v1::Checkpoint>> CommittedRows::ListCheckpoints(
     checkpoints.push_back(checkpoint);
   }
   return checkpoints;
+}
+
+server::CoordinatorRecord CommittedRows::Coordinator() const {
+  absl::MutexLock lock(&mu_);
+  return coordinator_;
 }
 
 int64_t CommittedRows::LastSequence() const {

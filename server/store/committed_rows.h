@@ -31,6 +31,7 @@ class CommittedRows {
   void RestoreJob(int64_t order, const server::JobRecord& record);
   void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
   void RestoreCounters(int64_t order, int64_t sequence);
+  void RestoreCoordinator(const server::CoordinatorRecord& record);
 
   // FAILED_PRECONDITION when a row's version does not follow the stored one, a
   // request id is taken, an event, checkpoint or deletion is of no job, or
@@ -54,6 +55,7 @@ class CommittedRows {
   std::optional<JournalEntry> EntryOf(v1::Event event) const;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const;
+  server::CoordinatorRecord Coordinator() const;
   int64_t LastSequence() const;
   void UpdateProgress(absl::string_view name, const v1::Progress& progress);
 
@@ -79,6 +81,7 @@ class CommittedRows {
   // owner + '\0' + request id.
   absl::flat_hash_map<std::string, std::string> requests_ ABSL_GUARDED_BY(mu_);
   int64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
+  server::CoordinatorRecord coordinator_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lockstep

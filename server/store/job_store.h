@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,10 +57,13 @@ struct StoreWrite {
   std::vector<DeletedJob> deletions;
   // Uids of deleted jobs of which nothing is left.
   std::vector<std::string> forgotten;
+  // What the coordinator remembers from now on.
+  std::optional<server::CoordinatorRecord> coordinator;
 
   bool empty() const {
     return jobs.empty() && events.empty() && checkpoints.empty() &&
-           unlisted.empty() && deletions.empty() && forgotten.empty();
+           unlisted.empty() && deletions.empty() && forgotten.empty() &&
+           !coordinator.has_value();
   }
 };
 
@@ -115,6 +119,9 @@ class JobStore {
   // Uids of deleted jobs that are not forgotten: something of them may be left
   // beside the store.
   virtual absl::StatusOr<std::vector<std::string>> Unforgotten() const = 0;
+
+  // As committed; empty at first.
+  virtual server::CoordinatorRecord Coordinator() const = 0;
 
   // Sequence of the newest committed entry; 0 when there is none.
   virtual int64_t LastSequence() const = 0;

@@ -70,6 +70,10 @@ absl::StatusOr<std::vector<std::string>> MemoryJobStore::Unforgotten() const {
   return journal_.unforgotten();
 }
 
+server::CoordinatorRecord MemoryJobStore::Coordinator() const {
+  return rows_.Coordinator();
+}
+
 int64_t MemoryJobStore::LastSequence() const { return rows_.LastSequence(); }
 
 void MemoryJobStore::UpdateProgress(absl::string_view name,

@@ -74,6 +74,14 @@ constexpr const char* kSteps[kSchemaVersion] = {
         uid TEXT NOT NULL PRIMARY KEY
       ) STRICT, WITHOUT ROWID;
     )sql",
+    // What is not of any job.
+    R"sql(
+      CREATE TABLE coordinator (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        record BLOB NOT NULL,
+        crc INTEGER NOT NULL
+      ) STRICT;
+    )sql",
 };
 
 absl::Status Damaged(const std::string& path, absl::string_view why) {

@@ -8,6 +8,7 @@
 //   jobs         a row a job: JobRecord, and the columns that SQLite checks
 //   journal      what happened, in the order of the global sequence
 //   checkpoints  a row a listed checkpoint
+//   coordinator  at most one row: CoordinatorRecord
 // Each of these has a CRC-32C of its message.
 //   deleted_jobs uids of deleted jobs whose files may not be gone yet
 
@@ -18,7 +19,7 @@
 
 namespace lockstep {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 // Opens the store's file, ready for use by this one connection, or creates it
 // when there is none. Never starts empty in the place of a store that was: a

@@ -66,6 +66,11 @@ absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
   for (const std::string& uid : write.forgotten) {
     RETURN_IF_ERROR(database_.forget_uid.BindText(1, uid).Run());
   }
+  if (write.coordinator.has_value()) {
+    RETURN_IF_ERROR(database_.put_coordinator
+                        .BindBlob(1, write.coordinator->SerializeAsString())
+                        .Run());
+  }
   for (const v1::Event& event : write.events) {
     RETURN_IF_ERROR(WriteEvent(event));
   }
@@ -147,6 +152,10 @@ absl::StatusOr<JobPage> SqliteJobStore::List(const ListJobsQuery& query) const {
 absl::StatusOr<std::vector<v1::Checkpoint>> SqliteJobStore::ListCheckpoints(
     absl::string_view job_name) const {
   return rows_.ListCheckpoints(job_name);
+}
+
+server::CoordinatorRecord SqliteJobStore::Coordinator() const {
+  return rows_.Coordinator();
 }
 
 int64_t SqliteJobStore::LastSequence() const { return rows_.LastSequence(); }

@@ -38,6 +38,7 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
   absl::StatusOr<std::vector<JournalEntry>> ReadJournal(
       int64_t after, int limit, absl::string_view job_name) const override;
   absl::StatusOr<std::vector<std::string>> Unforgotten() const override;
+  server::CoordinatorRecord Coordinator() const override;
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
@@ -63,6 +64,7 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
     sqlite::Statement delete_events;
     sqlite::Statement delete_job;
     sqlite::Statement forget_uid;
+    sqlite::Statement put_coordinator;
     sqlite::Statement read_journal;
     sqlite::Statement read_job_journal;
   };

@@ -67,6 +67,10 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
       sqlite::Statement forget_uid,
       connection.Prepare("DELETE FROM deleted_jobs WHERE uid = ?"));
   ASSIGN_OR_RETURN(
+      sqlite::Statement put_coordinator,
+      connection.Prepare("INSERT OR REPLACE INTO coordinator (id, record, crc) "
+                         "VALUES (1, ?1, crc32c(?1))"));
+  ASSIGN_OR_RETURN(
       sqlite::Statement read_journal,
       connection.Prepare("SELECT event, crc32c(event) = crc FROM journal "
                          "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"));
@@ -86,6 +90,7 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
                   .delete_events = std::move(delete_events),
                   .delete_job = std::move(delete_job),
                   .forget_uid = std::move(forget_uid),
+                  .put_coordinator = std::move(put_coordinator),
                   .read_journal = std::move(read_journal),
                   .read_job_journal = std::move(read_job_journal)};
 }
@@ -126,6 +131,15 @@ absl::Status SqliteJobStore::Load() {
     v1::Checkpoint checkpoint;
     if (!Read(checkpoints, checkpoint)) return Unreadable("checkpoint");
     rows_.RestoreCheckpoint(checkpoint);
+  }
+  ASSIGN_OR_RETURN(sqlite::Statement coordinator,
+                   connection.Prepare("SELECT record, crc32c(record) = crc "
+                                      "FROM coordinator"));
+  ASSIGN_OR_RETURN(const bool remembers, coordinator.Step());
+  if (remembers) {
+    server::CoordinatorRecord record;
+    if (!Read(coordinator, record)) return Unreadable("coordinator's row");
+    rows_.RestoreCoordinator(record);
   }
   ASSIGN_OR_RETURN(
       const int64_t order,

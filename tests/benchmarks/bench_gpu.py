@@ -136,6 +136,7 @@ class Bench:
 
   def run_case(self, case):
     shape, method, gpus, *recompute = case.split("-")
+    kind = (shape, method, *recompute)
     name = case.replace(".", "-").replace("_", "-")
     out = self.folder / f"out-{case}"
     job = self.folder / f"{case}.yaml"
@@ -153,9 +154,9 @@ class Bench:
     line = (f"{case:22} {median:9.0f} tokens/s [{min(measured):.0f}, "
             f"{max(measured):.0f}]")
     if gpus == "1":
-      self.one_gpu[shape, method] = median
-    elif (shape, method) in self.one_gpu:
-      line += f"  {median / self.one_gpu[shape, method]:.2f}x one GPU"
+      self.one_gpu[kind] = median
+    elif kind in self.one_gpu:
+      line += f"  {median / self.one_gpu[kind]:.2f}x one GPU"
     print(line, flush=True)
     return median
 

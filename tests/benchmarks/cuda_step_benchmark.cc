@@ -44,6 +44,7 @@ struct Flags {
   int64_t document = 2048;
   Recompute recompute = Recompute::kNone;
   bool full = false;
+  bool fp8 = false;
   // Also the kernels of a step, the longest first.
   bool profile = false;
 };
@@ -133,8 +134,9 @@ double GiB(int64_t bytes) {
 
 void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   const ModelConfig config = ConfigOf(shape);
-  const Method method =
+  Method method =
       flags.full ? Method{.kind = Method::Kind::kFull} : LoraMethod(16);
+  method.lora.fp8_base = flags.fp8;
   const Placement gpu = {.device = at::Device(at::kCUDA, 0),
                          .compute = at::kBFloat16};
   const TransformerOptions options = {.max_tokens = tokens,
@@ -168,7 +170,10 @@ void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   std::printf(
       "%-5s %s %-11s %6ld tokens of %ld  %8.1f ms [%.1f, %.1f]  %9.0f tokens/s"
       "  loss %.3f  GiB: planned %.2f, reserved %.2f, process %.2f\n",
-      shape.c_str(), flags.full ? "full" : "lora",
+      shape.c_str(),
+      flags.full  ? "full"
+      : flags.fp8 ? "fp8 "
+                  : "lora",
       std::string(RecomputeName(flags.recompute)).c_str(),
       static_cast<long>(tokens), static_cast<long>(flags.document),
       median * 1e3, times.front() * 1e3, times.back() * 1e3,
@@ -204,10 +209,15 @@ int main(int argc, char** argv) {
                  "2 blocks [0]")
       ->check(CLI::Range(0, 2));
   app.add_flag("--full", flags.full, "All weights, instead of LoRA r16");
+  app.add_flag("--fp8", flags.fp8, "Frozen weights in FP8");
   app.add_flag("--profile", flags.profile, "Print the kernels of a step");
   std::vector<std::string> words;
   app.add_option("pairs", words, "SHAPE TOKENS ...")->required();
   CLI11_PARSE(app, argc, argv);
+  if (words.size() % 2 != 0) {
+    std::cerr << "SHAPE and TOKENS come in pairs\n";
+    return 2;
+  }
   at::globalContext().lazyInitDevice(at::kCUDA);
   for (size_t i = 0; i + 1 < words.size(); i += 2) {
     int64_t tokens = 0;

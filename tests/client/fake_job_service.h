@@ -4,6 +4,7 @@
 // A coordinator that plays a part: every answer is set by the test. Serves on a
 // UNIX socket in a folder of its own, so a real program can call it.
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -53,6 +54,10 @@ class FakeJobService final : public v1::JobService::Service {
   v1::UpdateJobRequest updated() const {
     absl::MutexLock lock(&mu_);
     return updated_;
+  }
+  v1::UpdateCheckpointRequest pinned() const {
+    absl::MutexLock lock(&mu_);
+    return pinned_;
   }
   std::vector<std::string> deleted() const {
     absl::MutexLock lock(&mu_);
@@ -133,7 +138,13 @@ class FakeJobService final : public v1::JobService::Service {
                         v1::ListJobsResponse* response) override {
     absl::MutexLock lock(&mu_);
     listed_ = *request;
-    for (const auto& [name, job] : jobs) *response->add_jobs() = job;
+    const auto& states = request->states();
+    for (const auto& [name, job] : jobs) {
+      if (states.empty() || std::find(states.begin(), states.end(),
+                                      job.state()) != states.end()) {
+        *response->add_jobs() = job;
+      }
+    }
     return grpc::Status::OK;
   }
 
@@ -197,6 +208,17 @@ class FakeJobService final : public v1::JobService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status UpdateCheckpoint(grpc::ServerContext*,
+                                const v1::UpdateCheckpointRequest* request,
+                                v1::Checkpoint* checkpoint) override {
+    absl::MutexLock lock(&mu_);
+    pinned_ = *request;
+    *checkpoint = request->checkpoint();
+    return checkpoint->name() == "jobs/demo/checkpoints/40"
+               ? grpc::Status::OK
+               : ToGrpcStatus(errors::CheckpointNotFound(checkpoint->name()));
+  }
+
  private:
   void Note(const grpc::ServerContext* context) {
     absl::MutexLock lock(&mu_);
@@ -218,6 +240,7 @@ class FakeJobService final : public v1::JobService::Service {
   v1::CreateJobRequest created_ ABSL_GUARDED_BY(mu_);
   v1::ListJobsRequest listed_ ABSL_GUARDED_BY(mu_);
   v1::UpdateJobRequest updated_ ABSL_GUARDED_BY(mu_);
+  v1::UpdateCheckpointRequest pinned_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> deleted_ ABSL_GUARDED_BY(mu_);
   std::string authorization_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> watch_tokens_ ABSL_GUARDED_BY(mu_);
@@ -235,6 +258,7 @@ class FakeClusterService final : public v1::ClusterService::Service {
   std::vector<v1::Node> nodes;
   v1::ServerInfo info;
   v1::ServerConfig config;
+  std::vector<std::string> drains;  // "drain" and "undrain", as they came.
   std::string backup;
   absl::Status backup_error;  // After all of it was sent.
 
@@ -253,6 +277,21 @@ class FakeClusterService final : public v1::ClusterService::Service {
                                const v1::GetServerConfigRequest*,
                                v1::ServerConfig* response) override {
     *response = config;
+    return grpc::Status::OK;
+  }
+  grpc::Status DrainServer(grpc::ServerContext*, const v1::DrainServerRequest*,
+                           v1::ServerInfo* response) override {
+    drains.push_back("drain");
+    info.mutable_drain_time()->set_seconds(1000);
+    *response = info;
+    return grpc::Status::OK;
+  }
+  grpc::Status UndrainServer(grpc::ServerContext*,
+                             const v1::UndrainServerRequest*,
+                             v1::ServerInfo* response) override {
+    drains.push_back("undrain");
+    info.clear_drain_time();
+    *response = info;
     return grpc::Status::OK;
   }
   grpc::Status BackupStore(

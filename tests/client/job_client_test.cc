@@ -218,6 +218,30 @@ TEST_F(JobClientTest, ListReturnsAnErrorOfAnyPage) {
   EXPECT_TRUE(absl::IsUnavailable(client_.List({}).status()));
 }
 
+TEST_F(JobClientTest, WaitUntilIdleFollowsWhatRunsToItsEnd) {
+  v1::ListJobsResponse busy;
+  busy.add_jobs()->set_name("jobs/a");
+  EXPECT_CALL(*connection_, ListJobs)
+      .WillOnce([&](const v1::ListJobsRequest& request) {
+        EXPECT_EQ(request.states_size(), 5);
+        return busy;
+      })
+      .WillOnce(Return(busy))
+      .WillOnce(Return(v1::ListJobsResponse()));
+  EXPECT_CALL(*connection_, WatchJobs)
+      .WillOnce([](const v1::WatchJobsRequest& request, const auto& next) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        EXPECT_TRUE(next(Change(v1::Job::RUNNING)));
+        EXPECT_TRUE(next(v1::WatchJobsResponse()));  // A bookmark.
+        EXPECT_FALSE(next(Change(v1::Job::QUEUED)));
+        return absl::OkStatus();
+      })
+      // Deleted meanwhile.
+      .WillOnce(Return(errors::JobNotFound("jobs/a")));
+
+  EXPECT_TRUE(client_.WaitUntilIdle().ok());
+}
+
 TEST_F(JobClientTest, WaitReturnsTheTerminalJob) {
   EXPECT_CALL(*connection_, WatchJobs)
       .WillOnce([](const v1::WatchJobsRequest& request, const auto& next) {

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lockstep/v1/job_service.pb.h"
+#include "proto/contract/errors.h"
 
 namespace lockstep::internal {
 namespace {
@@ -41,6 +42,15 @@ TEST(RetryLoopTest, SuccessSleepsNever) {
   Flaky flaky{0};
 
   EXPECT_EQ(*RetryLoop({}, sleeper, true, [&] { return flaky(); }), 7);
+
+  EXPECT_THAT(sleeper.slept, IsEmpty());
+}
+
+TEST(RetryLoopTest, ARefusalOfADrainedCoordinatorIsFinal) {
+  FakeSleeper sleeper;
+  Flaky flaky{1, errors::Draining()};
+
+  EXPECT_FALSE(RetryLoop({}, sleeper, true, [&] { return flaky(); }).ok());
 
   EXPECT_THAT(sleeper.slept, IsEmpty());
 }

@@ -1,7 +1,12 @@
-// A LoRA job on a GPU, end to end: it trains along the CPU's loss curve, and
-// ends in the same bits when its worker dies.
+// Jobs on a GPU, end to end: LoRA trains along the CPU's loss curve and ends in
+// the same bits when its worker dies; full fine-tuning; a base in FP8.
 
 #include <signal.h>
+
+#include <iostream>
+#include <numeric>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "gmock/gmock.h"
@@ -48,6 +53,41 @@ TEST(GpuJobTest, AKilledWorkersRunEndsInTheSameBits) {
   ASSERT_THAT(job.attempts(), SizeIs(2));
   EXPECT_GE(job.attempts(1).resume_step(), kGpuJobSaveSteps);
   EXPECT_EQ(AdapterIn(cluster.Path("calm")), AdapterIn(cluster.Path("storm")));
+}
+
+double MeanOfLast(const std::vector<double>& losses, int count) {
+  return std::accumulate(losses.end() - count, losses.end(), 0.0) / count;
+}
+
+// On a model that has learned something, as all that are fine-tuned have.
+TEST(GpuJobTest, AnFp8BaseLearnsWhatABFloat16OneDoes) {
+  TestCluster cluster;
+  const RunResult full = cluster.SubmitAndWait(
+      "full", GpuJobYaml({.model = MakeGpuModel(cluster),
+                          .device = "cuda",
+                          .output_dir = cluster.Path("full"),
+                          .method = "{full: {}}",
+                          .learning_rate = "1.0e-3"}));
+  ASSERT_EQ(full.exit_code, 0) << full.err << cluster.daemon_log();
+  const double learned = MeanOfLast(cluster.Losses("full"), 20);
+  EXPECT_LT(learned, 0.8 * cluster.Losses("full").front());
+
+  for (const std::string base : {"bf16", "fp8"}) {
+    const std::string dtype = base == "fp8" ? ", base_dtype: fp8" : "";
+    const RunResult run = cluster.SubmitAndWait(
+        base,
+        GpuJobYaml({.model = cluster.Path("full"),
+                    .device = "cuda",
+                    .output_dir = cluster.Path(base),
+                    .method = "{lora: {r: 16, alpha: 32" + dtype + "}}"}));
+    ASSERT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
+  }
+  const double bfloat16 = MeanOfLast(cluster.Losses("bf16"), 20);
+  const double fp8 = MeanOfLast(cluster.Losses("fp8"), 20);
+  std::cout << "loss of the last 20 of 200 steps: bf16 " << bfloat16 << ", fp8 "
+            << fp8 << "\n";
+  EXPECT_LT(bfloat16, learned);
+  EXPECT_NEAR(fp8 / bfloat16, 1, 0.03);
 }
 
 }  // namespace

@@ -46,17 +46,16 @@ std::string MakeGpuModel(const TestCluster& cluster) {
 }
 
 std::string GpuJobYaml(const GpuJob& job) {
-  return absl::StrCat("apiVersion: lockstep/v1\nmodel: {path: ", job.model,
-                      "}\n", "method: {lora: {r: 16, alpha: 32}}\n",
-                      "data: {train: [{path: ", SourceDir(),
-                      "/tests/testdata/data/text.jsonl}], max_length: 128}\n",
-                      "train: {max_steps: ", kGpuJobSteps,
-                      ", per_device_train_batch_size: ", job.batch_size,
-                      ", learning_rate: 3.0e-3}\n",
-                      "checkpoint: {save_steps: ", kGpuJobSaveSteps, "}\n",
-                      "resources: {device: ", job.device,
-                      ", ranks: ", job.ranks, "}\n",
-                      "output_dir: ", job.output_dir, "\n");
+  return absl::StrCat(
+      "apiVersion: lockstep/v1\nmodel: {path: ", job.model, "}\n",
+      "method: ", job.method, "\n", "data: {train: [{path: ", SourceDir(),
+      "/tests/testdata/data/text.jsonl}], max_length: 128}\n",
+      "train: {max_steps: ", kGpuJobSteps,
+      ", per_device_train_batch_size: ", job.batch_size,
+      ", learning_rate: ", job.learning_rate, "}\n",
+      "checkpoint: {save_steps: ", kGpuJobSaveSteps, "}\n",
+      "resources: {device: ", job.device, ", ranks: ", job.ranks, "}\n",
+      "output_dir: ", job.output_dir, "\n");
 }
 
 void ExpectSameLossCurve(const std::vector<double>& losses,

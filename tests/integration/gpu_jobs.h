@@ -2,7 +2,7 @@
 #define LOCKSTEP_TESTS_INTEGRATION_GPU_JOBS_H_
 
 // The job that the tests on GPUs submit, small but with heads of 64 as in real
-// models: LoRA on a random model, 200 steps of 4 rows.
+// models: 200 steps of 4 rows.
 
 #include <string>
 #include <vector>
@@ -24,6 +24,8 @@ struct GpuJob {
   int ranks = 1;
   // Of a rank.
   int batch_size = 4;
+  std::string method = "{lora: {r: 16, alpha: 32}}";
+  std::string learning_rate = "3.0e-3";
 };
 
 std::string GpuJobYaml(const GpuJob& job);

@@ -12,6 +12,7 @@
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
 #include "kernels/qkv_layout.h"
+#include "kernels/quantize_fp8.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary_embedding.h"
 #include "kernels/row_select.h"
@@ -56,6 +57,7 @@ TEST(NoCudaTest, EveryKernelSaysThatThisBuildHasNone) {
       LinearBiasForward(none, row),
       LinearBiasBackward(nullptr, none),
       LoraPack({.packed = none, .a_RK = none, .b_NR = none}),
+      QuantizeFp8({.in_TK = none}),
       RmsNormForward({.out_TD = none, .in_TD = none, .weight_D = row}),
       RmsNormBackward(
           {.d_in_TD = none, .d_out_TD = none, .sum_TD = none, .weight_D = row}),

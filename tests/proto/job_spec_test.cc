@@ -57,6 +57,7 @@ TEST(JobSpecTest, DefaultsAreTheOnesOfTheProto) {
   EXPECT_TRUE(spec.data().shuffle());
   EXPECT_EQ(spec.data().shuffle_seed(), 42);
   EXPECT_EQ(spec.resources().ranks(), 1);
+  EXPECT_EQ(spec.resources().priority(), v1::ResourceSpec::PRIORITY_NORMAL);
   EXPECT_EQ(spec.resources().device(), v1::ResourceSpec::DEVICE_AUTO);
   EXPECT_EQ(spec.checkpoint().save_steps(), 500);
   EXPECT_TRUE(spec.logging().tensorboard());
@@ -314,6 +315,9 @@ INSTANTIATE_TEST_SUITE_P(
         RULE("UnknownDevice",
              s.mutable_resources()->set_device(v1::ResourceSpec::Device(9)),
              "resources.device", "9 is not one of auto"),
+        RULE("UnknownPriority",
+             s.mutable_resources()->set_priority(v1::ResourceSpec::Priority(9)),
+             "resources.priority", "9 is not one of low, normal, high"),
         RULE("SaveSteps", s.mutable_checkpoint()->set_save_steps(-1),
              "checkpoint.save_steps", "-1 is below 0"),
         RULE("UnknownResume",
@@ -348,7 +352,13 @@ INSTANTIATE_TEST_SUITE_P(
              "method.lora.use_dora", "not built"),
         RULE("BaseDtype",
              s.mutable_method()->mutable_lora()->set_base_dtype("nf4"),
-             "method.lora.base_dtype", "nf4"),
+             "method.lora.base_dtype", "nf4 is known but not built yet"),
+        RULE("UnknownBaseDtype",
+             s.mutable_method()->mutable_lora()->set_base_dtype("fp7"),
+             "method.lora.base_dtype", "\"fp7\" is not fp8"),
+        RULE("Fp8OnACpu",
+             s.mutable_method()->mutable_lora()->set_base_dtype("fp8"),
+             "method.lora.base_dtype", "fp8 needs resources.device: cuda"),
         RULE("Timeout",
              s.mutable_resources()->mutable_timeout()->set_seconds(1),
              "resources.timeout", "not built"),

@@ -39,5 +39,20 @@ TEST(ResourceNameTest, OtherNamesAreRefused) {
   }
 }
 
+TEST(ResourceNameTest, ACheckpointHasOneName) {
+  const auto ref = ParseCheckpointName("jobs/demo/checkpoints/40");
+  ASSERT_TRUE(ref.ok()) << ref.status();
+  EXPECT_EQ(ref->job, "jobs/demo");
+  EXPECT_EQ(ref->step, 40);
+  for (const char* bad :
+       {"", "jobs/demo", "jobs/demo/checkpoints/", "jobs/demo/checkpoints/0",
+        "jobs/demo/checkpoints/-1", "jobs/demo/checkpoints/040",
+        "jobs/demo/checkpoints/4x", "demo/checkpoints/4", "jobs/demo/steps/4",
+        "jobs/demo/checkpoints/99999999999999999999"}) {
+    EXPECT_EQ(ErrorReason(ParseCheckpointName(bad).status()), "INVALID_NAME")
+        << bad;
+  }
+}
+
 }  // namespace
 }  // namespace lockstep

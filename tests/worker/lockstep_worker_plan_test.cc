@@ -1,5 +1,6 @@
 // `lockstep plan`, through both programs.
 
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -41,12 +42,13 @@ TEST_F(PlanTest, ShowsEachWayAndTheOneThatIsTaken) {
   const RunResult run = Plan({"--gpu-memory", "80"});
 
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_THAT(run.out,
-              AllOf(HasSubstr("a rank on cuda, micro-batches of up to 300 "
-                              "tokens (3 x 100); MiB"),
-                    HasSubstr("norm_swiglu"), HasSubstr("frozen weights"),
-                    HasSubstr("most tokens in 81920.0"),
-                    HasSubstr("it trains with train.recompute: none")));
+  EXPECT_THAT(
+      run.out,
+      AllOf(HasSubstr("a rank on cuda, micro-batches of up to 300 "
+                      "tokens (3 x 100); MiB"),
+            HasSubstr("norm_swiglu"), HasSubstr("frozen weights"),
+            HasSubstr("most tokens in 81920.0"), HasSubstr("sequences of 100"),
+            HasSubstr("it trains with train.recompute: none")));
 }
 
 TEST_F(PlanTest, JsonHasTheSameNumbers) {
@@ -83,6 +85,32 @@ TEST_F(PlanTest, OnTheCpuNoLimitIsKnown) {
   EXPECT_THAT(run.out,
               AllOf(HasSubstr("a rank on cpu"), Not(HasSubstr("most tokens")),
                     HasSubstr("it trains with train.recompute: block")));
+}
+
+TEST_F(PlanTest, WithoutAGpuItDoesNotSayWhatWouldBe) {
+  const RunResult run = Plan({});
+
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("no GPU here: --gpu-memory says"),
+                             Not(HasSubstr("it trains"))));
+}
+
+TEST_F(PlanTest, WhatIsNotBuiltIsSaid) {
+  const std::string config =
+      ReadFile(SourceDir() + "/tests/testdata/models/tiny-llama/config.json");
+  WriteFile(dir_.Path("config.json"),
+            absl::StrReplaceAll(config, {{"\"intermediate_size\": 96",
+                                          "\"intermediate_size\": 90"}}));
+
+  const RunResult run =
+      Plan({"--gpu-memory", "80", "--set", "method.lora.base_dtype=fp8",
+            "--set", "model.path=" + dir_.path()});
+
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err,
+              HasSubstr("fp8 wants sides that are multiples of 16; "
+                        "mlp.gate_proj, with what is fused with it, is "
+                        "180 x 64"));
 }
 
 TEST_F(PlanTest, ABadFileIsRefusedBeforeTheWorkerSeesIt) {

@@ -41,13 +41,13 @@ absl::Status Attention::Forward(const BlockWeights& weights,
                                 const PlacedBatch& batch,
                                 BlockActivations& kept, StepBuffers& buffers,
                                 const DropoutMask& mask) const {
-  RETURN_IF_ERROR(qkv_.Forward(weights.qkv, kept.x1_TD, kept.qkv_TN, mask,
-                               buffers.dropped_TK));
+  RETURN_IF_ERROR(
+      qkv_.Forward(weights.qkv, kept.x1_TD, kept.qkv_TN, mask, buffers.linear));
   RETURN_IF_ERROR(
       RotaryEmbeddingForward(RotaryArgs(layout_, rotary_, batch, kept.qkv_TN)));
   RETURN_IF_ERROR(AttendForward(batch, kept));
   return o_.Forward(weights.o, kept.attended_TQ, buffers.delta_TD, mask,
-                    buffers.dropped_TK);
+                    buffers.linear);
 }
 
 absl::Status Attention::Remake(Recompute recompute, const BlockWeights& weights,
@@ -57,7 +57,7 @@ absl::Status Attention::Remake(Recompute recompute, const BlockWeights& weights,
   if (recompute == Recompute::kBlock) {
     return Forward(weights, batch, kept, buffers, mask);
   }
-  return qkv_.ForwardHidden(weights.qkv, kept.x1_TD, mask, buffers.dropped_TK);
+  return qkv_.ForwardHidden(weights.qkv, kept.x1_TD, mask, buffers.linear);
 }
 
 absl::Status Attention::AttendForward(const PlacedBatch& batch,
@@ -98,13 +98,13 @@ absl::Status Attention::Backward(const BlockWeights& weights,
                                  const DropoutMask& mask) const {
   RETURN_IF_ERROR(o_.Backward(weights.o, gradients.o, kept.attended_TQ,
                               buffers.dresidual_TD, buffers.dattended_TQ, mask,
-                              buffers.dropped_TK));
+                              buffers.linear));
   RETURN_IF_ERROR(AttendBackward(batch, kept, buffers));
   RETURN_IF_ERROR(RotaryEmbeddingBackward(
       RotaryArgs(layout_, rotary_, batch, buffers.dqkv_TN)));
   return qkv_.Backward(weights.qkv, gradients.qkv, kept.x1_TD, buffers.dqkv_TN,
                        need_input_gradient ? buffers.dx_TD : at::Tensor(), mask,
-                       buffers.dropped_TK);
+                       buffers.linear);
 }
 
 }  // namespace lockstep

@@ -7,10 +7,20 @@ FrozenWeights CarveFrozenWeights(const ModelConfig& config,
                                  const LoraOptions* lora, at::ScalarType type,
                                  Arena& arena) {
   const bool concatenated = lora != nullptr && lora->concatenated();
+  const auto fp8 = [&](int64_t rows, int64_t columns) {
+    return Fp8Matrix{
+        .values_TK = arena.Take({rows, columns}, at::kFloat8_e4m3fn),
+        .scale_T = arena.Take({rows})};
+  };
   const auto linear = [&](const LinearShape& shape) {
     const int64_t tail = concatenated ? shape.tail : 0;
     LinearWeights weights;
-    weights.matrix = arena.Take({shape.out + tail, shape.in + tail}, type);
+    if (lora != nullptr && lora->fp8_base) {
+      weights.fp8 = fp8(shape.out, shape.in);
+      weights.fp8_transposed = fp8(shape.in, shape.out);
+    } else {
+      weights.matrix = arena.Take({shape.out + tail, shape.in + tail}, type);
+    }
     if (shape.has_bias) weights.bias = arena.Take({shape.out}, type);
     return weights;
   };

@@ -24,7 +24,7 @@ struct FrozenWeights {
   std::vector<BlockWeights> blocks;
 };
 
-// `lora` may be null. `type` is that of all of them.
+// `lora` may be null. `type` is that of all that is not in FP8.
 FrozenWeights CarveFrozenWeights(const ModelConfig& config,
                                  const BlockShape& block,
                                  const LoraOptions* lora, at::ScalarType type,

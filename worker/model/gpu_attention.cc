@@ -29,17 +29,34 @@ int64_t RoundUp(int64_t value) {
 
 // What cuDNN 9.19 asks for, and a little more: dP of all documents, each as
 // long as the longest; float32 gradients of k and of v for each query head,
-// where heads share them; and a number a row.
+// where heads share them; and a number a row. More than kMostWorkspaceBytes is
+// not told apart.
 int64_t BackwardWorkspaceBytes(const QkvLayout& layout, int64_t documents,
                                int64_t longest, int64_t tokens) {
   constexpr int64_t kSlack = 64 << 10;
   constexpr int64_t kFloat = sizeof(float);
-  const int64_t scores =
-      documents * layout.query_heads * longest * longest * kElementBytes;
+  const int64_t a_document =
+      layout.query_heads * longest * longest * kElementBytes;
+  if (documents > kMostWorkspaceBytes / a_document) {
+    return kMostWorkspaceBytes + 1;
+  }
   const int64_t shared = layout.query_heads == layout.kv_heads
                              ? 0
                              : 2 * tokens * layout.query_cols() * kFloat;
-  return scores + shared + tokens * layout.query_heads * kFloat + kSlack;
+  return documents * a_document + shared +
+         tokens * layout.query_heads * kFloat + kSlack;
+}
+
+// The most that FlashAttention-2 takes while it runs, which it does where
+// cuDNN's sum is out of proportion: outputs and gradients in buffers of their
+// own, those of k and v for each query head, and the gradient of q in float32,
+// once for each of the blocks that share a head of a document.
+int64_t FlashAttentionBytes(const QkvLayout& layout, int64_t tokens) {
+  constexpr int64_t kMultiprocessors = 132;
+  const int64_t splits =
+      (kMultiprocessors + layout.query_heads - 1) / layout.query_heads;
+  return tokens * layout.query_cols() *
+         (splits * static_cast<int64_t>(sizeof(float)) + 4 * kElementBytes);
 }
 
 // The most that any plan that is used asks for.
@@ -74,8 +91,12 @@ GpuAttention::GpuAttention(const QkvLayout& layout, const Limits& limits,
 
 int64_t GpuAttention::WorkBytes(const QkvLayout& layout, const Limits& limits,
                                 bool backward) {
-  return WorkspaceBytes(layout, limits, backward) +
-         (backward ? 2 * limits.tokens * layout.kv_cols() * kElementBytes : 0);
+  const int64_t workspace = WorkspaceBytes(layout, limits, backward);
+  if (!backward) return workspace;
+  // Some batches may be cuDNN's and others not.
+  const bool may_be_flash = workspace == kMostWorkspaceBytes;
+  return workspace + 2 * limits.tokens * layout.kv_cols() * kElementBytes +
+         (may_be_flash ? FlashAttentionBytes(layout, limits.tokens) : 0);
 }
 
 void GpuAttention::Place(const TokenBatch& batch) {

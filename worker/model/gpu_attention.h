@@ -3,8 +3,8 @@
 
 // Attention of all blocks on a GPU: by cuDNN where it has a kernel whose work
 // memory is in proportion, else by FlashAttention-2. Which one depends only on
-// the number of documents, the longest of them and the model, so a repeated
-// batch takes the same way and gives the same bits.
+// the number of documents, the longest of them, the limits and the model, so a
+// repeated batch takes the same way and gives the same bits.
 //
 // Used by the trainer's thread.
 
@@ -35,7 +35,8 @@ class GpuAttention {
   // Takes its work memory at once; without a backward pass it needs little.
   GpuAttention(const QkvLayout& layout, const Limits& limits, bool backward);
 
-  // Bytes of that memory. FlashAttention-2 takes what it needs when it runs.
+  // Bytes of that memory, and of what FlashAttention-2 takes beside it where
+  // batches may need it.
   static int64_t WorkBytes(const QkvLayout& layout, const Limits& limits,
                            bool backward);
 

@@ -60,10 +60,14 @@ struct LoraOptions {
   // ResolveTargets.
   std::vector<std::string> target_modules;
 
+  // Whether the blocks' frozen matrices are kept, and multiplied, in FP8.
+  bool fp8_base = false;
+
   // Whether adapters are stored inside the frozen matrices, [[W, sB], [A, 0]],
   // so that they cost no product of their own. Dropout puts another input
-  // before A than before W, and a rank above 64 costs more than it saves.
-  bool concatenated() const { return r <= 64 && dropout == 0; }
+  // before A than before W, a rank above 64 costs more than it saves, and FP8
+  // is too coarse for what is trained.
+  bool concatenated() const { return r <= 64 && dropout == 0 && !fp8_base; }
 };
 
 // The modules that `target_modules` names, or all seven for {"all-linear"}.

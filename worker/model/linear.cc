@@ -6,6 +6,7 @@
 
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
+#include "kernels/quantize_fp8.h"
 #include "proto/contract/status_macros.h"
 #include "worker/model/product.h"
 #include "worker/model/view.h"
@@ -33,7 +34,7 @@ Linear::Linear(LinearShape shape, const LoraOptions* lora)
 absl::Status Linear::Forward(const LinearWeights& weights,
                              const at::Tensor& x_TK, const at::Tensor& y_TN,
                              const DropoutMask& mask,
-                             const at::Tensor& scratch) const {
+                             const LinearScratch& scratch) const {
   const int64_t in = shape_.in, out = shape_.out;
   RETURN_IF_ERROR(ForwardHidden(weights, x_TK, mask, scratch));
   const at::Tensor y = Columns(y_TN, 0, out);
@@ -41,17 +42,36 @@ absl::Status Linear::Forward(const LinearWeights& weights,
     Product(y, Columns(x_TK, 0, in + shape_.tail),
             weights.matrix.narrow(0, 0, out).t());
   } else {
-    Product(y, Columns(x_TK, 0, in), weights.matrix.t());
+    RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/false, y,
+                                Columns(x_TK, 0, in), scratch));
     AddPlainAdapters(weights, x_TK, y);
   }
   if (!weights.bias.defined()) return absl::OkStatus();
   return LinearBiasForward(View(y), View(weights.bias));
 }
 
+absl::Status Linear::BaseProduct(const LinearWeights& weights, bool transposed,
+                                 const at::Tensor& out, const at::Tensor& in,
+                                 const LinearScratch& scratch) const {
+  if (weights.matrix.defined()) {
+    Product(out, in, transposed ? weights.matrix : weights.matrix.t());
+    return absl::OkStatus();
+  }
+  const at::Tensor bytes = scratch.fp8_bytes.narrow(0, 0, in.numel());
+  const Fp8Matrix quantized = {
+      .values_TK = bytes.view(at::kFloat8_e4m3fn).view(in.sizes()),
+      .scale_T = scratch.fp8_scale_T.narrow(0, 0, in.size(0))};
+  RETURN_IF_ERROR(QuantizeFp8({.out_TK = bytes.data_ptr<uint8_t>(),
+                               .scale_T = quantized.scale_T.data_ptr<float>(),
+                               .in_TK = View(in)}));
+  Fp8Product(out, quantized, transposed ? weights.fp8_transposed : weights.fp8);
+  return absl::OkStatus();
+}
+
 absl::Status Linear::ForwardHidden(const LinearWeights& weights,
                                    const at::Tensor& x_TK,
                                    const DropoutMask& mask,
-                                   const at::Tensor& scratch) const {
+                                   const LinearScratch& scratch) const {
   const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
   if (concatenated_) {
     const at::Tensor a = weights.matrix.narrow(0, out, tail).narrow(1, 0, in);
@@ -83,10 +103,10 @@ void Linear::AddPlainAdapters(const LinearWeights& weights,
 
 absl::StatusOr<at::Tensor> Linear::AdapterInput(
     const at::Tensor& x_TK, const LinearSegment& segment,
-    const DropoutMask& mask, const at::Tensor& scratch) const {
+    const DropoutMask& mask, const LinearScratch& scratch) const {
   at::Tensor input = Columns(x_TK, 0, shape_.in);
   if (mask.p == 0) return input;
-  at::Tensor dropped = Columns(scratch, 0, shape_.in);
+  at::Tensor dropped = Columns(scratch.dropped_TK, 0, shape_.in);
   RETURN_IF_ERROR(Dropout(View(dropped), View(input), OfModule(mask, segment)));
   return dropped;
 }
@@ -95,7 +115,7 @@ absl::Status Linear::Backward(const LinearWeights& weights,
                               LinearGradients& gradients,
                               const at::Tensor& x_TK, const at::Tensor& dy_TN,
                               const at::Tensor& dx_TK, const DropoutMask& mask,
-                              const at::Tensor& scratch) const {
+                              const LinearScratch& scratch) const {
   const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
   const at::Tensor dy = Columns(dy_TN, 0, out);
   const at::Tensor dx = dx_TK.defined() ? Columns(dx_TK, 0, in) : at::Tensor();
@@ -116,7 +136,9 @@ absl::Status Linear::Backward(const LinearWeights& weights,
     AddAdapterGradients(gradients, x_TK, dy_TN);
     return absl::OkStatus();
   }
-  if (dx.defined()) Product(dx, dy, weights.matrix);
+  if (dx.defined()) {
+    RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/true, dx, dy, scratch));
+  }
   if (tail == 0) return absl::OkStatus();
   return BackwardPlainAdapters(weights, gradients, x_TK, dy_TN, dx, mask,
                                scratch);
@@ -140,7 +162,7 @@ void Linear::AddAdapterGradients(LinearGradients& gradients,
 absl::Status Linear::BackwardPlainAdapters(
     const LinearWeights& weights, LinearGradients& gradients,
     const at::Tensor& x_TK, const at::Tensor& dy_TN, const at::Tensor& dx_TK,
-    const DropoutMask& mask, const at::Tensor& scratch) const {
+    const DropoutMask& mask, const LinearScratch& scratch) const {
   size_t number = 0;
   for (const LinearSegment& segment : shape_.segments) {
     if (!segment.adapted) continue;

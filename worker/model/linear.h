@@ -9,7 +9,8 @@
 // With concatenated adapters each direction is then one product:
 //   y = [x | h] [W | sB]^T        dx = [dy | dh] [W ; A]
 // B is block-diagonal over the segments of a fused matrix. Otherwise (dropout,
-// or rank above 64) each adapter costs products of its own: the plain path.
+// rank above 64, a base in FP8) each adapter costs products of its own: the
+// plain path.
 //
 // Immutable and thread-compatible; everything it works on is handed in.
 
@@ -21,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "kernels/dropout.h"
 #include "worker/model/layout.h"
+#include "worker/model/linear_scratch.h"
 #include "worker/model/weights.h"
 
 namespace lockstep {
@@ -31,15 +33,14 @@ class Linear {
   Linear(LinearShape shape, const LoraOptions* lora);
 
   // `mask` is that of the block's first module; probability 0 drops nothing.
-  // `scratch` is [T, K] or wider, used only when inputs are dropped.
   absl::Status Forward(const LinearWeights& weights, const at::Tensor& x_TK,
                        const at::Tensor& y_TN, const DropoutMask& mask,
-                       const at::Tensor& scratch) const;
+                       const LinearScratch& scratch) const;
 
   // Only x_TK's tail, as Forward writes it.
   absl::Status ForwardHidden(const LinearWeights& weights,
                              const at::Tensor& x_TK, const DropoutMask& mask,
-                             const at::Tensor& scratch) const;
+                             const LinearScratch& scratch) const;
 
   // Adds to `gradients`; writes dx_TK ([T, K] or wider) if it is defined.
   // `mask` and `scratch` as in Forward.
@@ -47,7 +48,7 @@ class Linear {
                         LinearGradients& gradients, const at::Tensor& x_TK,
                         const at::Tensor& dy_TN, const at::Tensor& dx_TK,
                         const DropoutMask& mask,
-                        const at::Tensor& scratch) const;
+                        const LinearScratch& scratch) const;
 
  private:
   void AddPlainAdapters(const LinearWeights& weights, const at::Tensor& x_TK,
@@ -55,15 +56,19 @@ class Linear {
   absl::Status BackwardPlainAdapters(
       const LinearWeights& weights, LinearGradients& gradients,
       const at::Tensor& x_TK, const at::Tensor& dy_TN, const at::Tensor& dx_TK,
-      const DropoutMask& mask, const at::Tensor& scratch) const;
+      const DropoutMask& mask, const LinearScratch& scratch) const;
   void AddAdapterGradients(LinearGradients& gradients, const at::Tensor& x_TK,
                            const at::Tensor& dy_TN) const;
+  // out = in W^T, or in W. With a base in FP8 `in` is quantised into `scratch`.
+  absl::Status BaseProduct(const LinearWeights& weights, bool transposed,
+                           const at::Tensor& out, const at::Tensor& in,
+                           const LinearScratch& scratch) const;
   // What A sees: the first K columns of x_TK, or of `scratch` with those of
   // x_TK dropped.
   absl::StatusOr<at::Tensor> AdapterInput(const at::Tensor& x_TK,
                                           const LinearSegment& segment,
                                           const DropoutMask& mask,
-                                          const at::Tensor& scratch) const;
+                                          const LinearScratch& scratch) const;
 
   const LinearShape shape_;
   const bool concatenated_;

@@ -1,5 +1,7 @@
 #include "worker/model/memory_needs.h"
 
+#include <algorithm>
+
 #include "worker/memory/arena.h"
 #include "worker/model/frozen_weights.h"
 #include "worker/model/gpu_attention.h"
@@ -71,6 +73,7 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
       .compute = placement.compute,
       .backward = options.backward,
       .dropout = options.backward && lora != nullptr && lora->dropout > 0,
+      .fp8 = lora != nullptr && lora->fp8_base,
       .recompute = options.recompute,
       .logits_rows =
           Head::ChunkRows(placement, config.vocab_size, options.max_tokens),
@@ -99,6 +102,11 @@ int64_t MostTokens(const ModelConfig& config, const Method& method,
   const auto fits = [&](int64_t tokens) {
     TransformerOptions tried = options;
     tried.max_tokens = tokens;
+    // More tokens are more documents of that length.
+    if (tried.max_documents > 0) {
+      tried.max_documents = (tokens + tried.max_document - 1) /
+                            std::max<int64_t>(tried.max_document, 1);
+    }
     return TotalBytes(PlanMemory(config, method, placement, tried)) <= bytes;
   };
   // A micro-batch of 2^31 tokens is beyond any buffer's 32-bit offsets.

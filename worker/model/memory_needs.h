@@ -32,7 +32,8 @@ MemoryPlan PlanMemory(const ModelConfig& config, const Method& method,
                       const TransformerOptions& options);
 
 // The most tokens of a micro-batch with which the plan is within `bytes`; 0 if
-// even one is too many. options.max_tokens is not looked at.
+// even one is too many. options.max_tokens is not looked at, and where the
+// number of documents is limited it grows with the tokens.
 int64_t MostTokens(const ModelConfig& config, const Method& method,
                    const Placement& placement,
                    const TransformerOptions& options, int64_t bytes);

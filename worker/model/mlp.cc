@@ -15,11 +15,11 @@ Mlp::Mlp(const ModelConfig& config, const BlockShape& shape,
 absl::Status Mlp::Forward(const BlockWeights& weights, BlockActivations& kept,
                           StepBuffers& buffers, const DropoutMask& mask) const {
   RETURN_IF_ERROR(gate_up_.Forward(weights.gate_up, kept.x2_TD, kept.gate_up_TI,
-                                   mask, buffers.dropped_TK));
+                                   mask, buffers.linear));
   RETURN_IF_ERROR(SwigluForward(View(kept.inner_TI, inner_),
                                 View(kept.gate_up_TI, 2 * inner_)));
   return down_.Forward(weights.down, kept.inner_TI, buffers.delta_TD, mask,
-                       buffers.dropped_TK);
+                       buffers.linear);
 }
 
 absl::Status Mlp::Remake(Recompute recompute, const BlockWeights& weights,
@@ -27,16 +27,14 @@ absl::Status Mlp::Remake(Recompute recompute, const BlockWeights& weights,
                          const DropoutMask& mask) const {
   if (recompute == Recompute::kBlock) {
     RETURN_IF_ERROR(gate_up_.Forward(weights.gate_up, kept.x2_TD,
-                                     kept.gate_up_TI, mask,
-                                     buffers.dropped_TK));
+                                     kept.gate_up_TI, mask, buffers.linear));
   } else {
     RETURN_IF_ERROR(gate_up_.ForwardHidden(weights.gate_up, kept.x2_TD, mask,
-                                           buffers.dropped_TK));
+                                           buffers.linear));
   }
   RETURN_IF_ERROR(SwigluForward(View(kept.inner_TI, inner_),
                                 View(kept.gate_up_TI, 2 * inner_)));
-  return down_.ForwardHidden(weights.down, kept.inner_TI, mask,
-                             buffers.dropped_TK);
+  return down_.ForwardHidden(weights.down, kept.inner_TI, mask, buffers.linear);
 }
 
 absl::Status Mlp::Backward(const BlockWeights& weights,
@@ -45,14 +43,14 @@ absl::Status Mlp::Backward(const BlockWeights& weights,
                            const DropoutMask& mask) const {
   RETURN_IF_ERROR(down_.Backward(weights.down, gradients.down, kept.inner_TI,
                                  buffers.dresidual_TD, buffers.dinner_TI, mask,
-                                 buffers.dropped_TK));
+                                 buffers.linear));
   // In place: gate and up become their gradients.
   RETURN_IF_ERROR(SwigluBackward(View(kept.gate_up_TI, 2 * inner_),
                                  /*activation_TI=*/{},
                                  View(buffers.dinner_TI)));
   return gate_up_.Backward(weights.gate_up, gradients.gate_up, kept.x2_TD,
                            kept.gate_up_TI, buffers.dx_TD, mask,
-                           buffers.dropped_TK);
+                           buffers.linear);
 }
 
 }  // namespace lockstep

@@ -6,10 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "kernels/quantize_fp8.h"
 #include "proto/contract/status_macros.h"
 #include "worker/model/frozen_weights.h"
 #include "worker/model/linear.h"
 #include "worker/model/random.h"
+#include "worker/model/view.h"
 
 namespace lockstep {
 namespace {
@@ -22,7 +25,7 @@ at::Tensor FusedView(const at::Tensor& flat, int64_t offset,
   return flat.narrow(0, offset, size).view(shape);
 }
 
-absl::Status CheckBuilt(const ModelConfig& config, const Placement& placement) {
+absl::Status CheckHeads(const ModelConfig& config, const Placement& placement) {
   if (placement.compute == at::kFloat ||
       (config.head_dim % 8 == 0 && config.head_dim <= 256)) {
     return absl::OkStatus();
@@ -30,6 +33,31 @@ absl::Status CheckBuilt(const ModelConfig& config, const Placement& placement) {
   return absl::UnimplementedError(
       absl::StrCat("head_dim ", config.head_dim,
                    ": a GPU attends with multiples of 8 up to 256"));
+}
+
+absl::Status CheckFp8(const BlockShape& block, const LoraOptions* lora,
+                      const Placement& placement) {
+  if (lora == nullptr || !lora->fp8_base) return absl::OkStatus();
+  if (placement.device.is_cpu()) {
+    return absl::UnimplementedError(
+        "method.lora.base_dtype: fp8 is for GPUs; a CPU has float32");
+  }
+  constexpr int64_t kMultiple = 16;
+  for (const LinearShape* linear :
+       {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+    if (linear->in % kMultiple == 0 && linear->out % kMultiple == 0) continue;
+    return absl::UnimplementedError(absl::StrFormat(
+        "method.lora.base_dtype: fp8 wants sides that are multiples of %d; %s, "
+        "with what is fused with it, is %d x %d",
+        kMultiple, linear->segments[0].module, linear->out, linear->in));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Quantize(const at::Tensor& matrix, const Fp8Matrix& out) {
+  return QuantizeFp8({.out_TK = static_cast<uint8_t*>(out.values_TK.data_ptr()),
+                      .scale_T = out.scale_T.data_ptr<float>(),
+                      .in_TK = View(matrix)});
 }
 
 bool Concatenated(const LoraOptions* lora) {
@@ -48,6 +76,14 @@ TensorPlacer ByWayOf(const TensorReader& read) {
 
 }  // namespace
 
+absl::Status CheckBuildable(const ModelConfig& config, const Method& method,
+                            const Placement& placement) {
+  RETURN_IF_ERROR(CheckHeads(config, placement));
+  return CheckFp8(
+      MakeBlockShape(config, method.adapters(), TailMultipleOn(placement)),
+      method.adapters(), placement);
+}
+
 ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
                            const Placement& placement)
     : config_(config),
@@ -60,7 +96,7 @@ ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
     const ModelConfig& config, const Method& method, const TensorReader& read,
     const Placement& placement, TensorPlacer place) {
-  RETURN_IF_ERROR(CheckBuilt(config, placement));
+  RETURN_IF_ERROR(CheckBuildable(config, method, placement));
   if (place == nullptr) place = ByWayOf(read);
   std::unique_ptr<ModelWeights> weights(
       new ModelWeights(config, method, placement));
@@ -168,16 +204,23 @@ absl::Status ModelWeights::LoadFrozenLinear(int64_t layer,
                                             const LinearShape& shape,
                                             const TensorPlacer& place,
                                             LinearWeights& weights) {
+  const bool fp8 = !weights.matrix.defined();
+  const at::Tensor matrix =
+      fp8 ? at::empty({shape.out, shape.in},
+                      weights.fp8.scale_T.options().dtype(placement_.compute))
+          : weights.matrix;
   for (const LinearSegment& segment : shape.segments) {
     const std::string module = ModuleName(layer, segment.module);
-    RETURN_IF_ERROR(place(module + ".weight",
-                          weights.matrix.narrow(0, segment.row, segment.rows)
-                              .narrow(1, 0, shape.in)));
+    RETURN_IF_ERROR(place(
+        module + ".weight",
+        matrix.narrow(0, segment.row, segment.rows).narrow(1, 0, shape.in)));
     if (!shape.has_bias) continue;
     RETURN_IF_ERROR(place(module + ".bias",
                           weights.bias.narrow(0, segment.row, segment.rows)));
   }
-  return absl::OkStatus();
+  if (!fp8) return absl::OkStatus();
+  RETURN_IF_ERROR(Quantize(matrix, weights.fp8));
+  return Quantize(matrix.t().contiguous(), weights.fp8_transposed);
 }
 
 void ModelWeights::BindFull() {

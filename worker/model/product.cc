@@ -20,4 +20,13 @@ void AddProduct(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b,
   }
 }
 
+void Fp8Product(const at::Tensor& out_TN, const Fp8Matrix& a_TK,
+                const Fp8Matrix& b_NK) {
+  at::Tensor target = out_TN;
+  at::_scaled_mm_out(target, a_TK.values_TK, b_NK.values_TK.t(),
+                     a_TK.scale_T.unsqueeze(1), b_NK.scale_T.unsqueeze(0),
+                     /*bias=*/{}, /*scale_result=*/{}, out_TN.scalar_type(),
+                     /*use_fast_accum=*/true);
+}
+
 }  // namespace lockstep

@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "worker/model/weights.h"
+
 namespace lockstep {
 
 // out = a b.
@@ -14,6 +16,10 @@ void Product(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b);
 // out += scale * a b.
 void AddProduct(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b,
                 double scale = 1.0);
+
+// out = a b^T, in bfloat16, of matrices in FP8.
+void Fp8Product(const at::Tensor& out_TN, const Fp8Matrix& a_TK,
+                const Fp8Matrix& b_NK);
 
 }  // namespace lockstep
 

@@ -37,6 +37,20 @@ void CarveKept(const ModelConfig& config, const BlockShape& block,
   kept.inner_TI = rows(block.down.in + block.down.tail);
 }
 
+void CarveLinearScratch(int64_t hidden, const BlockShape& block,
+                        const StepShape& shape, Arena& arena,
+                        LinearScratch& scratch) {
+  const int64_t widest_input = std::max({hidden, block.o.in, block.down.in});
+  if (shape.dropout) {
+    scratch.dropped_TK = TakeRows(widest_input, shape, arena);
+  }
+  if (!shape.fp8) return;
+  const int64_t widest =
+      std::max({widest_input, block.qkv.out, block.gate_up.out});
+  scratch.fp8_bytes = arena.Take({shape.max_tokens * widest}, at::kByte);
+  scratch.fp8_scale_T = arena.Take({shape.max_tokens});
+}
+
 // Scratch of the head and that of the blocks are never in use together; only
 // the gradient of the residual stream goes from the one to the other.
 void CarveScratch(const ModelConfig& config, const BlockShape& block,
@@ -57,9 +71,7 @@ void CarveScratch(const ModelConfig& config, const BlockShape& block,
   buffers.loss_C = arena.Take({shape.logits_rows});
   arena.Release(head);
   buffers.delta_TD = rows(hidden);
-  if (shape.dropout) {
-    buffers.dropped_TK = rows(std::max({hidden, block.o.in, block.down.in}));
-  }
+  CarveLinearScratch(hidden, block, shape, arena, buffers.linear);
   if (!shape.backward) return;
   buffers.dx_TD = rows(hidden);
   buffers.dattended_TQ = rows(block.o.in);
@@ -116,9 +128,9 @@ StepBuffers StepBuffers::FirstRows(int64_t tokens) const {
   }
   for (at::Tensor* tensor :
        {&first.last_residual_TD, &first.last_inv_rms_T, &first.final_TD,
-        &first.head_x_TD, &first.head_dx_TD, &first.delta_TD, &first.dropped_TK,
-        &first.dresidual_TD, &first.dx_TD, &first.dattended_TQ, &first.dqkv_TN,
-        &first.dinner_TI}) {
+        &first.head_x_TD, &first.head_dx_TD, &first.delta_TD,
+        &first.linear.dropped_TK, &first.dresidual_TD, &first.dx_TD,
+        &first.dattended_TQ, &first.dqkv_TN, &first.dinner_TI}) {
     *tensor = Rows(*tensor, tokens);
   }
   return first;

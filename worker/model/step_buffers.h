@@ -15,6 +15,7 @@
 
 #include "worker/memory/arena.h"
 #include "worker/model/layout.h"
+#include "worker/model/linear_scratch.h"
 #include "worker/model/model_config.h"
 
 namespace lockstep {
@@ -60,10 +61,10 @@ struct StepBuffers {
   at::Tensor dattended_TQ;
   at::Tensor dqkv_TN;  // +
   at::Tensor dinner_TI;
-  // Dropped inputs of a linear; undefined without dropout.
-  at::Tensor dropped_TK;
+  LinearScratch linear;
 
-  // The first `tokens` rows of everything.
+  // The first `tokens` rows of all that has a row a token. Scratch of the head
+  // and of FP8 stays whole.
   StepBuffers FirstRows(int64_t tokens) const;
 };
 
@@ -86,6 +87,7 @@ struct StepShape {
   // Without a backward pass all blocks share one set of activations.
   bool backward = true;
   bool dropout = false;
+  bool fp8 = false;
   Recompute recompute = Recompute::kNone;
   // Rows of logits that exist at a time.
   int64_t logits_rows = 0;

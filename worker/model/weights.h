@@ -19,10 +19,20 @@ struct Adapter {
   at::Tensor b;
 };
 
+// A matrix in FP8 (kernels/quantize_fp8.h), with a scale for each row.
+struct Fp8Matrix {
+  at::Tensor values_TK;
+  at::Tensor scale_T;
+};
+
 struct LinearWeights {
   // [out, in]; with concatenated adapters [out + tail, in + tail], that is
-  // [[W, scale * B], [A, 0]].
+  // [[W, scale * B], [A, 0]]. Undefined when the base is in FP8.
   at::Tensor matrix;
+  // W for the forward pass, and transposed for the backward pass: in FP8 a
+  // product wants both operands by the dimension that it sums over.
+  Fp8Matrix fp8;
+  Fp8Matrix fp8_transposed;
   // [out]; undefined when the linear has none.
   at::Tensor bias;
   // The canonical adapters, one for each adapted segment in order.

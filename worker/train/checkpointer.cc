@@ -220,7 +220,10 @@ absl::Status Checkpointer::Prune(const TrainingLog& log) {
   }
   for (const int64_t step :
        SurplusCheckpoints(kept_, options_.save_total_limit, best)) {
-    RETURN_IF_ERROR(Call(CommitRequest::PHASE_UNLIST, step));
+    const absl::Status unlisted = Ask(CommitRequest::PHASE_UNLIST, step);
+    // Asked again after the next save: it may not be pinned for ever.
+    if (ErrorReason(unlisted) == "CHECKPOINT_PINNED") continue;
+    RETURN_IF_ERROR(FromCoordinator(unlisted));
     kept_.erase(step);
     const absl::Status removed =
         RemoveCheckpoint(options_.output_dir, step, options_.attempt);
@@ -277,15 +280,14 @@ absl::Status Checkpointer::Call(CommitRequest::Phase phase,
 }
 
 absl::Status Checkpointer::AskAgain(int64_t step) {
-  return Call(CommitRequest::PHASE_GRANT, step);
+  return FromCoordinator(Ask(CommitRequest::PHASE_GRANT, step));
 }
 
-absl::Status Checkpointer::Call(CommitRequest::Phase phase, int64_t step) {
+absl::Status Checkpointer::Ask(CommitRequest::Phase phase, int64_t step) {
   v1::Checkpoint checkpoint;
   checkpoint.set_step(step);
   checkpoint.set_attempt(options_.attempt);
-  return FromCoordinator(
-      parts_.coordinator.CommitCheckpoint(phase, checkpoint));
+  return parts_.coordinator.CommitCheckpoint(phase, checkpoint);
 }
 
 }  // namespace lockstep

@@ -98,8 +98,9 @@ class Checkpointer {
   absl::Status Prune(const TrainingLog& log);
   absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
                     const CheckpointInfo& info, const TrainingLog& log);
-  absl::Status Call(worker::v1::CommitCheckpointRequest::Phase phase,
-                    int64_t step);
+  // The coordinator's own answer.
+  absl::Status Ask(worker::v1::CommitCheckpointRequest::Phase phase,
+                   int64_t step);
 
   const CheckpointerOptions options_;
   const CheckpointerParts parts_;

@@ -24,11 +24,11 @@ std::string Advice(const v1::JobSpec& spec, MemoryRequest request,
   const int64_t tokens = MostTokens(request, bytes);
   std::string advice;
   if (tokens > 0) {
-    advice = absl::StrCat("; micro-batches of up to ", tokens,
-                          " tokens fit: train.per_device_train_batch_size ",
-                          spec.train().per_device_train_batch_size(),
-                          " and data.max_length ", spec.data().max_length(),
-                          " make larger ones");
+    advice =
+        absl::StrCat("; micro-batches of up to ", tokens,
+                     " tokens fit: lower train.per_device_train_batch_size, ",
+                     spec.train().per_device_train_batch_size(),
+                     ", or data.max_length, ", spec.data().max_length());
   }
   for (const Recompute way : kRecomputeWays) {
     if (way <= asked) continue;

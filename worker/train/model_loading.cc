@@ -77,6 +77,7 @@ absl::StatusOr<Method> MethodOf(const v1::JobSpec& spec) {
   method.lora.r = lora.r();
   method.lora.scale = PeftConfigOf(spec, method.lora.target_modules).scale();
   method.lora.dropout = lora.dropout();
+  method.lora.fp8_base = lora.base_dtype() == "fp8";
   return method;
 }
 

@@ -4,6 +4,7 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -25,17 +26,23 @@ std::optional<at::ScalarType> TypeOf(const std::string& dtype) {
 }  // namespace
 
 WeightUpload::WeightUpload(const WeightSource& source, c10::Device device)
-    : source_(source), device_(device) {
+    : source_(source), device_(device) {}
+
+void WeightUpload::MakeBlocks() {
   const auto options =
-      at::TensorOptions(at::kByte).pinned_memory(!device.is_cpu());
+      at::TensorOptions(at::kByte).pinned_memory(!device_.is_cpu());
   for (int i = 0; i < 2; ++i) {
     blocks_.push_back({.bytes = at::empty({kBlockBytes}, options),
-                       .sent = c10::Event(device.type())});
+                       .sent = c10::Event(device_.type())});
   }
 }
 
 WeightUpload::~WeightUpload() {
-  for (Block& block : blocks_) block.sent.synchronize();
+  // A GPU that failed says so to whoever asks it next; here nobody could hear.
+  try {
+    for (Block& block : blocks_) block.sent.synchronize();
+  } catch (const std::exception&) {
+  }
 }
 
 absl::Status WeightUpload::Place(const std::string& name,
@@ -49,6 +56,8 @@ absl::Status WeightUpload::Place(const std::string& name,
         absl::StrCat(file->path(), ": tensor ", name, " is ", tensor.dtype,
                      "; F32, BF16 and F16 can be read"));
   }
+  if (out.numel() == 0) return absl::OkStatus();
+  if (blocks_.empty()) MakeBlocks();
   // Whole rows, or parts of what is one long row.
   const int64_t row_bytes =
       out.numel() / out.size(0) * static_cast<int64_t>(c10::elementSize(*type));

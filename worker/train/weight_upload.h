@@ -42,6 +42,7 @@ class WeightUpload {
     c10::Event sent;
   };
 
+  void MakeBlocks();
   absl::Status Send(const SafetensorsFile& file, const TensorInfo& tensor,
                     int64_t row, at::ScalarType type, const at::Tensor& out);
 

@@ -5,10 +5,12 @@ find_package(Threads REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(GTest CONFIG REQUIRED)
 
-# Warnings are errors, on our code only. Sanitizers make GCC see some that are
-# false.
+# Warnings are errors, on our code only. Sanitizers, and sources compiled as one,
+# make GCC see some that are false.
 add_library(lockstep_warnings INTERFACE)
-if(NOT LOCKSTEP_SANITIZE)
+if(LOCKSTEP_SANITIZE)
+  target_compile_options(lockstep_warnings INTERFACE -Wno-subobject-linkage)
+else()
   target_compile_options(lockstep_warnings INTERFACE
     -Wall -Wextra -Werror -Wno-missing-field-initializers)
 endif()
@@ -59,9 +61,10 @@ function(lockstep_precompile owner pic)
   target_precompile_headers(${owner} PRIVATE ${ARG_HEADERS})
 endfunction()
 
-# Compiles `target` with what `owner` has precompiled.
+# Compiles `target` with what `owner` has precompiled. Builds with a sanitizer
+# have one file a target, and do without.
 function(lockstep_reuse_headers target owner)
-  if(CMAKE_DISABLE_PRECOMPILE_HEADERS)
+  if(LOCKSTEP_SANITIZE)
     return()
   endif()
   get_target_property(pic ${owner} LOCKSTEP_PIC)

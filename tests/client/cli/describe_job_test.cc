@@ -88,6 +88,7 @@ TEST(DescribeJobTest, LeavesOutWhatIsNotThereYet) {
   const std::string page = DescribeJob(picture, absl::UnixEpoch());
   EXPECT_THAT(
       page, AllOf(HasSubstr("doing          queued"),
+                  HasSubstr("priority       normal"),
                   HasSubstr("method         full"), Not(HasSubstr("attempts")),
                   Not(HasSubstr("checkpoints")), Not(HasSubstr("progress")),
                   Not(HasSubstr("events")), Not(HasSubstr("error"))));

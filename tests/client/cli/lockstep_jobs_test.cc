@@ -118,12 +118,43 @@ TEST_F(LockstepJobsTest, LabelSetsAndRemoves) {
   }
 }
 
+TEST_F(LockstepJobsTest, SetPrioritySendsOnlyThePriority) {
+  Add("demo", v1::Job::QUEUED);
+  const RunResult run = Lockstep({"jobs", "set-priority", "job/demo", "high"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo has priority high\n");
+  const v1::UpdateJobRequest sent = coordinator_.jobs.updated();
+  EXPECT_EQ(sent.job().priority(), v1::ResourceSpec::PRIORITY_HIGH);
+  EXPECT_THAT(sent.update_mask().paths(), ElementsAre("priority"));
+  const RunResult refused =
+      Lockstep({"jobs", "set-priority", "demo", "urgent"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("low,normal,high"));
+  EXPECT_EQ(Lockstep({"jobs", "set-priority", "none", "low"}).exit_code, 3);
+}
+
+TEST_F(LockstepJobsTest, CheckpointsArePinnedAndUnpinned) {
+  const RunResult run = Lockstep({"checkpoints", "pin", "job/demo", "40"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo checkpoint 40 pinned\n");
+  EXPECT_TRUE(coordinator_.jobs.pinned().checkpoint().pinned());
+  EXPECT_THAT(coordinator_.jobs.pinned().update_mask().paths(),
+              ElementsAre("pinned"));
+  EXPECT_EQ(Lockstep({"checkpoints", "unpin", "demo", "40"}).out,
+            "job/demo checkpoint 40 unpinned\n");
+  EXPECT_FALSE(coordinator_.jobs.pinned().checkpoint().pinned());
+  EXPECT_EQ(Lockstep({"checkpoints", "pin", "demo", "41"}).exit_code, 3);
+  EXPECT_EQ(Lockstep({"checkpoints", "pin", "demo", "0"}).exit_code, 2);
+}
+
 TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   Add("demo", v1::Job::FAILED)
       .mutable_spec()
       ->mutable_labels()
       ->insert({"old", "x"});
   (*coordinator_.jobs.jobs["jobs/demo"].mutable_labels())["team"] = "nlp";
+  coordinator_.jobs.jobs["jobs/demo"].set_priority(
+      v1::ResourceSpec::PRIORITY_HIGH);
   coordinator_.jobs.taken = {"jobs/demo-r2"};
   const RunResult run = Lockstep({"jobs", "retry", "demo"});
 
@@ -135,6 +166,8 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   EXPECT_EQ(sent.spec().output_dir(), "/out/demo-r3");
   EXPECT_EQ(sent.spec().labels().size(), 1u);
   EXPECT_EQ(sent.spec().labels().at("team"), "nlp");
+  EXPECT_EQ(sent.spec().resources().priority(),
+            v1::ResourceSpec::PRIORITY_HIGH);
   EXPECT_EQ(sent.request_id().size(), 36u);
 }
 
@@ -232,6 +265,37 @@ TEST_F(LockstepJobsTest, ServerStatusAndConfig) {
   EXPECT_THAT(config.out, AllOf(HasSubstr("--cpu-slots"), HasSubstr("4")));
   EXPECT_THAT(Lockstep({"server", "config", "-o", "json"}).out,
               HasSubstr("\"name\": \"cpu-slots\""));
+}
+
+TEST_F(LockstepJobsTest, ServerDrainAndUndrain) {
+  const RunResult run = Lockstep({"server", "drain"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "server drained\n");
+  EXPECT_THAT(Lockstep({"server", "status"}).out,
+              AllOf(HasSubstr("drained"), HasSubstr("nothing new starts")));
+  EXPECT_EQ(Lockstep({"server", "drain", "--undrain"}).out,
+            "server undrained\n");
+  EXPECT_THAT(Lockstep({"server", "status"}).out, Not(HasSubstr("drained")));
+  EXPECT_THAT(Lockstep({"server", "drain", "-o", "json"}).out,
+              HasSubstr("\"drain_time\""));
+  EXPECT_EQ(Lockstep({"server", "drain", "--undrain", "--wait"}).exit_code, 2);
+  EXPECT_THAT(coordinator_.cluster.drains,
+              ElementsAre("drain", "undrain", "drain"));
+}
+
+TEST_F(LockstepJobsTest, ServerDrainWaitsUntilNothingRuns) {
+  Add("waits", v1::Job::QUEUED);
+  Add("done", v1::Job::SUCCEEDED);
+  EXPECT_EQ(Lockstep({"server", "drain", "--wait"}).out,
+            "server drained, and nothing runs\n");
+}
+
+TEST_F(LockstepJobsTest, ADrainedServerRefusesByName) {
+  coordinator_.jobs.create_error = errors::Draining();
+  Add("demo", v1::Job::FAILED);
+  const RunResult run = Lockstep({"jobs", "retry", "demo"});
+  EXPECT_EQ(run.exit_code, 6);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("is drained"), HasSubstr("--undrain")));
 }
 
 TEST_F(LockstepJobsTest, ServerBackupWritesOneFile) {

@@ -90,6 +90,12 @@ TEST_F(LockstepProgramTest, SubmitTakesNameAndRequestId) {
   EXPECT_EQ(coordinator_.jobs.created().request_id(), "r-1");
 }
 
+TEST_F(LockstepProgramTest, SubmitTakesAPriority) {
+  EXPECT_EQ(Lockstep({"submit", JobFile(), "--priority", "low"}).exit_code, 0);
+  EXPECT_EQ(coordinator_.jobs.created().spec().resources().priority(),
+            v1::ResourceSpec::PRIORITY_LOW);
+}
+
 TEST_F(LockstepProgramTest, ADryRunOnTheServerCreatesNothing) {
   EXPECT_THAT(Lockstep({"submit", JobFile(), "--dry-run=server"}).out,
               HasSubstr("ok (dry run)"));

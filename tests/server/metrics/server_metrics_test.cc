@@ -56,6 +56,19 @@ TEST_F(ServerMetricsTest, CountsJobsByState) {
   EXPECT_THAT(text, HasSubstr("lockstep_build_info{"));
 }
 
+TEST_F(ServerMetricsTest, AJobThatOnlyWaitsHasNoSeries) {
+  metrics_.JobSeen(JobOf("a", v1::Job::QUEUED));
+  metrics_.JobSeen(JobOf("a", v1::Job::PREPARING));
+  EXPECT_THAT(Text(), Not(HasSubstr("job_id=\"a\"")));
+  // After a failure it has.
+  v1::Job again = JobOf("b", v1::Job::QUEUED);
+  again.set_attempt(1);
+  metrics_.JobSeen(again);
+  EXPECT_THAT(
+      Text(),
+      HasSubstr("lockstep_job_state{job_id=\"b\",state=\"queued\"} 1\n"));
+}
+
 TEST_F(ServerMetricsTest, ADeletedJobIsCountedNoMore) {
   metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
   metrics_.JobSeen(JobOf("a", v1::Job::FAILED));

@@ -41,7 +41,7 @@ TEST(DevicePoolTest, AutoIsAGpuWhereThereAreAny) {
 
 TEST(DevicePoolTest, AutoIsCpuForWhatNoGpuTrains) {
   v1::JobSpec spec = SpecOf(v1::ResourceSpec::DEVICE_AUTO, 1);
-  spec.mutable_method()->mutable_full();
+  spec.mutable_model()->set_dtype(v1::ModelSpec::DTYPE_FLOAT32);
   EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).kind, v1::Device::CPU);
 }
 

@@ -54,6 +54,9 @@ class HeldStore : public JobStore {
   absl::StatusOr<std::vector<std::string>> Unforgotten() const override {
     return store_.Unforgotten();
   }
+  server::CoordinatorRecord Coordinator() const override {
+    return store_.Coordinator();
+  }
   int64_t LastSequence() const override { return store_.LastSequence(); }
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override {

@@ -14,6 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 TEST(StepCheckpointTest, TheNextAttemptGoesOnFromTheNewestCheckpoint) {
   StepWorld world(1);
@@ -127,6 +128,60 @@ TEST(StepCheckpointTest, AStaleAttemptUnlistsNothing) {
             "ATTEMPT_SUPERSEDED");
   EXPECT_THAT(world.ListedSteps("a"), ElementsAre(10, 20));
   EXPECT_TRUE(world.answer(world.Unlist("a", 2, 10)).ok());
+}
+
+TEST(StepPinTest, APinnedOneIsNotUnlisted) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  for (const int64_t step : {10, 20, 30}) {
+    world.Checkpoint("a", 1, step, /*commit=*/true);
+  }
+  EXPECT_TRUE(world.answer(world.Pin("a", 10, true)).ok());
+  ASSERT_THAT(world.events(), SizeIs(1));
+  EXPECT_EQ(world.events()[0].type(), "CHECKPOINT_PINNED");
+  // A second time is no change.
+  EXPECT_TRUE(world.answer(world.Pin("a", 10, true)).ok());
+  EXPECT_THAT(world.events(), IsEmpty());
+  for (int life = 0; life < 2; ++life) {
+    const absl::Status refused = world.answer(world.Unlist("a", 1, 10));
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ErrorReason(refused), "CHECKPOINT_PINNED");
+    EXPECT_THAT(world.ListedSteps("a"), UnorderedElementsAre(10, 20, 30));
+    world.Restart();
+  }
+  EXPECT_TRUE(world.answer(world.Pin("a", 10, false)).ok());
+  EXPECT_TRUE(world.answer(world.Unlist("a", 1, 10)).ok());
+  EXPECT_THAT(world.ListedSteps("a"), ElementsAre(20, 30));
+}
+
+TEST(StepPinTest, OneThatIsWrittenAgainStaysPinned) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  world.Checkpoint("a", 1, 20, /*commit=*/true);
+  world.Pin("a", 20, true);
+  world.RanksEnded("a", 1, 1);
+  world.Advance(absl::Seconds(1));
+  // The second attempt could not read it, and comes by again.
+  world.Checkpoint("a", 2, 20, /*commit=*/true);
+  world.Checkpoint("a", 2, 30, /*commit=*/true);
+  EXPECT_EQ(ErrorReason(world.answer(world.Unlist("a", 2, 20))),
+            "CHECKPOINT_PINNED");
+}
+
+TEST(StepPinTest, OnlyWhatIsListedOfAJobThatGoesOnIsPinned) {
+  StepWorld world(1);
+  EXPECT_EQ(ErrorReason(world.answer(world.Pin("a", 10, true))),
+            "JOB_NOT_FOUND");
+  world.RunAttempt1("a", 1);
+  world.Checkpoint("a", 1, 10, /*commit=*/true);
+  const absl::Status missing = world.answer(world.Pin("a", 11, true));
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ErrorReason(missing), "CHECKPOINT_NOT_FOUND");
+  EXPECT_THAT(std::string(missing.message()),
+              HasSubstr("jobs/a/checkpoints/11"));
+  world.RanksEnded("a", 1, 0);
+  EXPECT_EQ(ErrorReason(world.answer(world.Pin("a", 10, true))), "JOB_ENDED");
 }
 
 TEST(StepCheckpointTest, APhaseThatIsNoneIsRefused) {

@@ -120,7 +120,7 @@ void StepWorld::Restart() {
     listed[JobOf(checkpoint)].push_back(checkpoint);
   }
   state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
-                        std::move(records), listed, now_, wall());
+                        std::move(records), listed, coordinator_, now_, wall());
   Do(RestoreEvent{});
 }
 
@@ -157,14 +157,21 @@ void StepWorld::Write(const StoreWrite& write) {
     if (event.type() == "STATE_CHANGED") CheckTransition(event);
   }
   WriteCheckpoints(write);
+  if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
 }
 
 void StepWorld::WriteCheckpoints(const StoreWrite& write) {
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
-    std::erase_if(checkpoints_, [&](const v1::Checkpoint& listed) {
-      return listed.name() == checkpoint.name();
-    });
-    checkpoints_.push_back(checkpoint);
+    // One that is listed again, or pinned, keeps its place.
+    const auto listed = std::find_if(checkpoints_.begin(), checkpoints_.end(),
+                                     [&](const v1::Checkpoint& other) {
+                                       return other.name() == checkpoint.name();
+                                     });
+    if (listed == checkpoints_.end()) {
+      checkpoints_.push_back(checkpoint);
+    } else {
+      *listed = checkpoint;
+    }
   }
   for (const std::string& name : write.unlisted) {
     // Never what a new attempt would start from.
@@ -247,6 +254,12 @@ Ticket StepWorld::Update(Scheduler::UpdateJob request) {
   return ticket;
 }
 
+Ticket StepWorld::Drain(bool drain) {
+  const Ticket ticket = next_ticket_++;
+  Do(DrainEvent{ticket, drain});
+  return ticket;
+}
+
 Ticket StepWorld::Prepared(const std::string& id) {
   PreparedEvent event{.ticket = next_ticket_++};
   *event.report.mutable_caller() = CallerOf(id, 0, -1);
@@ -278,6 +291,12 @@ Ticket StepWorld::Checkpoint(const std::string& id, int attempt, int64_t step,
   event.checkpoint.set_manifest_sha256(std::string(64, 'a'));
   const Ticket ticket = event.ticket;
   Do(std::move(event));
+  return ticket;
+}
+
+Ticket StepWorld::Pin(const std::string& id, int64_t step, bool pinned) {
+  const Ticket ticket = next_ticket_++;
+  Do(PinEvent{ticket, "jobs/" + id, step, pinned});
   return ticket;
 }
 

@@ -30,10 +30,12 @@ class StepWorld {
   Ticket Cancel(const std::string& id, const std::string& etag = "");
   Ticket Delete(const std::string& id, const std::string& etag = "");
   Ticket Update(Scheduler::UpdateJob request);
+  Ticket Drain(bool drain);
   Ticket Prepared(const std::string& id);
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
                     bool commit);
+  Ticket Pin(const std::string& id, int64_t step, bool pinned);
   Ticket Unlist(const std::string& id, int attempt, int64_t step);
   // A supervisor's word on all ranks of the attempt.
   Ticket Attached(const std::string& id, int attempt, bool ended,
@@ -88,6 +90,7 @@ class StepWorld {
   int64_t steps_ = 0;
   SchedulerState state_;
   std::map<std::string, server::JobRecord> disk_;
+  server::CoordinatorRecord coordinator_;
   std::vector<std::string> order_;
   std::vector<v1::Checkpoint> checkpoints_;
   std::vector<Effect> effects_;

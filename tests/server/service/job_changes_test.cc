@@ -146,6 +146,28 @@ TEST_F(JobChangesTest, LabelsChangeAsTheMaskSays) {
   EXPECT_THAT(job.labels(), IsEmpty());
 }
 
+TEST_F(JobChangesTest, ThePriorityChangesAsTheMaskSays) {
+  EXPECT_EQ(Create("a").priority(), v1::ResourceSpec::PRIORITY_NORMAL);
+  v1::UpdateJobRequest request;
+  request.mutable_job()->set_name("jobs/a");
+  request.mutable_job()->set_priority(v1::ResourceSpec::PRIORITY_HIGH);
+  v1::Job job;
+  // Without its name in the mask only labels change.
+  ASSERT_TRUE(Update(request, &job).ok());
+  EXPECT_EQ(job.priority(), v1::ResourceSpec::PRIORITY_NORMAL);
+  (*request.mutable_job()->mutable_labels())["team"] = "nlp";
+  request.mutable_update_mask()->add_paths("priority");
+  ASSERT_TRUE(Update(request, &job).ok());
+  EXPECT_EQ(job.priority(), v1::ResourceSpec::PRIORITY_HIGH);
+  EXPECT_THAT(job.labels(), IsEmpty());
+  EXPECT_EQ(Get("a").priority(), v1::ResourceSpec::PRIORITY_HIGH);
+  // What was asked for at first stays in the spec.
+  EXPECT_EQ(Get("a").spec().resources().priority(),
+            v1::ResourceSpec::PRIORITY_NORMAL);
+  request.mutable_job()->clear_priority();
+  EXPECT_EQ(Reason(Update(request, &job)), "INVALID_SPEC");
+}
+
 TEST_F(JobChangesTest, NothingElseCanBeUpdated) {
   Create("a");
   v1::UpdateJobRequest request;

@@ -256,12 +256,18 @@ TEST_F(JobServiceTest, EveryCallIsChecked) {
          v1::ListEventsResponse());
   refuse(jobs_.get(), &Jobs::ListCheckpoints, v1::ListCheckpointsRequest(),
          v1::ListCheckpointsResponse());
+  refuse(jobs_.get(), &Jobs::UpdateCheckpoint, v1::UpdateCheckpointRequest(),
+         v1::Checkpoint());
   refuse(cluster_.get(), &Cluster::ListNodes, v1::ListNodesRequest(),
          v1::ListNodesResponse());
   refuse(cluster_.get(), &Cluster::GetServerInfo, v1::GetServerInfoRequest(),
          v1::ServerInfo());
   refuse(cluster_.get(), &Cluster::GetServerConfig,
          v1::GetServerConfigRequest(), v1::ServerConfig());
+  refuse(cluster_.get(), &Cluster::DrainServer, v1::DrainServerRequest(),
+         v1::ServerInfo());
+  refuse(cluster_.get(), &Cluster::UndrainServer, v1::UndrainServerRequest(),
+         v1::ServerInfo());
 }
 
 TEST_F(JobServiceTest, ClusterServiceShowsNodesAndVersion) {
@@ -288,6 +294,36 @@ TEST_F(JobServiceTest, ClusterServiceShowsNodesAndVersion) {
   ASSERT_THAT(config.settings(), SizeIs(1));
   EXPECT_EQ(config.settings(0).name(), "cpu-slots");
   EXPECT_EQ(config.settings(0).value(), "2");
+}
+
+TEST_F(JobServiceTest, ADrainedServerTakesNoJobAndSaysSo) {
+  ASSERT_TRUE(Call(GoodRequest("a")).ok());
+  v1::ServerInfo info;
+  {
+    TestContext context;
+    ASSERT_TRUE(
+        cluster_->DrainServer(&context, v1::DrainServerRequest(), &info).ok());
+  }
+  EXPECT_TRUE(info.has_drain_time());
+  const grpc::Status refused = Call(GoodRequest("b"));
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(Reason(refused), "DRAINING");
+  info.Clear();
+  {
+    TestContext context;
+    ASSERT_TRUE(
+        cluster_->GetServerInfo(&context, v1::GetServerInfoRequest(), &info)
+            .ok());
+  }
+  EXPECT_TRUE(info.has_drain_time());
+  {
+    TestContext context;
+    ASSERT_TRUE(
+        cluster_->UndrainServer(&context, v1::UndrainServerRequest(), &info)
+            .ok());
+  }
+  EXPECT_FALSE(info.has_drain_time());
+  EXPECT_TRUE(Call(GoodRequest("b")).ok());
 }
 
 TEST_F(JobServiceTest, CallsAreCounted) {

@@ -143,6 +143,7 @@ void ProcessLife::Train(const Process& process,
     return;
   }
   if (what < 12) return Report(process, *coordinator);
+  if (what == 12) return Unlist(process, *coordinator);
   Checkpoint(process, *coordinator);
 }
 
@@ -243,6 +244,19 @@ void ProcessLife::Checkpoint(const Process& process,
                      Commit(from, step, then);
                    }});
   if (chance_.OneIn(2)) Commit(process->request, step, coordinator);
+}
+
+// As a rank that keeps few.
+void ProcessLife::Unlist(const Process& process,
+                         SimulatedCoordinator& coordinator) {
+  CheckpointEvent event{.caller = CallerOf(process->request, 0)};
+  event.phase = worker::v1::CommitCheckpointRequest::PHASE_UNLIST;
+  const std::set<int64_t>& steps = promises_.Steps(process->request.job_uid);
+  if (steps.empty()) return;
+  const int index = chance_.Below(static_cast<int>(steps.size()));
+  event.checkpoint.set_step(*std::next(steps.begin(), index));
+  coordinator.PostCall(std::move(event),
+                       Scheduler::Ack([](const absl::Status&) {}));
 }
 
 void ProcessLife::Commit(const LaunchRequest& from, int64_t step,

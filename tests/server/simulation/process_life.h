@@ -58,6 +58,7 @@ class ProcessLife {
   void Commit(const LaunchRequest& from, int64_t step,
               SimulatedCoordinator& coordinator);
   void Checkpoint(const Process& process, SimulatedCoordinator& coordinator);
+  void Unlist(const Process& process, SimulatedCoordinator& coordinator);
   void Die(const Process& process, int exit_code, int signal);
   bool AllJoined(const HostProcess& process) const;
   int AnyExitCode(const HostProcess& process);

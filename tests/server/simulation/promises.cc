@@ -62,21 +62,32 @@ void Promises::Cancelled(const v1::Job& job) {
   }
 }
 
+void Promises::Updated(const v1::Job& job) {
+  if (deleted_uids_.contains(job.uid())) return;
+  const server::JobRecord* row = Row(job.name());
+  if (row == nullptr || row->job().uid() != job.uid() ||
+      row->version() < EtagVersion(job.etag())) {
+    Break("P1", absl::StrCat("the change of ", job.name(),
+                             " is acknowledged and not on disk"));
+  }
+}
+
 void Promises::Labelled(const v1::Job& job, int64_t label) {
   if (deleted_uids_.contains(job.uid())) return;
   int64_t& newest = labels_[job.uid()];
   newest = std::max(newest, label);
-  const server::JobRecord* row = Row(job.name());
-  if (row == nullptr || row->job().uid() != job.uid() ||
-      row->version() < EtagVersion(job.etag())) {
-    Break("P1", absl::StrCat("the labels of ", job.name(),
-                             " are acknowledged and not on disk"));
-  }
 }
 
 void Promises::Deleted(const v1::Job& job) {
   if (!deleted_uids_.contains(job.uid())) {
     Break("P1", absl::StrCat("the deletion of ", job.name(),
+                             " is acknowledged and not on disk"));
+  }
+}
+
+void Promises::Drained(bool drain, int before) {
+  if (drained_ != drain && drains_ == before) {
+    Break("P1", absl::StrCat(drain ? "a drain" : "the end of a drain",
                              " is acknowledged and not on disk"));
   }
 }

@@ -10,7 +10,9 @@
 //    live, whatever becomes of coordinators; watchers miss nothing and see
 //    nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
-//    checkpoints; a job that has ended stays ended.
+//    checkpoints, and takes no pinned one from the list; a job that has ended
+//    stays ended; of those that wait the first starts first, and none while the
+//    coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -46,7 +48,11 @@ class Promises {
 
   // What the disk holds, by the writes that were called durable.
   const Disk& disk() const { return disk_; }
+  // Listed checkpoints of a job.
+  const std::set<int64_t>& Steps(const std::string& uid) { return steps_[uid]; }
   int deleted() const { return deleted_; }
+  // How often a drain began or ended.
+  int drains() const { return drains_; }
   int checkpoints() const { return static_cast<int>(listed_.size()); }
 
   // Clients ask, and are answered with OK.
@@ -54,8 +60,11 @@ class Promises {
   void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
   void Created(const std::string& request_id, const v1::Job& job);
   void Cancelled(const v1::Job& job);
+  void Updated(const v1::Job& job);
   void Labelled(const v1::Job& job, int64_t label);
   void Deleted(const v1::Job& job);
+  // `before`: the drains() when it was asked for.
+  void Drained(bool drain, int before);
   void CheckpointCommitted(const std::string& uid, int attempt, int64_t step);
 
   // The store calls a write durable; it comes before its effects.
@@ -84,15 +93,22 @@ class Promises {
   const server::JobRecord* Row(const std::string& name) const;
   void WriteRow(const server::JobRecord& next, const StoreWrite& write);
   void CheckNewAttempt(const v1::Job& job);
+  void CheckQueue(const v1::Job& started);
+  void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const v1::Job& next);
   void HoldDevices(const v1::Job& job);
-  void WriteCheckpoint(const v1::Checkpoint& checkpoint);
+  void WriteCheckpoint(const v1::Checkpoint& checkpoint,
+                       const StoreWrite& write);
+  void WritePin(const v1::Job& job, const v1::Checkpoint& checkpoint);
+  void WriteUnlisted(const std::string& checkpoint);
   void WriteDeletion(const DeletedJob& deleted);
 
   std::string broken_;
   const SimulatedHost* host_ = nullptr;
   Disk disk_;
+  // When a job was accepted, by uid.
+  std::map<std::string, int> age_;
   std::vector<JournalLine> journal_;  // By sequence, from 1.
   // Answered with OK: uid by name, the label by uid.
   std::map<std::string, std::string> acknowledged_;
@@ -104,10 +120,13 @@ class Promises {
   // uid -> steps, and (uid, attempt, step) of all that were listed.
   std::map<std::string, std::set<int64_t>> steps_;
   std::set<std::pair<std::string, std::pair<int, int64_t>>> listed_;
+  std::set<std::pair<std::string, int64_t>> pins_;  // (uid, step).
   std::set<std::pair<std::string, int>> launched_;
   std::set<std::string> deleted_uids_;
   std::set<std::string> removed_uids_;
   int deleted_ = 0;
+  bool drained_ = false;
+  int drains_ = 0;
 };
 
 }  // namespace lockstep::testing

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
 #include "server/scheduler/scheduler_state.h"
 #include "server/store/committed_rows.h"
 #include "tests/server/simulation/promises.h"
@@ -30,16 +31,30 @@ bool AllJoined(const SimulatedHost& host, const std::string& uid, int attempt) {
 }  // namespace
 
 void Promises::Durable(const StoreWrite& write) {
+  if (write.coordinator.has_value()) {
+    drained_ = write.coordinator->has_drain_time();
+    ++drains_;
+  }
   // What one job gives back another may take in the same write.
   for (const server::JobRecord& next : write.jobs) {
     std::erase_if(holder_of_device_, [&](const auto& held) {
       return held.second == next.job().name();
     });
   }
-  for (const server::JobRecord& next : write.jobs) WriteRow(next, write);
-  for (const v1::Checkpoint& checkpoint : write.checkpoints) {
-    WriteCheckpoint(checkpoint);
+  std::vector<std::string> started;
+  for (const server::JobRecord& next : write.jobs) {
+    const server::JobRecord* old = Row(next.job().name());
+    const int attempts = old == nullptr ? 0 : old->job().attempts_size();
+    if (next.job().attempts_size() > attempts) {
+      started.push_back(next.job().name());
+    }
+    WriteRow(next, write);
   }
+  for (const std::string& name : started) CheckQueue(disk_.at(name).job());
+  for (const v1::Checkpoint& checkpoint : write.checkpoints) {
+    WriteCheckpoint(checkpoint, write);
+  }
+  for (const std::string& name : write.unlisted) WriteUnlisted(name);
   for (const DeletedJob& deleted : write.deletions) WriteDeletion(deleted);
   for (const v1::Event& event : write.events) {
     journal_.push_back({event.job(), event.type()});
@@ -61,6 +76,7 @@ void Promises::WriteRow(const server::JobRecord& next,
   const int attempts = old == nullptr ? 0 : old->job().attempts_size();
   CheckEndedAttempts(old == nullptr ? nullptr : &old->job(), job);
   CheckStops(old == nullptr ? nullptr : &old->job(), job);
+  CheckDrain(old == nullptr ? nullptr : &old->job(), job);
   HoldDevices(job);
   if (job.attempts_size() > attempts) CheckNewAttempt(job);
   if (job.state() == v1::Job::SUCCEEDED && !host_->HasSucceeded(job.uid())) {
@@ -70,7 +86,40 @@ void Promises::WriteRow(const server::JobRecord& next,
       !cancel_asked_.contains(job.name())) {
     Break("P1", absl::StrCat(job.name(), " is cancelled, and nobody asked"));
   }
+  age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
+}
+
+void Promises::CheckDrain(const v1::Job* old, const v1::Job& next) {
+  if (!drained_) return;
+  const bool prepares = next.state() == v1::Job::PREPARING && old != nullptr &&
+                        old->state() != v1::Job::PREPARING;
+  if (old == nullptr || prepares ||
+      next.attempts_size() > old->attempts_size()) {
+    Break("P3", absl::StrCat(next.name(),
+                             old == nullptr ? " is accepted" : " is started",
+                             ", and the coordinator is drained"));
+  }
+}
+
+// None that is more urgent, or as urgent and older, is left waiting for
+// anything but the end of its pause after a failure.
+void Promises::CheckQueue(const v1::Job& started) {
+  const auto place = [&](const v1::Job& job) {
+    return std::make_pair(-PriorityOf(job), age_.at(job.uid()));
+  };
+  for (const auto& [name, row] : disk_) {
+    const v1::Job& other = row.job();
+    if (other.state() != v1::Job::QUEUED || !other.has_plan() ||
+        other.pending_reason() == v1::Job::BACKOFF ||
+        place(started) < place(other)) {
+      continue;
+    }
+    Break("P3",
+          absl::StrCat(started.name(), " of priority ",
+                       PriorityName(PriorityOf(started)), " starts before ",
+                       name, " of priority ", PriorityName(PriorityOf(other))));
+  }
 }
 
 void Promises::CheckNewAttempt(const v1::Job& job) {
@@ -79,7 +128,9 @@ void Promises::CheckNewAttempt(const v1::Job& job) {
   const bool resumes =
       job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
   const int64_t newest =
-      steps == steps_.end() || !resumes ? 0 : *steps->second.rbegin();
+      steps == steps_.end() || steps->second.empty() || !resumes
+          ? 0
+          : *steps->second.rbegin();
   if (attempt.resume_step() != newest) {
     Break("P1", absl::StrCat(attempt.name(), " resumes from step ",
                              attempt.resume_step(), ", and step ", newest,
@@ -131,12 +182,21 @@ void Promises::HoldDevices(const v1::Job& job) {
   }
 }
 
-void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint) {
+void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint,
+                               const StoreWrite& write) {
   const server::JobRecord* row = Row(JobOfCheckpoint(checkpoint.name()));
   if (row == nullptr) {
     return Break("P3", absl::StrCat(checkpoint.name(), " is of no job"));
   }
   const v1::Job& job = row->job();
+  if (Tells(write.events, job.name(), "CHECKPOINT_PINNED") ||
+      Tells(write.events, job.name(), "CHECKPOINT_UNPINNED")) {
+    return WritePin(job, checkpoint);
+  }
+  if (checkpoint.pinned() != pins_.contains({job.uid(), checkpoint.step()})) {
+    Break("P1", absl::StrCat(checkpoint.name(), " is pinned, or is not any ",
+                             "more, and nobody asked"));
+  }
   if (LiveAttemptOf(job) == nullptr ||
       checkpoint.attempt() != job.attempts_size() ||
       checkpoint.path() != CheckpointPath(job.uid(), checkpoint.attempt())) {
@@ -145,6 +205,36 @@ void Promises::WriteCheckpoint(const v1::Checkpoint& checkpoint) {
   }
   steps_[job.uid()].insert(checkpoint.step());
   listed_.insert({job.uid(), {checkpoint.attempt(), checkpoint.step()}});
+}
+
+void Promises::WritePin(const v1::Job& job, const v1::Checkpoint& checkpoint) {
+  const int64_t step = checkpoint.step();
+  if (!listed_.contains({job.uid(), {checkpoint.attempt(), step}}) ||
+      !steps_[job.uid()].contains(step)) {
+    Break("P3", absl::StrCat(checkpoint.name(), " is pinned and not listed"));
+  }
+  if (checkpoint.pinned()) {
+    pins_.insert({job.uid(), step});
+  } else {
+    pins_.erase({job.uid(), step});
+  }
+}
+
+// The newest is what the next attempt starts from.
+void Promises::WriteUnlisted(const std::string& checkpoint) {
+  const server::JobRecord* row = Row(JobOfCheckpoint(checkpoint));
+  if (row == nullptr) {
+    return Break("P3", absl::StrCat(checkpoint, " is of no job"));
+  }
+  const std::string& uid = row->job().uid();
+  std::set<int64_t>& steps = steps_[uid];
+  const int64_t step = StepOfCheckpoint(checkpoint);
+  if (!steps.contains(step) || step == *steps.rbegin() ||
+      pins_.contains({uid, step})) {
+    Break("P3", absl::StrCat(checkpoint, " is unlisted, and is pinned, or the ",
+                             "newest, or not listed"));
+  }
+  steps.erase(step);
 }
 
 void Promises::WriteDeletion(const DeletedJob& deleted) {

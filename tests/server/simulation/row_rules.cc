@@ -1,5 +1,7 @@
 #include "tests/server/simulation/row_rules.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 
@@ -93,6 +95,10 @@ std::string Violation(const server::JobRecord& old,
       after.desired() != v1::Job::CANCEL) {
     return "is not cancelled any more";
   }
+  if (before.priority() != after.priority() &&
+      !Tells(events, after.name(), "PRIORITY_CHANGED")) {
+    return "has another priority, and nobody asked";
+  }
   std::string violation =
       PathViolation(before.state(), after.state(), after.name(), events);
   if (violation.empty()) violation = AttemptsViolation(before, after);
@@ -101,12 +107,22 @@ std::string Violation(const server::JobRecord& old,
 
 }  // namespace
 
+bool Tells(const std::vector<v1::Event>& events, const std::string& job,
+           absl::string_view type) {
+  return std::any_of(events.begin(), events.end(), [&](const v1::Event& event) {
+    return event.job() == job && event.type() == type;
+  });
+}
+
 std::string RowViolation(const server::JobRecord* old,
                          const server::JobRecord& next,
                          const std::vector<v1::Event>& events) {
   if (old != nullptr) return Violation(*old, next, events);
   if (next.version() != 1) {
     return absl::StrCat("begins with version ", next.version());
+  }
+  if (next.job().priority() != next.job().spec().resources().priority()) {
+    return "begins with another priority than it asks for";
   }
   return PathViolation(v1::Job::QUEUED, next.job().state(), next.job().name(),
                        events);

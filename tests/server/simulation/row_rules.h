@@ -7,10 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "lockstep/v1/job.pb.h"
 #include "server/store/record.pb.h"
 
 namespace lockstep::testing {
+
+// Whether an event of this type of this job is among them.
+bool Tells(const std::vector<v1::Event>& events, const std::string& job,
+           absl::string_view type);
 
 // What is wrong with the change from `old` (null: there was none) to `next`,
 // that came with these events; empty when nothing is.

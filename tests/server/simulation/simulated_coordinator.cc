@@ -51,13 +51,23 @@ void SimulatedCoordinator::Load() {
   std::map<std::string, std::vector<v1::Checkpoint>> checkpoints;
   for (server::JobRecord& record : records) {
     if (world_.fault == Fault::kForgetsRequests) record.clear_request_id();
+    if (world_.fault == Fault::kForgetsPriorities) {
+      record.mutable_job()->clear_priority();
+    }
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
         *world_.store.ListCheckpoints(record.job().name());
+    if (world_.fault != Fault::kForgetsPins) continue;
+    for (v1::Checkpoint& checkpoint : checkpoints[record.job().name()]) {
+      checkpoint.clear_pinned();
+    }
   }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
-                        std::move(records), checkpoints, world_.clock.Now(),
-                        world_.clock.WallTime());
+                        std::move(records), checkpoints,
+                        world_.fault == Fault::kForgetsTheDrain
+                            ? server::CoordinatorRecord()
+                            : world_.store.Coordinator(),
+                        world_.clock.Now(), world_.clock.WallTime());
 }
 
 void SimulatedCoordinator::RemoveFilesOfDeleted() {

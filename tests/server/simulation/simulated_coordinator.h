@@ -38,6 +38,12 @@ enum class Fault {
   kAdoptsNobody,
   // A restart forgets which requests had their answer.
   kForgetsRequests,
+  // A restart forgets that the coordinator is drained.
+  kForgetsTheDrain,
+  // A restart forgets which checkpoints are pinned.
+  kForgetsPins,
+  // A restart forgets what priority jobs were given.
+  kForgetsPriorities,
   // Whoever calls is taken for the attempt that runs.
   kLetsStrangersIn,
 };

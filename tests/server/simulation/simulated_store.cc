@@ -72,6 +72,10 @@ absl::StatusOr<std::vector<std::string>> SimulatedStore::Unforgotten() const {
   return journal_.unforgotten();
 }
 
+server::CoordinatorRecord SimulatedStore::Coordinator() const {
+  return rows_.Coordinator();
+}
+
 int64_t SimulatedStore::LastSequence() const { return rows_.LastSequence(); }
 
 void SimulatedStore::UpdateProgress(absl::string_view name,

@@ -1,6 +1,7 @@
 #include "tests/server/simulation/simulation.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -15,6 +16,11 @@ constexpr int kRequests = 16;
 constexpr int kWatchBatch = 5;
 // Enough for every attempt that a job may have, and every pause between them.
 constexpr int kRoundsToTheEnd = 4000;
+
+// Some say none.
+constexpr std::array<v1::ResourceSpec::Priority, 4> kPriorities = {
+    v1::ResourceSpec::PRIORITY_UNSPECIFIED, v1::ResourceSpec::PRIORITY_LOW,
+    v1::ResourceSpec::PRIORITY_NORMAL, v1::ResourceSpec::PRIORITY_HIGH};
 
 using JobReply = Scheduler::Reply<v1::Job>;
 
@@ -78,11 +84,15 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(10);
+  const int what = chance_.Below(15);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
+  if (what < 10) return Prioritize(name);
+  if (what >= 13) return Pin(name);
+  // Mostly it is not.
+  if (what < 11) return Drain(chance_.OneIn(3));
   Delete(name);
 }
 
@@ -111,6 +121,8 @@ void Simulation::Create() {
   event.request.owner = "local";
   if (number % 2 == 0) event.request.job_id = absl::StrCat("j", number % 12);
   event.request.spec.mutable_resources()->set_ranks(1 + number % 3);
+  event.request.spec.mutable_resources()->set_priority(
+      kPriorities[number % kPriorities.size()]);
   event.request.spec.set_max_restarts(number % 4);
   if (number % 7 == 0) {
     event.request.spec.mutable_checkpoint()->set_resume(
@@ -141,8 +153,33 @@ void Simulation::Label(const std::string& name) {
   coordinator_->PostCall(
       std::move(event),
       JobReply([this, label](const absl::StatusOr<v1::Job>& job) {
-        if (job.ok()) promises_.Labelled(*job, label);
+        if (!job.ok()) return;
+        promises_.Updated(*job);
+        promises_.Labelled(*job, label);
       }));
+}
+
+void Simulation::Prioritize(const std::string& name) {
+  UpdateEvent event;
+  event.request.name = name;
+  event.request.etag = AnyEtag(name);
+  event.request.priority = kPriorities[1 + chance_.Below(3)];
+  coordinator_->PostCall(std::move(event),
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Updated(*job);
+                         }));
+}
+
+void Simulation::Pin(const std::string& name) {
+  const std::set<int64_t>& steps =
+      promises_.Steps(promises_.disk().at(name).job().uid());
+  PinEvent event{.job = name, .step = 1, .pinned = !chance_.OneIn(3)};
+  if (!steps.empty()) {
+    const int index = chance_.Below(static_cast<int>(steps.size()));
+    event.step = *std::next(steps.begin(), index);
+  }
+  coordinator_->PostCall(std::move(event),
+                         Scheduler::Ack([](const absl::Status&) {}));
 }
 
 void Simulation::Delete(const std::string& name) {
@@ -151,6 +188,15 @@ void Simulation::Delete(const std::string& name) {
                          JobReply([this](const absl::StatusOr<v1::Job>& job) {
                            if (job.ok()) promises_.Deleted(*job);
                          }));
+}
+
+void Simulation::Drain(bool drain) {
+  coordinator_->PostCall(
+      DrainEvent{.drain = drain},
+      Scheduler::Ack([this, drain,
+                      before = promises_.drains()](const absl::Status& status) {
+        if (status.ok()) promises_.Drained(drain, before);
+      }));
 }
 
 void Simulation::Watch() {
@@ -237,6 +283,8 @@ void Simulation::Finish() {
   finishing_ = true;
   if (coordinator_ != nullptr) Crash();
   Restart();
+  Settle();
+  Drain(/*drain=*/false);
   Settle();
   for (int round = 0; round < kRoundsToTheEnd; ++round) {
     const bool all_ended = std::all_of(

@@ -48,7 +48,10 @@ class Simulation {
   void Create();
   void Cancel(const std::string& name);
   void Label(const std::string& name);
+  void Prioritize(const std::string& name);
+  void Pin(const std::string& name);
   void Delete(const std::string& name);
+  void Drain(bool drain);
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);
   void CoordinatorTurn();

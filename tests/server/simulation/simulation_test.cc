@@ -67,6 +67,20 @@ TEST(SimulationFaultTest, ARestartThatForgetsRequestsIsNoticed) {
                     HasSubstr("became another job")));
 }
 
+TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsTheDrain),
+              AllOf(StartsWith("P3: "), HasSubstr("is drained")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsPins), HasSubstr("is pinned, or"));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsPrioritiesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsPriorities),
+              AllOf(StartsWith("P3: "), HasSubstr("priority")));
+}
+
 TEST(SimulationFaultTest, ACheckpointOfAStrangerIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kLetsStrangersIn),
               AllOf(StartsWith("P3: "), HasSubstr("is listed for attempt")));

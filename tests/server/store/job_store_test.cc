@@ -111,6 +111,21 @@ TEST_P(JobStoreTest, LoadsRowsInTheOrderOfCreation) {
   EXPECT_THAT(names, ElementsAre("jobs/z", "jobs/a", "jobs/m"));
 }
 
+TEST_P(JobStoreTest, RemembersWhatTheCoordinatorTellsIt) {
+  EXPECT_FALSE(store_->Coordinator().has_drain_time());
+  StoreWrite write;
+  write.coordinator.emplace().mutable_drain_time()->set_seconds(7);
+  EXPECT_FALSE(write.empty());
+  ASSERT_TRUE(CommitAndWait(*store_, std::move(write)).ok());
+  EXPECT_EQ(store_->Coordinator().drain_time().seconds(), 7);
+  Insert("a");
+  EXPECT_EQ(store_->Coordinator().drain_time().seconds(), 7);
+  StoreWrite over;
+  over.coordinator.emplace();
+  ASSERT_TRUE(CommitAndWait(*store_, std::move(over)).ok());
+  EXPECT_FALSE(store_->Coordinator().has_drain_time());
+}
+
 TEST_P(JobStoreTest, ListsInPagesNewestFirst) {
   for (const char* id : {"a", "b", "c", "d", "e"}) Insert(id);
   ListJobsQuery query{.page_size = 2};

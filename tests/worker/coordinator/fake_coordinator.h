@@ -6,12 +6,14 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "proto/contract/errors.h"
 #include "worker/coordinator/coordinator.h"
 
 namespace lockstep {
@@ -26,6 +28,8 @@ class FakeCoordinator : public Coordinator {
   std::function<void(worker::v1::CommitCheckpointRequest::Phase phase,
                      const v1::Checkpoint& checkpoint)>
       on_checkpoint;
+  // Steps that a user wants to stay.
+  std::set<int64_t> pinned;
 
   absl::StatusOr<worker::v1::JoinResponse> Join(const std::string&, int64_t,
                                                 const std::string&) override {
@@ -86,6 +90,11 @@ class FakeCoordinator : public Coordinator {
       const v1::Checkpoint& checkpoint) override {
     absl::MutexLock lock(&mu_);
     if (!answer_.ok()) return answer_;
+    if (phase == worker::v1::CommitCheckpointRequest::PHASE_UNLIST &&
+        pinned.contains(checkpoint.step())) {
+      return errors::Error(absl::StatusCode::kFailedPrecondition,
+                           "CHECKPOINT_PINNED", "it is pinned");
+    }
     if (on_checkpoint) on_checkpoint(phase, checkpoint);
     if (phase == worker::v1::CommitCheckpointRequest::PHASE_COMMIT) {
       checkpoints_.push_back(checkpoint);

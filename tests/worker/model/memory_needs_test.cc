@@ -110,6 +110,65 @@ TEST(MemoryNeedsTest, OnlyAGpuHasACopyToComputeWithAndLibrariesInMemory) {
             on_cpu["activations and scratch"]);
 }
 
+TEST(MemoryNeedsTest, AnFp8BaseIsThereInBothDirections) {
+  ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  config.hidden_size = 1024;
+  config.intermediate_size = 4096;
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  const TransformerOptions options = {.max_tokens = 8, .max_document = 8};
+  Method fp8 = LoraMethod(4);
+  fp8.lora.fp8_base = true;
+
+  auto plain = ByPurpose(PlanMemory(config, LoraMethod(4), gpu, options));
+  auto in_fp8 = ByPurpose(PlanMemory(config, fp8, gpu, options));
+
+  // Twice a byte where there were two, with scales instead of tails.
+  EXPECT_NEAR(in_fp8["frozen weights"], plain["frozen weights"],
+              0.05 * plain["frozen weights"]);
+  EXPECT_GT(in_fp8["copy to compute with"], 0);
+  EXPECT_GT(in_fp8["activations and scratch"],
+            plain["activations and scratch"]);
+}
+
+// Of a GPU, with documents of up to 2^20: their scores overflow 64 bits long
+// before the tokens run out.
+TEST(MemoryNeedsTest, MostTokensOfLongDocumentsStayInProportion) {
+  ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  config.num_heads = 32;
+  config.num_kv_heads = 8;
+  config.head_dim = 128;
+  config.hidden_size = 4096;
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  for (const int64_t longest : {2048, 16384, 32768, 1 << 20}) {
+    for (const int64_t documents : {0, 1}) {
+      const TransformerOptions options = {.max_tokens = longest,
+                                          .max_document = longest,
+                                          .max_documents = documents};
+      const int64_t most =
+          MostTokens(config, LoraMethod(4), gpu, options, int64_t{80} << 30);
+      EXPECT_GT(most, 100'000);
+      EXPECT_LT(most, 3'000'000);
+    }
+  }
+}
+
+TEST(MemoryNeedsTest, MoreTokensOfRowsAreMoreDocuments) {
+  ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  config.num_heads = config.num_kv_heads = 32;
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  TransformerOptions options = {
+      .max_tokens = 1024, .max_document = 1024, .max_documents = 1};
+  const int64_t bytes = int64_t{3} << 30;
+
+  options.max_tokens = MostTokens(config, LoraMethod(4), gpu, options, bytes);
+  options.max_documents = (options.max_tokens + 1023) / 1024;
+
+  EXPECT_LE(TotalBytes(PlanMemory(config, LoraMethod(4), gpu, options)), bytes);
+}
+
 TEST(MemoryNeedsTest, MostTokensAreThoseThatJustFit) {
   const ModelConfig config = OddConfig(ModelConfig::Family::kQwen2);
   TransformerOptions options = {.max_tokens = 100, .max_document = 50};

@@ -77,6 +77,18 @@ TEST(ModelWeightsTest, BFloat16HasNoHeadsOfOddSizes) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("head_dim 6"));
 }
 
+TEST(ModelWeightsTest, AnFp8BaseIsForGpus) {
+  Method method = LoraMethod(8);
+  method.lora.fp8_base = true;
+
+  const absl::Status status =
+      ModelWeights::Load(Qwen2(), method, RandomReader()).status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("method.lora.base_dtype: fp8 is for GPUs"));
+}
+
 TEST(ModelWeightsTest, InBFloat16TheParametersAreMastersOfACopy) {
   ModelConfig config = Qwen2();
   config.head_dim = 8;

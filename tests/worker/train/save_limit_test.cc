@@ -119,6 +119,32 @@ TEST_F(SaveTest, TheNewestStayAndWhatIsListedHasItsFiles) {
   EXPECT_THAT(Unfinished(), IsEmpty());
 }
 
+TEST_F(SaveTest, APinnedOneStaysBesideTheNewest) {
+  SetLimit(2);
+  coordinator_.pinned = {2};
+
+  fixture_.MustRun(coordinator_);
+
+  EXPECT_THAT(Listed(), ElementsAre(2, 5, 6));
+  EXPECT_THAT(OnDisk(), ElementsAre(6, 5, 2));
+  EXPECT_THAT(coordinator_.events(), IsEmpty());
+}
+
+TEST_F(SaveTest, OneThatIsNotPinnedAnyMoreGoesWithTheNextSave) {
+  SetLimit(2);
+  coordinator_.pinned = {1};
+  coordinator_.on_checkpoint = [this](CommitRequest::Phase phase,
+                                      const v1::Checkpoint& checkpoint) {
+    if (phase == CommitRequest::PHASE_COMMIT && checkpoint.step() == 5) {
+      coordinator_.pinned.clear();
+    }
+  };
+
+  fixture_.MustRun(coordinator_);
+
+  EXPECT_THAT(OnDisk(), ElementsAre(6, 5));
+}
+
 TEST_F(SaveTest, ALaterAttemptCountsWhatWasListedBefore) {
   fixture_.MustRun(coordinator_);
   coordinator_.on_checkpoint = nullptr;

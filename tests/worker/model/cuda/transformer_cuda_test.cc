@@ -127,6 +127,79 @@ TEST_P(TransformerCudaTest, WhatIsMadeAgainHasTheSameBits) {
   }
 }
 
+std::vector<double> Losses(Model& model, const Batch& batch,
+                           double learning_rate) {
+  TrainingStep step(*model.weights, *model.transformer);
+  std::vector<double> losses;
+  for (int i = 0; i < 20; ++i) {
+    losses.push_back(step.Run(batch.view(), learning_rate));
+  }
+  return losses;
+}
+
+Method Fp8Method() {
+  Method method = LoraMethod(16);
+  method.lora.fp8_base = true;
+  return method;
+}
+
+// Three bits of mantissa in both operands of each product: what a row loses is
+// a few percent, and it adds up over three layers.
+TEST_P(TransformerCudaTest, AnFp8BaseIsNearTheBFloat16One) {
+  Model bfloat16(config_, LoraMethod(16), kGpu);
+  Model fp8(config_, Fp8Method(), kGpu);
+
+  const StepOutput expected = bfloat16.ForwardBackward(batch_);
+  const StepOutput output = fp8.ForwardBackward(batch_);
+
+  EXPECT_EQ(output.trained_tokens, expected.trained_tokens);
+  EXPECT_NEAR(output.loss_sum / expected.loss_sum, 1, 1e-2);
+  EXPECT_NE(output.loss_sum, expected.loss_sum);
+  const double error = RelativeError(fp8.Gradients(), bfloat16.Gradients());
+  RecordProperty("gradient_error", absl::StrCat(error));
+  EXPECT_LT(error, 0.15);
+}
+
+TEST_P(TransformerCudaTest, AnFp8BaseTrainsAlongTheSameLossCurve) {
+  Model bfloat16(config_, LoraMethod(16), kGpu);
+  Model fp8(config_, Fp8Method(), kGpu);
+
+  const std::vector<double> expected = Losses(bfloat16, batch_, 3e-3);
+  const std::vector<double> losses = Losses(fp8, batch_, 3e-3);
+
+  EXPECT_LT(expected.back(), 0.9 * expected.front());
+  for (size_t i = 0; i < losses.size(); ++i) {
+    EXPECT_NEAR(losses[i] / expected[i], 1, 5e-2) << "step " << i;
+  }
+}
+
+TEST_P(TransformerCudaTest, AnFp8BaseRepeatsBitForBit) {
+  Model kept(config_, Fp8Method(), kGpu);
+  Model made(config_, Fp8Method(), kGpu, Recompute::kBlock);
+
+  const StepOutput first = kept.ForwardBackward(batch_);
+  const at::Tensor gradients = kept.Gradients().clone();
+  const StepOutput second = kept.ForwardBackward(batch_);
+  const StepOutput third = made.ForwardBackward(batch_);
+
+  EXPECT_EQ(first.loss_sum, second.loss_sum);
+  EXPECT_EQ(first.loss_sum, third.loss_sum);
+  EXPECT_TRUE(at::equal(kept.Gradients(), gradients));
+  EXPECT_TRUE(at::equal(made.Gradients(), gradients));
+}
+
+TEST_P(TransformerCudaTest, AnFp8BaseOfOddSidesIsRefused) {
+  ModelConfig odd = config_;
+  odd.intermediate_size = 500;
+
+  const absl::Status status =
+      ModelWeights::Load(odd, Fp8Method(), RoundedReader(), kGpu).status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_NE(status.message().find("multiples of 16"), std::string::npos)
+      << status;
+}
+
 TEST_P(TransformerCudaTest, RepeatsBitForBit) {
   Model gpu(config_, LoraMethod(16), kGpu);
 
@@ -171,16 +244,6 @@ TEST_P(TransformerCudaTest, ASmallerBatchUsesTheSamePlan) {
 
   EXPECT_NEAR(output.loss_sum / expected.loss_sum, 1, 2e-3);
   EXPECT_LT(RelativeError(gpu.Gradients(), cpu.Gradients()), 2e-2);
-}
-
-std::vector<double> Losses(Model& model, const Batch& batch,
-                           double learning_rate) {
-  TrainingStep step(*model.weights, *model.transformer);
-  std::vector<double> losses;
-  for (int i = 0; i < 20; ++i) {
-    losses.push_back(step.Run(batch.view(), learning_rate));
-  }
-  return losses;
 }
 
 TEST_P(TransformerCudaTest, TrainsAlongTheCpusLossCurve) {

@@ -1,0 +1,20 @@
+#include "proto/contract/priority.h"
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/spec_value.h"
+
+namespace lockstep {
+
+v1::ResourceSpec::Priority PriorityOf(const v1::Job& job) {
+  return job.priority() == v1::ResourceSpec::PRIORITY_UNSPECIFIED
+             ? v1::ResourceSpec::PRIORITY_NORMAL
+             : job.priority();
+}
+
+std::string PriorityName(v1::ResourceSpec::Priority priority) {
+  const google::protobuf::EnumValueDescriptor* value =
+      v1::ResourceSpec::Priority_descriptor()->FindValueByNumber(priority);
+  return value == nullptr ? absl::StrCat(priority) : EnumYamlName(*value);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,185 @@
+#include "tests/benchmarks/load/fake_job.h"
+
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/contract/version.h"
+#include "proto/contract/worker_version.h"
+
+namespace lockstep::load {
+namespace {
+
+// A row of a label is at most 128 bytes; seven make up the kilobyte.
+constexpr int kPaddingLabels = 7;
+constexpr size_t kLabelBytes = 100;
+// What a step of a real run reports.
+constexpr const char* kValues[] = {
+    "loss",         "grad_norm", "learning_rate", "epoch", "tokens_per_second",
+    "step_seconds", "tokens",    "token_accuracy"};
+
+}  // namespace
+
+v1::CreateJobRequest JobRequest(const std::string& id, int ranks) {
+  v1::CreateJobRequest request;
+  request.set_job_id(id);
+  request.set_request_id(absl::StrCat("request-", id));
+  v1::JobSpec& spec = *request.mutable_spec();
+  spec.set_api_version("lockstep/v1");
+  spec.mutable_model()->set_path("/models/load");
+  spec.mutable_method()->mutable_lora();
+  spec.mutable_data()->add_train()->set_path("/data/load.jsonl");
+  spec.set_output_dir("/out/" + id);
+  spec.mutable_resources()->set_device(v1::ResourceSpec::DEVICE_CPU);
+  spec.mutable_resources()->set_ranks(ranks);
+  for (int i = 0; i < kPaddingLabels; ++i) {
+    (*spec.mutable_labels())[absl::StrCat("padding-", i)] =
+        std::string(kLabelBytes, 'x');
+  }
+  return request;
+}
+
+FakeJob::FakeJob(const Daemon& daemon, const std::string& id, int ranks)
+    : daemon_(daemon),
+      name_("jobs/" + id),
+      jobs_(v1::JobService::NewStub(daemon.Connect())),
+      worker_(worker::v1::WorkerService::NewStub(daemon.Connect())),
+      seq_(ranks, 0) {
+  grpc::ClientContext context;
+  v1::Job job;
+  const grpc::Status created =
+      jobs_->CreateJob(&context, JobRequest(id, ranks), &job);
+  if (!created.ok()) Die(name_ + ": " + created.error_message());
+  uid_ = job.uid();
+  Prepare();
+  Train(ranks);
+}
+
+FakeJob::~FakeJob() {
+  attach_context_.TryCancel();
+  attach_->Finish();
+}
+
+v1::Job FakeJob::AwaitState(v1::Job::State state) {
+  v1::WatchJobsRequest request;
+  request.set_name(name_);
+  grpc::ClientContext context;
+  const auto reader = jobs_->WatchJobs(&context, request);
+  v1::WatchJobsResponse change;
+  while (reader->Read(&change)) {
+    if (!change.has_job() || change.job().state() != state) continue;
+    context.TryCancel();
+    return change.job();
+  }
+  Die(absl::StrCat(name_, " never became ", v1::Job::State_Name(state)));
+}
+
+// The launcher writes it right after the state is on disk.
+std::string FakeJob::TokenOf(int attempt) const {
+  const std::string path = absl::StrCat(
+      daemon_.state_dir(), "/jobs/", uid_, "/",
+      attempt == 0 ? "prepare" : absl::StrCat("attempt-", attempt), "/token");
+  for (int tries = 0; tries < 1000; ++tries) {
+    std::string token;
+    if (std::ifstream(path) >> token) return token;
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  Die("no token in " + path);
+}
+
+void FakeJob::Prepare(grpc::ClientContext& context,
+                      const std::string& token) const {
+  context.AddMetadata("authorization", "Bearer " + token);
+  context.AddMetadata(kVersionMetadata, VersionText());
+}
+
+worker::v1::Caller FakeJob::Caller(int attempt, int rank) const {
+  worker::v1::Caller caller;
+  caller.set_job(name_);
+  caller.set_attempt(attempt);
+  caller.set_rank(rank);
+  return caller;
+}
+
+void FakeJob::Prepare() {
+  AwaitState(v1::Job::PREPARING);
+  worker::v1::ReportPreparedRequest request;
+  *request.mutable_caller() = Caller(0, -1);
+  request.mutable_plan()->set_steps(1'000'000);
+  grpc::ClientContext context;
+  Prepare(context, TokenOf(0));
+  worker::v1::ReportPreparedResponse response;
+  const grpc::Status status =
+      worker_->ReportPrepared(&context, request, &response);
+  if (!status.ok()) Die(name_ + ": " + status.error_message());
+}
+
+void FakeJob::Train(int ranks) {
+  AwaitState(v1::Job::STARTING);
+  token_ = TokenOf(1);
+  Prepare(attach_context_, token_);
+  attach_ = worker_->Attach(&attach_context_);
+  worker::v1::AttachRequest attach;
+  *attach.mutable_caller() = Caller(1, -1);
+  for (int rank = 0; rank < ranks; ++rank) {
+    attach.add_ranks()->set_rank(rank);
+  }
+  if (!attach_->Write(attach)) Die(name_ + ": its supervisor is refused");
+  std::vector<std::thread> joining;
+  for (int rank = 0; rank < ranks; ++rank) {
+    joining.emplace_back([this, rank] {
+      worker::v1::JoinRequest request;
+      *request.mutable_caller() = Caller(1, rank);
+      request.set_incarnation("load");
+      grpc::ClientContext context;
+      Prepare(context, token_);
+      worker::v1::JoinResponse response;
+      const grpc::Status status = worker_->Join(&context, request, &response);
+      if (!status.ok()) Die(name_ + ": " + status.error_message());
+    });
+  }
+  for (std::thread& rank : joining) rank.join();
+  Report(0, 1, [](const grpc::Status&) {});
+  AwaitState(v1::Job::RUNNING);
+}
+
+void FakeJob::Heartbeat(int rank, Answered answered) {
+  using Call =
+      UnaryCall<worker::v1::HeartbeatRequest, worker::v1::HeartbeatResponse>;
+  auto call = std::make_shared<Call>();
+  *call->request.mutable_caller() = Caller(1, rank);
+  call->request.set_step(seq_[rank]);
+  call->request.set_phase(worker::v1::PHASE_TRAINING);
+  Prepare(call->context, token_);
+  worker_->async()->Heartbeat(
+      &call->context, &call->request, &call->response,
+      [call, answered = std::move(answered)](const grpc::Status& status) {
+        answered(status);
+      });
+}
+
+void FakeJob::Report(int rank, int points, Answered answered) {
+  using Call = UnaryCall<worker::v1::ReportRequest, worker::v1::ReportResponse>;
+  auto call = std::make_shared<Call>();
+  *call->request.mutable_caller() = Caller(1, rank);
+  for (int i = 0; i < points; ++i) {
+    v1::MetricPoint& point = *call->request.add_points();
+    point.set_seq(++seq_[rank]);
+    point.set_step(seq_[rank]);
+    point.mutable_time()->set_seconds(1'700'000'000 + seq_[rank]);
+    for (const char* value : kValues) {
+      (*point.mutable_values())[value] = 1.0 / static_cast<double>(seq_[rank]);
+    }
+  }
+  call->request.mutable_progress()->set_step(seq_[rank]);
+  Prepare(call->context, token_);
+  worker_->async()->Report(
+      &call->context, &call->request, &call->response,
+      [call, answered = std::move(answered)](const grpc::Status& status) {
+        answered(status);
+      });
+}
+
+}  // namespace lockstep::load

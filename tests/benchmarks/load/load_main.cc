@@ -1,0 +1,42 @@
+// load_benchmark [submit|watchers|metrics|idle]...: what the coordinator bears
+// on this machine, clients beside it. All of it without arguments, which takes
+// some three minutes. LOCKSTEP_BIN_DIR names the programs [build/bin],
+// LOCKSTEP_LOAD_DIR the disk [/tmp], LOCKSTEP_LOAD_JOBS how many jobs [100000].
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <string>
+
+#include "proto/contract/version.h"
+#include "tests/benchmarks/load/scenarios.h"
+
+int main(int argc, char** argv) {
+  using namespace lockstep::load;  // NOLINT: a main.
+  const std::set<std::string> asked(argv + 1, argv + argc);
+  const auto wanted = [&](const char* name) {
+    return asked.empty() || asked.contains(name);
+  };
+  // A line that is known is seen, also in a file.
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const char* jobs = std::getenv("LOCKSTEP_LOAD_JOBS");
+  double busy[1] = {0};
+  getloadavg(busy, 1);
+  std::printf("lockstepd %s; %ld cores, of which %.1f were busy\n",
+              lockstep::VersionText().c_str(), sysconf(_SC_NPROCESSORS_ONLN),
+              busy[0]);
+  if (wanted("submit")) {
+    Daemon daemon(/*cpu_slots=*/2);
+    MeasureSubmit(daemon, jobs == nullptr ? 100'000 : std::atoll(jobs));
+    MeasureLists(daemon);
+    MeasureRestart(daemon);
+    if (wanted("watchers")) MeasureWatchers(daemon);
+  } else if (wanted("watchers")) {
+    MeasureWatchers(Daemon(/*cpu_slots=*/2));
+  }
+  if (wanted("metrics")) MeasureMetrics();
+  if (wanted("idle")) MeasureIdle();
+  return 0;
+}

@@ -1,0 +1,111 @@
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/benchmarks/load/closed_loop.h"
+#include "tests/benchmarks/load/fake_job.h"
+#include "tests/benchmarks/load/scenarios.h"
+
+namespace lockstep::load {
+namespace {
+
+constexpr int kRanks = 4;
+constexpr int kMostPoints = 1000;
+constexpr int64_t kReports = 400;
+constexpr int kJobs = 100;
+constexpr absl::Duration kIdle = absl::Seconds(20);
+
+// In batches of `points`, from so many ranks at a time.
+void Ingest(FakeJob& job, int ranks, int points, int64_t reports,
+            double floor) {
+  const LoopFigures figures =
+      RunClosedLoop(ranks, reports, [&](int rank, int64_t, Answered answered) {
+        job.Report(rank, points, std::move(answered));
+      });
+  if (figures.failed > 0) Die("Report: " + figures.failure);
+  std::printf("%6d %8d %10.0f %10.0f %8.2f %8.2f %10.0f\n", ranks, points,
+              figures.per_second * points, figures.per_second, figures.p50_ms,
+              figures.p99_ms, floor);
+}
+
+// Each rank says that it lives once a second, evenly spread; with `reports` it
+// tells a step, too.
+double CoresUsed(const Daemon& daemon,
+                 const std::vector<std::unique_ptr<FakeJob>>& jobs,
+                 bool reports) {
+  std::atomic<int64_t> under_way = 0;
+  std::atomic<int64_t> failed = 0;
+  const auto answered = [&](const grpc::Status& status) {
+    if (!status.ok()) ++failed;
+    --under_way;
+  };
+  const absl::Duration cpu = daemon.CpuTime();
+  const absl::Time begin = absl::Now();
+  int64_t calls = 0;
+  while (absl::Now() - begin < kIdle) {
+    FakeJob& job = *jobs[calls % kJobs];
+    ++under_way;
+    job.Heartbeat(0, answered);
+    if (reports) {
+      ++under_way;
+      job.Report(0, 1, answered);
+    }
+    ++calls;
+    absl::SleepFor(begin + calls * absl::Seconds(1) / kJobs - absl::Now());
+  }
+  while (under_way > 0) absl::SleepFor(absl::Milliseconds(5));
+  if (failed > 0) Die(absl::StrCat(failed.load(), " calls of ranks failed"));
+  return absl::FDivDuration(daemon.CpuTime() - cpu, absl::Now() - begin);
+}
+
+// Nobody says anything: what the coordinator does of itself.
+double CoresUsedAlone(const Daemon& daemon) {
+  const absl::Duration cpu = daemon.CpuTime();
+  absl::SleepFor(kIdle);
+  return absl::FDivDuration(daemon.CpuTime() - cpu, kIdle);
+}
+
+}  // namespace
+
+void MeasureMetrics() {
+  const Daemon daemon(kRanks);
+  FakeJob job(daemon, "metrics", kRanks);
+  std::printf(
+      "\nmetric points of 8 values, stored and acknowledged\n"
+      "%6s %8s %10s %10s %8s %8s %10s\n",
+      "ranks", "a report", "points/s", "reports/s", "p50 ms", "p99 ms",
+      "fsync/s");
+  const double floor = FsyncRate(daemon.folder());
+  Ingest(job, 1, 1, 4 * kReports, floor);
+  Ingest(job, 1, 16, 4 * kReports, floor);
+  Ingest(job, 1, kMostPoints, kReports, floor);
+  Ingest(job, kRanks, kMostPoints, kReports, floor);
+}
+
+void MeasureIdle() {
+  const Daemon daemon(kJobs);
+  const double without = CoresUsedAlone(daemon);
+  std::vector<std::unique_ptr<FakeJob>> jobs;
+  for (int i = 0; i < kJobs; ++i) {
+    jobs.push_back(
+        std::make_unique<FakeJob>(daemon, absl::StrCat("idle-", i), 1));
+  }
+  std::printf(
+      "\nlockstepd, share of one core over %.0f s\n"
+      "no job: %.2f%%\n",
+      absl::ToDoubleSeconds(kIdle), 100 * without);
+  std::printf("%d jobs run, nobody calls: %.2f%%\n", kJobs,
+              100 * CoresUsedAlone(daemon));
+  std::printf("a heartbeat a second each: %.2f%%\n",
+              100 * CoresUsed(daemon, jobs, /*reports=*/false));
+  std::printf("and a step a second each: %.2f%%; RSS %.0f MiB\n",
+              100 * CoresUsed(daemon, jobs, /*reports=*/true),
+              daemon.RssMegabytes());
+}
+
+}  // namespace lockstep::load
