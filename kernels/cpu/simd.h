@@ -20,12 +20,15 @@ template <int N>
 struct VectorOf {
   typedef float Float __attribute__((vector_size(4 * N)));
   typedef int32_t Int __attribute__((vector_size(4 * N)));
+  typedef uint32_t Bits __attribute__((vector_size(4 * N)));
 };
 
 template <int N>
 using Float = typename VectorOf<N>::Float;
 template <int N>
 using Int = typename VectorOf<N>::Int;
+template <int N>
+using Bits = typename VectorOf<N>::Bits;
 
 template <int N>
 LOCKSTEP_INLINE Float<N> Load(const float* from) {
@@ -197,10 +200,11 @@ struct Power {
   }
   LOCKSTEP_INLINE static Float<N> Join(Float<N> p, Float<N> n, Float<N> x,
                                        float least) {
-    const auto exponent = reinterpret_cast<Int<N>>(n + kShift) << 23;
+    // Below `least`, and of a NaN, the sum runs over.
+    const auto exponent = reinterpret_cast<Bits<N>>(n + kShift) << 23;
     return Compare<N>::IfLess(
         x, least, Float<N>{},
-        reinterpret_cast<Float<N>>(reinterpret_cast<Int<N>>(p) + exponent));
+        reinterpret_cast<Float<N>>(reinterpret_cast<Bits<N>>(p) + exponent));
   }
 };
 

@@ -17,6 +17,11 @@ T Opaque(T value) {
   return hidden;
 }
 
+[[gnu::noinline]] int* AddressOfALocal() {
+  int local = 3;
+  return Opaque(&local);
+}
+
 class AddressTest : public testing::Test {
  protected:
   AddressTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -47,15 +52,7 @@ TEST_F(AddressTest, UseAfterFreeIsFound) {
 }
 
 TEST_F(AddressTest, UseAfterReturnIsFound) {
-  EXPECT_DEATH(
-      {
-        const auto leave = [] {
-          int local = 3;
-          return Opaque(&local);
-        };
-        Opaque(*leave());
-      },
-      "stack-use-after-return");
+  EXPECT_DEATH(Opaque(*AddressOfALocal()), "stack-use-after-return");
 }
 
 TEST_F(AddressTest, ALeakIsFound) {

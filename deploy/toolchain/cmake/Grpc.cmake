@@ -34,6 +34,8 @@ function(lockstep_proto_library name)
   lockstep_generate(sources ${ARG_ROOT} "${ARG_PROTOS}" ".pb.cc;.pb.h"
                     --cpp_out=${CMAKE_BINARY_DIR}/gen)
   add_library(${name} STATIC ${sources})
+  # protoc gives each file a `schemas`.
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/gen)
   target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
 endfunction()

@@ -30,8 +30,9 @@ else()
 endif()
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1 -fno-omit-frame-pointer")
-# All sources of a target as one, which takes a third of the time, for most of it
-# goes into headers. So a target has each name of a file's own once.
+# The sources of a target as one: most of a compiler's time goes into headers,
+# which are then read once, without precompiling them. So within a target, names
+# of a file's own differ between files.
 set(CMAKE_UNITY_BUILD ON)
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)
 set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
