@@ -76,8 +76,10 @@ absl::Status SchedulerThread::Load() {
   std::map<std::string, Checkpoints> listed;
   for (const server::JobRecord& record : records) {
     if (IsTerminal(record.job().state())) continue;
-    ASSIGN_OR_RETURN(listed[record.job().name()],
+    ASSIGN_OR_RETURN(Checkpoints checkpoints,
                      parts_.store.ListCheckpoints(record.job().name()));
+    if (checkpoints.empty()) continue;
+    listed[record.job().name()] = std::move(checkpoints);
   }
   const StepTime time = Time();
   state_ =

@@ -91,14 +91,13 @@ void CommittedRows::Put(const server::JobRecord& record) {
   row->record.mutable_job()->set_etag(EtagOf(record));
 }
 
-void CommittedRows::Insert(int64_t order, const server::JobRecord& record) {
+void CommittedRows::Insert(int64_t order, server::JobRecord record) {
   const std::string& name = record.job().name();
   last_order_ = std::max(last_order_, order);
   order_of_[name] = order;
-  Row& row = rows_[order];
-  row.record = record;
-  row.record.mutable_job()->set_etag(EtagOf(record));
   if (!record.request_id().empty()) requests_[RequestKey(record)] = name;
+  record.mutable_job()->set_etag(EtagOf(record));
+  rows_[order].record = std::move(record);
 }
 
 void CommittedRows::Erase(const std::string& name) {
@@ -108,9 +107,9 @@ void CommittedRows::Erase(const std::string& name) {
   order_of_.erase(found);
 }
 
-void CommittedRows::RestoreJob(int64_t order, const server::JobRecord& record) {
+void CommittedRows::RestoreJob(int64_t order, server::JobRecord record) {
   absl::MutexLock lock(&mu_);
-  Insert(order, record);
+  Insert(order, std::move(record));
 }
 
 void CommittedRows::RestoreCheckpoint(const v1::Checkpoint& checkpoint) {

@@ -28,7 +28,7 @@ class CommittedRows {
  public:
   // When the store is opened: rows by the order of their creation, then
   // checkpoints, then the newest order and sequence ever given.
-  void RestoreJob(int64_t order, const server::JobRecord& record);
+  void RestoreJob(int64_t order, server::JobRecord record);
   void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
   void RestoreCounters(int64_t order, int64_t sequence);
   void RestoreCoordinator(const server::CoordinatorRecord& record);
@@ -68,7 +68,7 @@ class CommittedRows {
   const Row* Find(absl::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   Row* Find(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Put(const server::JobRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Insert(int64_t order, const server::JobRecord& record)
+  void Insert(int64_t order, server::JobRecord record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Erase(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -119,7 +119,7 @@ absl::Status SqliteJobStore::Load() {
     if (!row) break;
     server::JobRecord record;
     if (!Read(jobs, record)) return Unreadable("job");
-    rows_.RestoreJob(jobs.Int(2), record);
+    rows_.RestoreJob(jobs.Int(2), std::move(record));
   }
   ASSIGN_OR_RETURN(sqlite::Statement checkpoints,
                    connection.Prepare("SELECT checkpoint, "
