@@ -9,10 +9,6 @@ namespace lockstep {
 namespace {
 
 constexpr int kEntriesAtATime = 256;
-<<<<<<< HEAD
-constexpr int kJobsAPage = 1000;
-=======
->>>>>>> wtb
 constexpr absl::Duration kForgetInterval = absl::Minutes(1);
 
 }  // namespace
@@ -22,21 +18,12 @@ absl::StatusOr<std::shared_ptr<MetricsFeed>> MetricsFeed::Start(
     StreamPump& pump) {
   // Before the jobs are read: what happens meanwhile is seen twice.
   const int64_t cursor = store.LastSequence();
-<<<<<<< HEAD
-  ListJobsQuery query{.page_size = kJobsAPage};
-  do {
-    ASSIGN_OR_RETURN(JobPage page, store.List(query));
-    for (const v1::Job& job : page.jobs) metrics.JobSeen(job);
-    query.page_token = page.next_page_token;
-  } while (!query.page_token.empty());
-=======
   // Each is looked at, and none is copied: there may be very many.
   const ListJobsQuery all{.matches = [&metrics](const v1::Job& job) {
     metrics.JobSeen(job);
     return false;
   }};
   RETURN_IF_ERROR(store.List(all).status());
->>>>>>> wtb
   std::shared_ptr<MetricsFeed> feed(
       new MetricsFeed(events, metrics, pump, cursor));
   feed->subscription_ = events.Subscribe(
