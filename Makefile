@@ -16,7 +16,6 @@ build: toolchain
 # Everything CI checks.
 test: build
 	@tests/run.sh $(BUILD)
-	@$(MAKE) --no-print-directory test-asan test-tsan
 
 # The unit tests that link no Torch, under AddressSanitizer and UBSan; and those
 # of them with threads and without gRPC, under ThreadSanitizer.

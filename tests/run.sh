@@ -11,13 +11,11 @@ results=$build/test-results
 rm -rf "$results"
 mkdir -p "$results"
 export GTEST_OUTPUT="xml:$results/"
-# One thread a process: two cores run two tests at once. (nproc heeds the
-# variable.)
-jobs=$(env -u OMP_NUM_THREADS nproc)
+# One thread a process, and one test at a time: a job has two ranks.
 export OMP_NUM_THREADS=1
 
 status=0
-ctest --test-dir "$build" --output-on-failure -j "$jobs" -LE gpu "$@" || status=$?
+ctest --test-dir "$build" --output-on-failure -LE gpu "$@" || status=$?
 expected=0
 if [ -z "${LOCKSTEP_TEST_DATA:-}" ]; then
   expected=$(cat "$here/expected_skips")

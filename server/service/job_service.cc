@@ -199,12 +199,12 @@ grpc::ServerUnaryReactor* JobServiceImpl::UpdateCheckpoint(
   const auto accept = [&]() -> absl::Status {
     RETURN_IF_ERROR(call->Admit(*context).status());
     ASSIGN_OR_RETURN(const CheckpointRef ref, ResolveUpdateRequest(*request));
-    parts_.scheduler.Pin(
-        ref.job, ref.step, request->checkpoint().pinned(),
-        [call, response, ref, &store = parts_.store](absl::Status status) {
-          if (!status.ok()) return call->Finish(status);
-          call->Finish(FindCheckpoint(store, ref), response);
-        });
+    parts_.scheduler.Pin(ref.job, ref.step, request->checkpoint().pinned(),
+                         [call, response, ref,
+                          &store = parts_.store](const absl::Status& status) {
+                           if (!status.ok()) return call->Finish(status);
+                           call->Finish(FindCheckpoint(store, ref), response);
+                         });
     return absl::OkStatus();
   };
   if (absl::Status status = accept(); !status.ok()) call->Finish(status);

@@ -5,13 +5,26 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <set>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "proto/contract/version.h"
 #include "tests/benchmarks/load/scenarios.h"
+
+namespace {
+
+int64_t JobsWanted() {
+  constexpr int64_t kJobs = 100'000;
+  const char* text = std::getenv("LOCKSTEP_LOAD_JOBS");
+  int64_t jobs = 0;
+  return text != nullptr && absl::SimpleAtoi(text, &jobs) ? jobs : kJobs;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace lockstep::load;  // NOLINT: a main.
@@ -21,7 +34,6 @@ int main(int argc, char** argv) {
   };
   // A line that is known is seen, also in a file.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  const char* jobs = std::getenv("LOCKSTEP_LOAD_JOBS");
   double busy[1] = {0};
   getloadavg(busy, 1);
   std::printf("lockstepd %s; %ld cores, of which %.1f were busy\n",
@@ -29,7 +41,7 @@ int main(int argc, char** argv) {
               busy[0]);
   if (wanted("submit")) {
     Daemon daemon(/*cpu_slots=*/2);
-    MeasureSubmit(daemon, jobs == nullptr ? 100'000 : std::atoll(jobs));
+    MeasureSubmit(daemon, JobsWanted());
     MeasureLists(daemon);
     MeasureRestart(daemon);
     if (wanted("watchers")) MeasureWatchers(daemon);
