@@ -142,7 +142,7 @@ class NcclCommunicator : public Communicator {
                    const std::function<ncclResult_t()>& start) {
     if (aborted_) return AfterAbort(name);
     history_.Begin(name, bytes);
-    const absl::Status status = RunAlone(start);
+    absl::Status status = RunAlone(start);
     if (status.ok()) return status;
     Leave();
     return Marked(status);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iostream>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -38,10 +39,12 @@ void WeightUpload::MakeBlocks() {
 }
 
 WeightUpload::~WeightUpload() {
-  // A GPU that failed says so to whoever asks it next; here nobody could hear.
+  // A GPU that failed says so to whoever asks it next; here it may only be
+  // told.
   try {
     for (Block& block : blocks_) block.sent.synchronize();
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
+    std::cerr << "weights on their way to the GPU: " << error.what() << "\n";
   }
 }
 
