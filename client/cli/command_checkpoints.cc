@@ -2,12 +2,13 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/child_process.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
+#include "client/cli/worker_program.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/status_macros.h"
 
@@ -117,25 +118,17 @@ absl::StatusOr<std::string> FindWeights(const v1::Job& job,
 
 ExitStatus RunExport(const CommandContext& context, const ExportFlags& flags,
                      const v1::Job& job, const std::string& weights) {
-  const absl::StatusOr<std::string> worker = SiblingProgram("lockstep-worker");
-  if (!worker.ok()) {
-    return ReportError(context.console, ExitStatus::kFailed,
-                       worker.status().message());
-  }
-  std::vector<std::string> argv = {*worker,        "export",
-                                   "--checkpoint", weights,
-                                   "--base",       job.spec().model().path(),
-                                   "--output",     flags.output};
+  std::vector<std::string> argv = {
+      "export",   "--checkpoint", weights, "--base", job.spec().model().path(),
+      "--output", flags.output};
   if (flags.merge) argv.push_back("--merge");
   if (!flags.dtype.empty()) argv.insert(argv.end(), {"--dtype", flags.dtype});
   if (job.spec().model().has_chat_template()) {
     argv.push_back("--chat-template=" + job.spec().model().chat_template());
   }
-  absl::StatusOr<ChildProcess> child = ChildProcess::Start(argv);
-  if (!child.ok()) return context.Report(child.status());
-  const int exit_code = child->Wait();
-  // The worker has said on stderr what was wrong.
-  if (exit_code != 0) return ExitStatus::kFailed;
+  if (RunWorkerProgram(context, std::move(argv)) != ExitStatus::kSuccess) {
+    return ExitStatus::kFailed;
+  }
   if (!context.console.quiet) {
     context.console.err << "exported " << weights << " to " << flags.output
                         << "\n";

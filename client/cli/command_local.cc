@@ -4,35 +4,18 @@
 #include <utility>
 #include <vector>
 
-#include "client/cli/child_process.h"
 #include "client/cli/hub_cache.h"
-#include "proto/contract/exit_code.h"
+#include "client/cli/worker_program.h"
 
 namespace lockstep::cli {
 namespace {
 
-// What it prints goes out as it is.
-ExitStatus RunWorker(const CommandContext& context,
-                     std::vector<std::string> words) {
-  const absl::StatusOr<std::string> worker = SiblingProgram("lockstep-worker");
-  if (!worker.ok()) {
-    return ReportError(context.console, ExitStatus::kFailed,
-                       worker.status().message());
-  }
+ExitStatus RunOnFiles(const CommandContext& context,
+                      std::vector<std::string> words) {
   if (const absl::Status found = ResolveHubIds(&words); !found.ok()) {
     return ReportError(context.console, ExitStatus::kUsage, found.message());
   }
-  words.insert(words.begin(), *worker);
-  absl::StatusOr<ChildProcess> child = ChildProcess::Start(words);
-  if (!child.ok()) return context.Report(child.status());
-  switch (child->Wait()) {
-    case kOk:
-      return ExitStatus::kSuccess;
-    case kUsage:
-      return ExitStatus::kUsage;
-    default:
-      return ExitStatus::kFailed;
-  }
+  return RunWorkerProgram(context, std::move(words));
 }
 
 // All words after the verb are the worker's.
@@ -48,7 +31,7 @@ void AddLocal(CLI::App& app, CommandContext& context, const std::string& verb,
       if (takes_output && context.console.json) {
         words.insert(words.end(), {"--output", "json"});
       }
-      return RunWorker(context, std::move(words));
+      return RunOnFiles(context, std::move(words));
     };
   });
 }

@@ -2,13 +2,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/child_process.h"
 #include "client/cli/job_input.h"
 #include "client/cli/json.h"
 #include "client/cli/memory_file.h"
+#include "client/cli/worker_program.h"
 #include "proto/contract/job_spec.h"
 
 namespace lockstep::cli {
@@ -23,17 +24,12 @@ ExitStatus Plan(const CommandContext& context, const JobInput& input,
   ApplyDefaults(&resolved);
   const absl::StatusOr<MemoryFile> spec = MemoryFile::Create(ToJson(resolved));
   if (!spec.ok()) return context.Report(spec.status());
-  const absl::StatusOr<std::string> worker = SiblingProgram("lockstep-worker");
-  if (!worker.ok()) return context.Report(worker.status());
-  std::vector<std::string> argv = {*worker, "plan", "--spec", spec->path()};
+  std::vector<std::string> words = {"plan", "--spec", spec->path()};
   if (gpu_memory_gib > 0) {
-    argv.insert(argv.end(), {"--gpu-memory", absl::StrCat(gpu_memory_gib)});
+    words.insert(words.end(), {"--gpu-memory", absl::StrCat(gpu_memory_gib)});
   }
-  if (context.console.json) argv.insert(argv.end(), {"--output", "json"});
-  absl::StatusOr<ChildProcess> child = ChildProcess::Start(argv);
-  if (!child.ok()) return context.Report(child.status());
-  // The worker has said on stderr what was wrong.
-  return child->Wait() == 0 ? ExitStatus::kSuccess : ExitStatus::kFailed;
+  if (context.console.json) words.insert(words.end(), {"--output", "json"});
+  return RunWorkerProgram(context, std::move(words));
 }
 
 }  // namespace
