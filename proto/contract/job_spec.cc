@@ -14,6 +14,7 @@
 #include "proto/contract/cuda_rules.h"
 #include "proto/contract/labels.h"
 #include "proto/contract/resource_name.h"
+#include "proto/contract/spec_validator.h"
 #include "proto/contract/spec_value.h"
 
 namespace lockstep {
@@ -28,78 +29,6 @@ constexpr int kMaxRanks = 4096;
 constexpr std::array<absl::string_view, 7> kLinearModules = {
     "q_proj",    "k_proj",  "v_proj",   "o_proj",
     "gate_proj", "up_proj", "down_proj"};
-
-// Collects what is wrong; each method is one kind of rule.
-class Validator {
- public:
-  void Require(bool good, absl::string_view field, absl::string_view message) {
-    if (!good)
-      violations_.push_back({std::string(field), std::string(message)});
-  }
-
-  template <typename Number>
-  void InRange(absl::string_view field, Number value, Number low, Number high) {
-    Require(value >= low && value <= high, field,
-            absl::StrCat(value, " is not between ", low, " and ", high));
-  }
-
-  void AtLeast(absl::string_view field, int64_t value, int64_t low) {
-    Require(value >= low, field,
-            absl::StrCat(value, " is below ", low, ", the least allowed"));
-  }
-
-  void Path(absl::string_view field, const std::string& path) {
-    if (path.empty()) {
-      Require(false, field, "is not set; an absolute path is needed");
-    } else {
-      Require(absl::StartsWith(path, "/"), field,
-              absl::StrCat("\"", path, "\" is not an absolute path"));
-      Require(path.find('\0') == std::string::npos, field,
-              "the path holds a NUL byte");
-    }
-  }
-
-  // Refuses every value of an enum but those that are built.
-  template <typename Enum>
-  void Built(absl::string_view field, Enum value,
-             const google::protobuf::EnumDescriptor* type,
-             std::initializer_list<Enum> built) {
-    if (std::find(built.begin(), built.end(), value) != built.end()) return;
-    const auto name = [&](int number) {
-      const auto* descriptor = type->FindValueByNumber(number);
-      return descriptor == nullptr ? absl::StrCat(number)
-                                   : EnumYamlName(*descriptor);
-    };
-    std::vector<std::string> allowed;
-    for (Enum other : built) allowed.push_back(name(other));
-    Require(false, field,
-            absl::StrCat(name(value), " is known but not built yet; use ",
-                         absl::StrJoin(allowed, ", ")));
-  }
-
-  // Refuses numbers that no value of the enum has: a newer client's.
-  void Known(absl::string_view field, int value,
-             const google::protobuf::EnumDescriptor* type) {
-    Require(type->FindValueByNumber(value) != nullptr, field,
-            absl::StrCat(value, " is not one of ",
-                         absl::StrJoin(EnumYamlNames(*type), ", ")));
-  }
-
-  void NotBuilt(bool asked, absl::string_view field, absl::string_view value) {
-    Require(!asked, field,
-            absl::StrCat(value, " is known but not built yet; leave it out"));
-  }
-
-  void Add(std::vector<FieldViolation> violations) {
-    std::move(violations.begin(), violations.end(),
-              std::back_inserter(violations_));
-  }
-
-  std::vector<FieldViolation> Take() { return std::move(violations_); }
-
- private:
-  std::vector<FieldViolation> violations_;
-};
 
 void CheckNames(const v1::JobSpec& spec, Validator& check) {
   check.Require(spec.api_version() == "lockstep/v1", "apiVersion",

@@ -1,6 +1,5 @@
 #include "proto/contract/priority.h"
 
-#include "absl/strings/str_cat.h"
 #include "proto/contract/spec_value.h"
 
 namespace lockstep {
@@ -12,9 +11,7 @@ v1::ResourceSpec::Priority PriorityOf(const v1::Job& job) {
 }
 
 std::string PriorityName(v1::ResourceSpec::Priority priority) {
-  const google::protobuf::EnumValueDescriptor* value =
-      v1::ResourceSpec::Priority_descriptor()->FindValueByNumber(priority);
-  return value == nullptr ? absl::StrCat(priority) : EnumYamlName(*value);
+  return EnumYamlName(*v1::ResourceSpec::Priority_descriptor(), priority);
 }
 
 }  // namespace lockstep

@@ -26,6 +26,11 @@ std::string EnumYamlName(const EnumValueDescriptor& value) {
   return absl::AsciiStrToLower(name);
 }
 
+std::string EnumYamlName(const EnumDescriptor& type, int number) {
+  const EnumValueDescriptor* value = type.FindValueByNumber(number);
+  return value == nullptr ? absl::StrCat(number) : EnumYamlName(*value);
+}
+
 const EnumValueDescriptor* FindEnumByYamlName(const EnumDescriptor& type,
                                               absl::string_view name) {
   for (int i = 0; i < type.value_count(); ++i) {

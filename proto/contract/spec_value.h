@@ -15,6 +15,10 @@ namespace lockstep {
 // "bfd". The zero value, which means "not set", is spelled "".
 std::string EnumYamlName(const google::protobuf::EnumValueDescriptor& value);
 
+// The same by number, which stands for a value that only a later release has.
+std::string EnumYamlName(const google::protobuf::EnumDescriptor& type,
+                         int number);
+
 // The value spelled so, or null.
 const google::protobuf::EnumValueDescriptor* FindEnumByYamlName(
     const google::protobuf::EnumDescriptor& type, absl::string_view name);

@@ -58,9 +58,7 @@ absl::Status CheckSameWork(const v1::JobSpec& was, const v1::JobSpec& is) {
 }
 
 std::string DtypeName(v1::ModelSpec::Dtype dtype) {
-  const auto* value =
-      v1::ModelSpec::Dtype_descriptor()->FindValueByNumber(dtype);
-  return value == nullptr ? absl::StrCat(dtype) : EnumYamlName(*value);
+  return EnumYamlName(*v1::ModelSpec::Dtype_descriptor(), dtype);
 }
 
 absl::Status CheckExact(const v1::JobSpec& was, const v1::JobSpec& is) {

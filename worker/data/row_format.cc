@@ -37,8 +37,7 @@ const std::vector<KnownFormat>& KnownFormats() {
 }
 
 std::string Name(Format format) {
-  return EnumYamlName(
-      *v1::DataSource::Format_descriptor()->FindValueByNumber(format));
+  return EnumYamlName(*v1::DataSource::Format_descriptor(), format);
 }
 
 }  // namespace

@@ -73,10 +73,10 @@ v1::DataSpec::TrainOn DefaultTrainOn(Format format) {
 
 absl::Status NoSuchTrainOn(v1::DataSpec::TrainOn train_on,
                            absl::string_view rows) {
-  const auto& value =
-      *v1::DataSpec::TrainOn_descriptor()->FindValueByNumber(train_on);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "data.train_on: ", EnumYamlName(value), " has no meaning for ", rows));
+  return absl::InvalidArgumentError(
+      absl::StrCat("data.train_on: ",
+                   EnumYamlName(*v1::DataSpec::TrainOn_descriptor(), train_on),
+                   " has no meaning for ", rows));
 }
 
 absl::Status NoChatTemplate() {

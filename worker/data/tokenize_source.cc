@@ -138,8 +138,8 @@ absl::StatusOr<TokenizedSource> TokenizeSource(
   result.path = source.path();
   ASSIGN_OR_RETURN(result.format, ResolveFormat(source));
   RETURN_IF_ERROR(tokenizer.CheckFormat(result.format));
-  result.data_format = EnumYamlName(
-      *v1::DataSource::Format_descriptor()->FindValueByNumber(result.format));
+  result.data_format =
+      EnumYamlName(*v1::DataSource::Format_descriptor(), result.format);
   result.mask_source = tokenizer.MaskSource(result.format);
 
   ASSIGN_OR_RETURN(DatasetReader reader,
