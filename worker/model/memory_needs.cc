@@ -12,11 +12,6 @@
 namespace lockstep {
 namespace {
 
-BlockShape BlockShapeOf(const ModelConfig& config, const Method& method,
-                        const Placement& placement) {
-  return MakeBlockShape(config, method.adapters(), TailMultipleOn(placement));
-}
-
 int64_t FrozenBytes(const ModelConfig& config, const Method& method,
                     const Placement& placement) {
   if (method.kind == Method::Kind::kFull) return 0;

@@ -28,6 +28,12 @@ struct Method {
   }
 };
 
+// How a block's matrices are laid out there.
+inline BlockShape BlockShapeOf(const ModelConfig& config, const Method& method,
+                               const Placement& placement) {
+  return MakeBlockShape(config, method.adapters(), TailMultipleOn(placement));
+}
+
 // Whether what is trained, which is float32, is copied to another type to
 // compute with. Concatenated adapters are not: packing converts them.
 inline bool HasComputedCopy(const Method& method, const Placement& placement) {

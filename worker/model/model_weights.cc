@@ -79,9 +79,8 @@ TensorPlacer ByWayOf(const TensorReader& read) {
 absl::Status CheckBuildable(const ModelConfig& config, const Method& method,
                             const Placement& placement) {
   RETURN_IF_ERROR(CheckHeads(config, placement));
-  return CheckFp8(
-      MakeBlockShape(config, method.adapters(), TailMultipleOn(placement)),
-      method.adapters(), placement);
+  return CheckFp8(BlockShapeOf(config, method, placement), method.adapters(),
+                  placement);
 }
 
 ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
@@ -89,7 +88,7 @@ ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
     : config_(config),
       method_(method),
       placement_(placement),
-      block_shape_(MakeBlockShape(config, lora(), TailMultipleOn(placement))),
+      block_shape_(BlockShapeOf(config, method, placement)),
       blocks_(config.num_layers),
       gradients_(config.num_layers) {}
 

@@ -49,8 +49,8 @@ absl::Status CheckBuildable(const ModelConfig& config, const Method& method,
 class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
  public:
   // Reads the model; frozen weights by `place`, or if there is none by way of
-  // `read`. New adapters get PEFT's start: A uniform in
-  // +-1/sqrt(in), B zero. An error of `read` is passed on. As CheckBuildable.
+  // `read`. New adapters get PEFT's start: A uniform in +-1/sqrt(in), B zero.
+  // Errors are CheckBuildable's, and those of the readers.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
       const ModelConfig& config, const Method& method, const TensorReader& read,
       const Placement& placement = {}, TensorPlacer place = {});
