@@ -138,8 +138,9 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
   }
   TransformerOptions options = {
       .max_tokens = train_loader_->max_micro_batch_tokens(),
-      .max_document = spec_.data().max_length()};
-  options.max_documents = MostDocuments(spec_);
+      .max_document = spec_.data().max_length(),
+      .max_documents = MostDocuments(spec_),
+      .deterministic = IsDeterministic(spec_)};
   if (eval_loader_ != nullptr) {
     options.max_tokens =
         std::max(options.max_tokens, eval_loader_->max_micro_batch_tokens());
