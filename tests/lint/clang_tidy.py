@@ -43,11 +43,13 @@ def recorded_headers(build):
 
 
 def sources_of(file):
-  """The sources that CMake has put into one, or the one that it is."""
-  if "/Unity/unity_" not in file:
+  """The sources that are compiled as one (deploy/toolchain/cmake/Unite.cmake),
+  or the one that it is."""
+  if not re.search(r"_united_\d+\.cc$", file):
     return [file]
-  return re.findall(r'^#include "(.*)"$', pathlib.Path(file).read_text(),
-                    re.MULTILINE)
+  included = re.findall(r'^#include "(.*)"$', pathlib.Path(file).read_text(),
+                        re.MULTILINE)
+  return [str(ROOT / path) for path in included]
 
 
 def commands_for_clang(build, folder):

@@ -30,9 +30,6 @@ else()
 endif()
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1 -fno-omit-frame-pointer")
-# All sources of a target as one: headers are read once, without precompiling
-# them.
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)
 set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 add_compile_options(${sanitizer_flags})
 add_link_options(${sanitizer_flags})
