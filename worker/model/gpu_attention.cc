@@ -27,11 +27,11 @@ int64_t RoundUp(int64_t value) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
 }
 
-// What cuDNN 9.19 asks for, and a little more: to add up the gradient of q in
-// order dP of all documents, each as long as the longest, and otherwise that
-// gradient in float32; those of k and of v in float32 for each query head,
-// where heads share them; and a number a row. More than kMostWorkspaceBytes is
-// not told apart.
+// What cuDNN 9.19 asks for, and a little more. The gradients of k and of v in
+// float32 for each query head, where heads share them, and a number a row; to
+// add up that of q in order dP of all documents, each as long as the longest;
+// in any order the gradients in float32, and a few bytes a token and document.
+// More than kMostWorkspaceBytes is not told apart.
 int64_t BackwardWorkspaceBytes(const QkvLayout& layout,
                                const GpuAttention::Options& options) {
   constexpr int64_t kSlack = 64 << 10;
@@ -40,7 +40,13 @@ int64_t BackwardWorkspaceBytes(const QkvLayout& layout,
   const bool shared = layout.query_heads != layout.kv_heads;
   const int64_t others = (shared ? 2 * rows : 0) +
                          options.tokens * layout.query_heads * kFloat + kSlack;
-  if (!options.ordered) return rows + others;
+  if (!options.ordered) {
+    constexpr int64_t kTokenBytes = 192;
+    constexpr int64_t kDocumentBytes = 448;
+    return rows + 2 * options.tokens * layout.kv_cols() * kFloat + others +
+           options.tokens * kTokenBytes +
+           RoundUp(options.documents) * kDocumentBytes;
+  }
   const int64_t documents = RoundUp(options.documents);
   const int64_t longest =
       RoundUp(std::max(kShortest, options.longest_document));

@@ -154,7 +154,7 @@ TEST(MemoryNeedsTest, MostTokensOfLongDocumentsStayInProportion) {
   }
 }
 
-// dP of all documents, or the gradient of q in float32.
+// dP of all documents, or the gradients in float32.
 TEST(MemoryNeedsTest, AnyOrderTakesLessWorkMemory) {
   ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
   config.num_heads = 32;
@@ -172,8 +172,11 @@ TEST(MemoryNeedsTest, AnyOrderTakesLessWorkMemory) {
 
   options.deterministic = false;
 
-  EXPECT_EQ(ordered - work(), (4 * 32 * 2048 * 2048 * int64_t{2}) -
-                                  (8192 * 32 * 128 * int64_t{4}));
+  // cuDNN 9.19 says 472386432; beside it are gradients of k and of v.
+  const int64_t any_order = work() - (int64_t{2} * 8192 * 8 * 128 * 2);
+  EXPECT_GE(any_order, 472'386'432);
+  EXPECT_LT(any_order, 473'000'000);
+  EXPECT_LT(any_order, ordered / 2);
 }
 
 TEST(MemoryNeedsTest, MoreTokensOfRowsAreMoreDocuments) {
