@@ -11,13 +11,13 @@
 namespace lockstep {
 namespace {
 
-const Placement kGpu = {.device = at::Device(at::kCUDA),
-                        .compute = at::kBFloat16};
+const Placement kOnGpu = {.device = at::Device(at::kCUDA),
+                          .compute = at::kBFloat16};
 
 // y is rounded to bfloat16, which is more than what the adapters lose. With
 // three bits of them it would be 4% of their share.
 TEST(Fp8LinearCudaTest, HoldsTheAdaptersOfTheForwardPass) {
-  const AdaptedLinear linear(kGpu, /*a=*/0.00125, /*b=*/1.1);
+  const AdaptedLinear linear(kOnGpu, /*a=*/0.00125, /*b=*/1.1);
   const at::Tensor expected = linear.Expected().y_TN;
   const at::Tensor share = linear.OfAdapters().y_TN;
 
@@ -28,7 +28,7 @@ TEST(Fp8LinearCudaTest, HoldsTheAdaptersOfTheForwardPass) {
 }
 
 TEST(Fp8LinearCudaTest, HoldsTheAdaptersOfTheBackwardPass) {
-  const AdaptedLinear linear(kGpu, /*a=*/1.7, /*b=*/0.0008);
+  const AdaptedLinear linear(kOnGpu, /*a=*/1.7, /*b=*/0.0008);
   const at::Tensor expected = linear.Expected().dx_TK;
   const at::Tensor share = linear.OfAdapters().dx_TK;
 
@@ -43,7 +43,7 @@ TEST(Fp8LinearCudaTest, HoldsTheAdaptersOfTheBackwardPass) {
 TEST(Fp8LinearCudaTest, IsTheCpus) {
   const LinearResults expected = AdaptedLinear({}, 0.125, 0.06).Run();
 
-  const LinearResults results = AdaptedLinear(kGpu, 0.125, 0.06).Run();
+  const LinearResults results = AdaptedLinear(kOnGpu, 0.125, 0.06).Run();
 
   EXPECT_LT(RelativeError(results.y_TN, expected.y_TN), 2e-2);
   EXPECT_LT(RelativeError(results.dx_TK, expected.dx_TK), 2e-2);
@@ -56,7 +56,7 @@ TEST(Fp8LinearCudaTest, IsTheCpus) {
 }
 
 TEST(Fp8LinearCudaTest, RepeatsBitForBit) {
-  const AdaptedLinear linear(kGpu, 0.125, 0.06);
+  const AdaptedLinear linear(kOnGpu, 0.125, 0.06);
 
   const LinearResults first = linear.Run(), second = linear.Run();
 
