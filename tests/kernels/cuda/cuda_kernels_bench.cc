@@ -275,7 +275,7 @@ void BenchLinear(Bench& bench) {
 void BenchFp8(Bench& bench) {
   // Inputs and gradients of 8B's linears; 32 columns are of adapters.
   constexpr int64_t kAdapters = 32;
-  const DeviceArray<float> scale(std::vector<float>(kTokens));
+  const DeviceArray<float> scale{std::vector<float>(kTokens)};
   const DeviceArray<float> factor({4});
   for (const int64_t cols : {kHidden, int64_t{6144}, kInner, 2 * kInner}) {
     const DeviceMatrix in = RandomMatrix(kTokens, cols + kAdapters);
@@ -295,17 +295,18 @@ void BenchFp8(Bench& bench) {
   constexpr int64_t kStride = kHidden + 128;
   const DeviceMemory weights(kInner * kStride);
   const DeviceArray<float> scale_N(std::vector<float>(kInner, 1));
-  const DeviceArray<float> factors(std::vector<float>(kFp8TailFactorFloats));
+  const DeviceArray<float> factors{std::vector<float>(kFp8TailFactorFloats)};
   const DeviceMatrix b = RandomMatrix(kInner, 16), a = RandomMatrix(16, kInner);
   std::vector<Fp8Tail> tails;
   for (const bool transposed : {false, true}) {
-    tails.insert(tails.end(), 16,
-                 {.out = static_cast<uint8_t*>(weights.data()) + kHidden,
-                  .out_stride = kStride,
-                  .factor = factors.data(),
-                  .in = transposed ? a.view() : b.view(),
-                  .transposed = transposed,
-                  .scale_N = scale_N.data()});
+    const Fp8Tail tail = {
+        .out = static_cast<uint8_t*>(weights.data()) + kHidden,
+        .out_stride = kStride,
+        .factor = factors.data(),
+        .in = transposed ? a.view() : b.view(),
+        .transposed = transposed,
+        .scale_N = scale_N.data()};
+    tails.insert(tails.end(), 16, tail);
   }
   bench.Report("fp8_tail, 32 of 14336 x 16", 32.0 * kInner * 16 * (2 * 2 + 3),
                [&] { return PackFp8Tails(tails); });
