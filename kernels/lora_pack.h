@@ -1,15 +1,16 @@
 #ifndef LOCKSTEP_KERNELS_LORA_PACK_H_
 #define LOCKSTEP_KERNELS_LORA_PACK_H_
 
-// Copies an adapter (arXiv:2106.09685) into the spare rows and columns of its
-// frozen matrix, so that it costs no product of its own:
+// Copies an adapter (arXiv:2106.09685) to where those of a fused matrix (q, k,
+// v) stand together, as one A and one B:
 //
-//   packed = [[W, scale * B], [A, 0]]     y = [x | x A^T] [W | scale * B]^T
+//   stacked_a_RK[column + r, :] = A[r, :]
+//   scaled_b_NR[row + n, column + r] = scale * B[n, r]
 //
-// N out, K in, r rank. A fused matrix (q, k, v) holds several adapters: A's are
-// stacked, B is block-diagonal, each over the rows of its own part of W. What
-// lies outside of this adapter's A and B stays; the zeros are written once, by
-// the owner of the matrix.
+// N out, K in, R the columns of all adapters: A's are stacked, B is
+// block-diagonal, each over the rows of its own part of the matrix. What lies
+// outside of this adapter's A and B stays; the zeros are written once, by the
+// owner. Both may be parts of one matrix, [[W, scale * B], [A, 0]].
 
 #include <cstdint>
 
@@ -19,19 +20,16 @@
 namespace lockstep {
 
 struct LoraPackArgs {
-  // [N + tail, K + tail]: the whole matrix; its stride is the leading
-  // dimension.
-  TensorView packed;
-  int64_t out = 0;     // N of the fused matrix.
-  int64_t in = 0;      // K
-  int64_t row = 0;     // First row of the adapted part of W; b_NR.rows of them.
-  int64_t column = 0;  // First of this adapter's r columns within the tail.
+  TensorView stacked_a_RK;
+  TensorView scaled_b_NR;
+  int64_t row = 0;     // First row of the adapted part; b_NR.rows of them.
+  int64_t column = 0;  // First of this adapter's r columns.
   TensorView a_RK;     // float32, [r, K]
   TensorView b_NR;     // float32, [rows of the part, r]
   double scale = 1;    // alpha / r, or alpha / sqrt(r).
 };
 
-// INVALID_ARGUMENT: an adapter that does not fit the matrix.
+// INVALID_ARGUMENT: an adapter that does not fit.
 absl::Status LoraPack(const LoraPackArgs& args, Stream stream = {});
 absl::Status LoraPackCpu(const LoraPackArgs& args);
 absl::Status LoraPackCuda(const LoraPackArgs& args, Stream stream);

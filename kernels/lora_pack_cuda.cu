@@ -12,8 +12,8 @@ constexpr int kThreads = 256;
 
 template <typename T>
 struct Params {
-  Matrix<T> a_rows;     // Where A goes: the matrix from its row on.
-  Matrix<T> b_columns;  // Where B goes: from its row and column on.
+  Matrix<T> a_rows;     // Where A goes, from its row on.
+  Matrix<T> b_columns;  // Where B goes, from its row and column on.
   Matrix<float> a, b;
   int64_t a_size;
   int64_t b_size;
@@ -47,32 +47,31 @@ TensorView From(TensorView view, int64_t row, int64_t col) {
 }  // namespace cuda
 
 absl::Status LoraPackCuda(const LoraPackArgs& args, Stream stream) {
-  const int64_t rank = args.a_RK.rows;
-  const int64_t a_size = rank * args.in, b_size = args.b_NR.rows * rank;
+  const int64_t rank = args.a_RK.rows, in = args.a_RK.cols;
+  const int64_t a_size = rank * in, b_size = args.b_NR.rows * rank;
   if (a_size + b_size == 0) return absl::OkStatus();
-  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
-      cuda::CheckViews("lora_pack", args.packed.dtype, {args.packed}));
+  const DType dtype = args.scaled_b_NR.dtype;
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(cuda::CheckViews(
+      "lora_pack", dtype, {args.stacked_a_RK, args.scaled_b_NR}));
   LOCKSTEP_KERNEL_RETURN_IF_ERROR(
       cuda::CheckViews("lora_pack", DType::kFloat32, {args.a_RK, args.b_NR}));
-  cuda::WithDType(
-      args.packed.dtype, /*aligned=*/false, [&]<typename T, int kWidth>() {
-        const cuda::Params<T> params = {
-            .a_rows = cuda::Matrix<T>(
-                cuda::From(args.packed, args.out + args.column, 0)),
-            .b_columns = cuda::Matrix<T>(
-                cuda::From(args.packed, args.row, args.in + args.column)),
-            .a = cuda::Matrix<float>(args.a_RK),
-            .b = cuda::Matrix<float>(args.b_NR),
-            .a_size = a_size,
-            .b_size = b_size,
-            .in = static_cast<int>(args.in),
-            .rank = static_cast<int>(rank),
-            .scale = static_cast<float>(args.scale)};
-        const int64_t blocks =
-            cuda::CeilDivide(a_size + b_size, cuda::kThreads);
-        cuda::PackKernel<T>
-            <<<blocks, cuda::kThreads, 0, cuda::Handle(stream)>>>(params);
-      });
+  cuda::WithDType(dtype, /*aligned=*/false, [&]<typename T, int kWidth>() {
+    const cuda::Params<T> params = {
+        .a_rows =
+            cuda::Matrix<T>(cuda::From(args.stacked_a_RK, args.column, 0)),
+        .b_columns = cuda::Matrix<T>(
+            cuda::From(args.scaled_b_NR, args.row, args.column)),
+        .a = cuda::Matrix<float>(args.a_RK),
+        .b = cuda::Matrix<float>(args.b_NR),
+        .a_size = a_size,
+        .b_size = b_size,
+        .in = static_cast<int>(in),
+        .rank = static_cast<int>(rank),
+        .scale = static_cast<float>(args.scale)};
+    const int64_t blocks = cuda::CeilDivide(a_size + b_size, cuda::kThreads);
+    cuda::PackKernel<T>
+        <<<blocks, cuda::kThreads, 0, cuda::Handle(stream)>>>(params);
+  });
   return CudaStatus("lora_pack", cudaGetLastError());
 }
 

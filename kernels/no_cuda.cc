@@ -8,6 +8,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
+#include "kernels/fp8_tail.h"
 #include "kernels/global_norm.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
@@ -49,6 +50,10 @@ absl::Status EmbeddingForwardCuda(TensorView, TensorView, const int32_t*,
 absl::Status EmbeddingBackwardCuda(TensorView, TensorView, const int32_t*,
                                    Stream) {
   return NoCuda("embedding");
+}
+
+absl::Status PackFp8TailsCuda(absl::Span<const Fp8Tail>, Stream) {
+  return NoCuda("fp8_tail");
 }
 
 absl::Status SquaredSumCuda(const SquaredSumArgs&, Stream) {

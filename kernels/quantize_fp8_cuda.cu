@@ -1,10 +1,13 @@
 // A block takes one row, kept in registers between the search for the largest
-// and the division; what does not fit there is read again.
+// and the division; what does not fit there is read again. All of a thread's
+// reads are under way before the first is looked at, and blocks are small
+// enough that one of a multiprocessor reads while another one writes.
 
 #include <cuda_fp8.h>
 
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/fp8.cuh"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/fp8.h"
 #include "kernels/quantize_fp8.h"
@@ -13,58 +16,98 @@ namespace lockstep {
 namespace cuda {
 namespace {
 
-constexpr int kKept = 4;  // Vectors of a row that a thread keeps.
+constexpr int kMostThreads = 512;
 
 template <typename T>
 struct Params {
   Matrix<T> in;
   uint8_t* out;
+  int64_t out_stride;
   float* scale;
-  int cols;
+  const float* tail_factor;
+  float least;
+  int cols;  // Before the tail.
+  int tail;
 };
 
-template <typename T, int kWidth>
-__device__ float LargestOf(const Vector<T, kWidth>& vector, float most) {
-  float x[kWidth];
-  Unpack(vector, x);
+template <int kWidth>
+__device__ float LargestOf(const Vector<float, kWidth>& vector) {
+  float most = 0;
 #pragma unroll
-  for (int i = 0; i < kWidth; ++i) most = LargerMagnitude(most, x[i]);
+  for (int i = 0; i < kWidth; ++i) {
+    most = LargerMagnitude(most, vector.values[i]);
+  }
   return most;
 }
 
-template <typename T, int kWidth>
-__device__ void StoreQuantized(uint8_t* out, const Vector<T, kWidth>& vector,
-                               float inverse) {
-  float x[kWidth];
-  Unpack(vector, x);
-  Vector<uint8_t, kWidth> bytes;
+template <int kWidth>
+__device__ float LargestOf(const Vector<__nv_bfloat16, kWidth>& vector) {
+  if constexpr (kWidth == 1) {
+    return LargerMagnitude(0, __bfloat162float(vector.values[0]));
+  } else {  // Two are compared by one machine instruction.
+    const auto* pairs = reinterpret_cast<const __nv_bfloat162*>(vector.values);
+    __nv_bfloat162 most = __habs2(pairs[0]);
 #pragma unroll
-  for (int i = 0; i < kWidth; ++i) {
-    bytes.values[i] =
-        __nv_cvt_float_to_fp8(x[i] * inverse, __NV_SATFINITE, __NV_E4M3);
+    for (int i = 1; i < kWidth / 2; ++i) {
+      most = __hmax2_nan(most, __habs2(pairs[i]));
+    }
+    return LargerMagnitude(__low2float(most), __high2float(most));
   }
-  Store(out, bytes);
 }
 
-template <typename T, int kWidth>
-__global__ void __launch_bounds__(1024) QuantizeKernel(const Params<T> params) {
+// The vector that begins in column `col`, which is of the tail or is not.
+template <int kWidth, typename T>
+__device__ void WriteVector(const Params<T>& params, uint8_t* out, int col,
+                            const Vector<T, kWidth>& vector, float factor,
+                            float inverse) {
+  float x[kWidth];
+  Unpack(vector, x);
+  if (col < params.cols) {
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) x[i] *= inverse;
+    StoreE4m3(out + col, x);
+    return;
+  }
+  float third[kWidth], rest[kWidth];
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) {  // Without a fused multiply and subtract.
+    const float value = __fmul_rn(__fmul_rn(x[i], factor), inverse);
+    x[i] = RoundedToE4m3(value);
+    third[i] = x[i] / kFp8RestFactor;
+    rest[i] = __fsub_rn(value, x[i]);
+  }
+  StoreE4m3(out + col, x);
+  StoreE4m3(out + col + params.tail, third);
+  StoreE4m3(out + col + 2 * params.tail, rest);
+}
+
+template <typename T, int kWidth, int kKept>
+__global__ void __launch_bounds__(kMostThreads, kKept <= 4 ? 3 : 2)
+    QuantizeKernel(const Params<T> params) {
   const int64_t row = blockIdx.x;
   const T* in = params.in.row(row);
-  uint8_t* out = params.out + row * params.cols;
+  uint8_t* out = params.out + row * params.out_stride;
+  const int all = params.cols + params.tail;
   const int step = blockDim.x * kWidth;
   const int begin = threadIdx.x * kWidth;
   const int rest = begin + kKept * step;
-  Vector<T, kWidth> kept[kKept];
-  float most = 0;
+  const float factor = params.tail > 0 ? *params.tail_factor : 1.0f;
+  Vector<T, kWidth> kept[kKept] = {};
 #pragma unroll
   for (int k = 0; k < kKept; ++k) {
     const int col = begin + k * step;
-    if (col >= params.cols) continue;
-    kept[k] = Load<kWidth>(in + col);
-    most = LargestOf(kept[k], most);
+    if (col < all) kept[k] = Load<kWidth>(in + col);
   }
-  for (int col = rest; col < params.cols; col += step) {
-    most = LargestOf(Load<kWidth>(in + col), most);
+  float most = params.least;
+#pragma unroll
+  for (int k = 0; k < kKept; ++k) {
+    const bool is_tail = begin + k * step >= params.cols;
+    most =
+        LargerMagnitude(most, LargestOf(kept[k]) * (is_tail ? factor : 1.0f));
+  }
+  for (int col = rest; col < all; col += step) {
+    most = LargerMagnitude(most, LargestOf(Load<kWidth>(in + col)) *
+                                     (col < params.cols ? 1.0f : factor));
   }
   most = BlockReduce(most, 0.0f,
                      [](float a, float b) { return LargerMagnitude(a, b); });
@@ -73,27 +116,59 @@ __global__ void __launch_bounds__(1024) QuantizeKernel(const Params<T> params) {
 #pragma unroll
   for (int k = 0; k < kKept; ++k) {
     const int col = begin + k * step;
-    if (col < params.cols) StoreQuantized(out + col, kept[k], scale.inverse);
+    if (col < all) {
+      WriteVector(params, out, col, kept[k], factor, scale.inverse);
+    }
   }
-  for (int col = rest; col < params.cols; col += step) {
-    StoreQuantized(out + col, Load<kWidth>(in + col), scale.inverse);
+  for (int col = rest; col < all; col += step) {
+    WriteVector(params, out, col, Load<kWidth>(in + col), factor,
+                scale.inverse);
   }
+}
+
+template <typename T, int kWidth, int kKept>
+void Launch(const Params<T>& params, int64_t rows, Stream stream) {
+  const int threads =
+      ThreadsFor((params.cols + params.tail) / kWidth, kKept, kMostThreads);
+  QuantizeKernel<T, kWidth, kKept>
+      <<<rows, threads, 0, Handle(stream)>>>(params);
+}
+
+// Every vector is then on one side of where the tail begins.
+bool AreVectorsAligned(const QuantizeFp8Args& args) {
+  const int64_t width = AccessWidth(args.in);
+  return IsAligned(args.in) && args.tail % width == 0 &&
+         AreRowsAligned(args.out, args.out_stride, width);
 }
 
 }  // namespace
 }  // namespace cuda
 
 absl::Status QuantizeFp8Cuda(const QuantizeFp8Args& args, Stream stream) {
-  const int64_t rows = args.in_TK.rows, cols = args.in_TK.cols;
-  if (rows == 0 || cols == 0) return absl::OkStatus();
-  return cuda::LaunchOn(
-      "quantize_fp8", {args.in_TK}, [&]<typename T, int kWidth>() {
-        const int threads = cuda::ThreadsFor(cols / kWidth, cuda::kKept);
-        cuda::QuantizeKernel<T, kWidth>
-            <<<rows, threads, 0, cuda::Handle(stream)>>>(
-                {cuda::Matrix<T>(args.in_TK), args.out_TK, args.scale_T,
-                 static_cast<int>(cols)});
-      });
+  const int64_t rows = args.in.rows;
+  if (rows == 0 || args.in.cols == 0) return absl::OkStatus();
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
+      cuda::CheckViews("quantize_fp8", args.in.dtype, {args.in}));
+  cuda::WithDType(args.in.dtype, cuda::AreVectorsAligned(args),
+                  [&]<typename T, int kWidth>() {
+                    constexpr int kFew = 4,
+                                  kMany = 8;  // Vectors that a thread keeps.
+                    const cuda::Params<T> params = {
+                        .in = cuda::Matrix<T>(args.in),
+                        .out = args.out,
+                        .out_stride = args.out_stride,
+                        .scale = args.scale_T,
+                        .tail_factor = args.tail_factor,
+                        .least = args.least,
+                        .cols = static_cast<int>(args.in.cols - args.tail),
+                        .tail = static_cast<int>(args.tail)};
+                    if (args.in.cols <= kFew * kWidth * cuda::kMostThreads) {
+                      cuda::Launch<T, kWidth, kFew>(params, rows, stream);
+                    } else {
+                      cuda::Launch<T, kWidth, kMany>(params, rows, stream);
+                    }
+                  });
+  return CudaStatus("quantize_fp8", cudaGetLastError());
 }
 
 }  // namespace lockstep

@@ -9,12 +9,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
+TensorView Part(TensorView view, int64_t row, int64_t rows, int64_t col,
+                int64_t cols) {
+  view.data = view.FloatRow(row) + col;
+  view.rows = rows;
+  view.cols = cols;
+  return view;
+}
+
 // The second of two adapters of a fused [10, 7] matrix: rows 6 to 9, ranks 3.
+// Both places are parts of one matrix, [[W, scale * B], [A, 0]].
 struct Pack {
   LoraPackArgs args() {
-    return {.packed = packed.view(),
-            .out = 10,
-            .in = 7,
+    return {.stacked_a_RK = Part(packed.view(), 10, 6, 0, 7),
+            .scaled_b_NR = Part(packed.view(), 0, 10, 7, 6),
             .row = 6,
             .column = 2,
             .a_RK = a.view(),
@@ -63,19 +71,25 @@ TEST(LoraPackTest, ErrorsSayWhatDoesNotFit) {
   ExpectInvalid(pack, args, "tail column -1");
   args = pack.args();
   args.row = 7;
-  ExpectInvalid(pack, args, "rows 7 to 11, do not fit 10 x 7");
+  ExpectInvalid(pack, args, "rows 7 to 11, do not fit 10 rows and a tail of 6");
   args = pack.args();
   args.row = -1;
   ExpectInvalid(pack, args, "rows -1 to 3");
   args = pack.args();
   args.a_RK.cols = 6;
+  ExpectInvalid(pack, args, "lora_pack stacked_a: [6, 7]");
+  args = pack.args();
+  args.a_RK.stride = 6;
   ExpectInvalid(pack, args, "lora_pack a");
   args = pack.args();
   args.b_NR.cols = 4;
   ExpectInvalid(pack, args, "lora_pack b");
   args = pack.args();
-  args.packed.stride = 5;
-  ExpectInvalid(pack, args, "lora_pack packed");
+  args.stacked_a_RK.rows = 5;
+  ExpectInvalid(pack, args, "lora_pack stacked_a");
+  args = pack.args();
+  args.scaled_b_NR.stride = 5;
+  ExpectInvalid(pack, args, "lora_pack scaled_b");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
+#include "kernels/fp8_tail.h"
 #include "kernels/global_norm.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
@@ -34,6 +35,8 @@ TEST(NoCudaTest, EveryKernelSaysThatThisBuildHasNone) {
   qkv.cols = layout.cols();
   out.cols = layout.query_cols();
   log_sum.rows = row.rows = 1;
+  float factor = 0;
+  const Fp8Tail tail = {.factor = &factor, .in = none};
   const absl::Status statuses[] = {
       AdamWStep({.device = Device::kCuda, .step = 1}),
       AttentionForward({.out_TQ = out,
@@ -56,8 +59,12 @@ TEST(NoCudaTest, EveryKernelSaysThatThisBuildHasNone) {
       SquaredSum({.sum = &sum, .device = Device::kCuda}),
       LinearBiasForward(none, row),
       LinearBiasBackward(nullptr, none),
-      LoraPack({.packed = none, .a_RK = none, .b_NR = none}),
-      QuantizeFp8({.in_TK = none}),
+      LoraPack({.stacked_a_RK = none,
+                .scaled_b_NR = none,
+                .a_RK = none,
+                .b_NR = none}),
+      PackFp8Tails({&tail, 1}),
+      QuantizeFp8({.in = none}),
       RmsNormForward({.out_TD = none, .in_TD = none, .weight_D = row}),
       RmsNormBackward(
           {.d_in_TD = none, .d_out_TD = none, .sum_TD = none, .weight_D = row}),

@@ -1,25 +1,39 @@
 #include "worker/model/frozen_weights.h"
 
+#include "worker/model/fp8_matrix.h"
+
 namespace lockstep {
+namespace {
+
+at::Tensor Part(const at::Tensor& matrix, int64_t row, int64_t rows,
+                int64_t column, int64_t columns) {
+  return matrix.narrow(0, row, rows).narrow(1, column, columns);
+}
+
+}  // namespace
 
 FrozenWeights CarveFrozenWeights(const ModelConfig& config,
                                  const BlockShape& block,
                                  const LoraOptions* lora, at::ScalarType type,
                                  Arena& arena) {
   const bool concatenated = lora != nullptr && lora->concatenated();
-  const auto fp8 = [&](int64_t rows, int64_t columns) {
-    return Fp8Matrix{
-        .values_TK = arena.Take({rows, columns}, at::kFloat8_e4m3fn),
-        .scale_T = arena.Take({rows})};
-  };
   const auto linear = [&](const LinearShape& shape) {
     const int64_t tail = concatenated ? shape.tail : 0;
     LinearWeights weights;
     if (lora != nullptr && lora->fp8_base) {
-      weights.fp8 = fp8(shape.out, shape.in);
-      weights.fp8_transposed = fp8(shape.in, shape.out);
+      weights.fp8 = CarveFp8Weights(shape.out, shape.in, tail, arena);
+      weights.fp8_transposed =
+          CarveFp8Weights(shape.in, shape.out, tail, arena);
+      if (tail > 0) {
+        weights.stacked_a = arena.Take({tail, shape.in}, type);
+        weights.scaled_b = arena.Take({shape.out, tail}, type);
+      }
     } else {
       weights.matrix = arena.Take({shape.out + tail, shape.in + tail}, type);
+      if (tail > 0 && !arena.measuring()) {
+        weights.stacked_a = Part(weights.matrix, shape.out, tail, 0, shape.in);
+        weights.scaled_b = Part(weights.matrix, 0, shape.out, shape.in, tail);
+      }
     }
     if (shape.has_bias) weights.bias = arena.Take({shape.out}, type);
     return weights;

@@ -65,9 +65,8 @@ struct LoraOptions {
 
   // Whether adapters are stored inside the frozen matrices, [[W, sB], [A, 0]],
   // so that they cost no product of their own. Dropout puts another input
-  // before A than before W, a rank above 64 costs more than it saves, and FP8
-  // is too coarse for what is trained.
-  bool concatenated() const { return r <= 64 && dropout == 0 && !fp8_base; }
+  // before A than before W, and a rank above 64 costs more than it saves.
+  bool concatenated() const { return r <= 64 && dropout == 0; }
 };
 
 // The modules that `target_modules` names, or all seven for {"all-linear"}.

@@ -5,9 +5,8 @@
 #include <utility>
 
 #include "kernels/linear_bias.h"
-#include "kernels/lora_pack.h"
-#include "kernels/quantize_fp8.h"
 #include "proto/contract/status_macros.h"
+#include "worker/model/fp8_matrix.h"
 #include "worker/model/product.h"
 #include "worker/model/view.h"
 
@@ -27,7 +26,7 @@ DropoutMask OfModule(DropoutMask mask, const LinearSegment& segment) {
 
 Linear::Linear(LinearShape shape, const LoraOptions* lora)
     : shape_(std::move(shape)),
-      concatenated_(shape_.tail > 0 && lora->concatenated()),
+      inside_(lora != nullptr && lora->concatenated() ? shape_.tail : 0),
       r_(lora == nullptr ? 0 : lora->r),
       scale_(lora == nullptr ? 0 : lora->scale) {}
 
@@ -38,14 +37,9 @@ absl::Status Linear::Forward(const LinearWeights& weights,
   const int64_t in = shape_.in, out = shape_.out;
   RETURN_IF_ERROR(ForwardHidden(weights, x_TK, mask, scratch));
   const at::Tensor y = Columns(y_TN, 0, out);
-  if (concatenated_) {
-    Product(y, Columns(x_TK, 0, in + shape_.tail),
-            weights.matrix.narrow(0, 0, out).t());
-  } else {
-    RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/false, y,
-                                Columns(x_TK, 0, in), scratch));
-    AddPlainAdapters(weights, x_TK, y);
-  }
+  RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/false, y,
+                              Columns(x_TK, 0, in + inside_), scratch));
+  if (inside_ == 0) AddPlainAdapters(weights, x_TK, y);
   if (!weights.bias.defined()) return absl::OkStatus();
   return LinearBiasForward(View(y), View(weights.bias));
 }
@@ -54,17 +48,15 @@ absl::Status Linear::BaseProduct(const LinearWeights& weights, bool transposed,
                                  const at::Tensor& out, const at::Tensor& in,
                                  const LinearScratch& scratch) const {
   if (weights.matrix.defined()) {
-    Product(out, in, transposed ? weights.matrix : weights.matrix.t());
+    Product(out, in,
+            transposed ? Columns(weights.matrix, 0, shape_.in)
+                       : weights.matrix.narrow(0, 0, shape_.out).t());
     return absl::OkStatus();
   }
-  const at::Tensor bytes = scratch.fp8_bytes.narrow(0, 0, in.numel());
-  const Fp8Matrix quantized = {
-      .values_TK = bytes.view(at::kFloat8_e4m3fn).view(in.sizes()),
-      .scale_T = scratch.fp8_scale_T.narrow(0, 0, in.size(0))};
-  RETURN_IF_ERROR(QuantizeFp8({.out_TK = bytes.data_ptr<uint8_t>(),
-                               .scale_T = quantized.scale_T.data_ptr<float>(),
-                               .in_TK = View(in)}));
-  Fp8Product(out, quantized, transposed ? weights.fp8_transposed : weights.fp8);
+  const Fp8Matrix& matrix = transposed ? weights.fp8_transposed : weights.fp8;
+  ASSIGN_OR_RETURN(const Fp8Matrix quantized,
+                   QuantizeActivations(in, inside_, matrix, scratch));
+  Fp8Product(out, quantized, matrix);
   return absl::OkStatus();
 }
 
@@ -72,10 +64,10 @@ absl::Status Linear::ForwardHidden(const LinearWeights& weights,
                                    const at::Tensor& x_TK,
                                    const DropoutMask& mask,
                                    const LinearScratch& scratch) const {
-  const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
-  if (concatenated_) {
-    const at::Tensor a = weights.matrix.narrow(0, out, tail).narrow(1, 0, in);
-    Product(Columns(x_TK, in, tail), Columns(x_TK, 0, in), a.t());
+  const int64_t in = shape_.in;
+  if (inside_ > 0) {
+    Product(Columns(x_TK, in, inside_), Columns(x_TK, 0, in),
+            weights.stacked_a.t());
     return absl::OkStatus();
   }
   size_t number = 0;
@@ -116,7 +108,7 @@ absl::Status Linear::Backward(const LinearWeights& weights,
                               const at::Tensor& x_TK, const at::Tensor& dy_TN,
                               const at::Tensor& dx_TK, const DropoutMask& mask,
                               const LinearScratch& scratch) const {
-  const int64_t in = shape_.in, out = shape_.out, tail = shape_.tail;
+  const int64_t in = shape_.in, out = shape_.out;
   const at::Tensor dy = Columns(dy_TN, 0, out);
   const at::Tensor dx = dx_TK.defined() ? Columns(dx_TK, 0, in) : at::Tensor();
   if (gradients.matrix.defined()) {
@@ -125,21 +117,17 @@ absl::Status Linear::Backward(const LinearWeights& weights,
   if (gradients.bias.defined()) {
     RETURN_IF_ERROR(LinearBiasBackward(Floats(gradients.bias), View(dy)));
   }
-  if (concatenated_) {
-    const at::Tensor scaled_b =
-        weights.matrix.narrow(0, 0, out).narrow(1, in, tail);
-    Product(Columns(dy_TN, out, tail), dy, scaled_b);
-    if (dx.defined()) {
-      Product(dx, Columns(dy_TN, 0, out + tail),
-              Columns(weights.matrix, 0, in));
-    }
+  if (inside_ > 0) {
+    Product(Columns(dy_TN, out, inside_), dy, weights.scaled_b);
+  }
+  if (dx.defined()) {
+    RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/true, dx,
+                                Columns(dy_TN, 0, out + inside_), scratch));
+  }
+  if (inside_ > 0) {
     AddAdapterGradients(gradients, x_TK, dy_TN);
     return absl::OkStatus();
   }
-  if (dx.defined()) {
-    RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/true, dx, dy, scratch));
-  }
-  if (tail == 0) return absl::OkStatus();
   return BackwardPlainAdapters(weights, gradients, x_TK, dy_TN, dx, mask,
                                scratch);
 }
@@ -186,24 +174,6 @@ absl::Status Linear::BackwardPlainAdapters(
     Product(input, dh, adapter.a);
     RETURN_IF_ERROR(Dropout(View(input), View(input), OfModule(mask, segment)));
     dx_TK.add_(input, scale_);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PackAdapters(const LinearShape& shape, const LoraOptions& lora,
-                          LinearWeights& weights) {
-  size_t number = 0;
-  for (const LinearSegment& segment : shape.segments) {
-    if (!segment.adapted) continue;
-    const Adapter& adapter = weights.adapters[number++];
-    RETURN_IF_ERROR(LoraPack({.packed = View(weights.matrix),
-                              .out = shape.out,
-                              .in = shape.in,
-                              .row = segment.row,
-                              .column = segment.column,
-                              .a_RK = View(adapter.a),
-                              .b_NR = View(adapter.b),
-                              .scale = lora.scale}));
   }
   return absl::OkStatus();
 }

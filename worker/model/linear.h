@@ -8,9 +8,10 @@
 // must still hold it in Backward; dy_TN is [T, N + R], its tail receives dh.
 // With concatenated adapters each direction is then one product:
 //   y = [x | h] [W | sB]^T        dx = [dy | dh] [W ; A]
-// B is block-diagonal over the segments of a fused matrix. Otherwise (dropout,
-// rank above 64, a base in FP8) each adapter costs products of its own: the
-// plain path.
+// B is block-diagonal over the segments of a fused matrix. With a base in FP8
+// the tails are three columns for one (kernels/fp8.h), so that they keep what
+// bfloat16 has of them. Otherwise (dropout, rank above 64) each adapter costs
+// products of its own: the plain path.
 //
 // Immutable and thread-compatible; everything it works on is handed in.
 
@@ -59,7 +60,8 @@ class Linear {
       const DropoutMask& mask, const LinearScratch& scratch) const;
   void AddAdapterGradients(LinearGradients& gradients, const at::Tensor& x_TK,
                            const at::Tensor& dy_TN) const;
-  // out = in W^T, or in W. With a base in FP8 `in` is quantised into `scratch`.
+  // out = in W^T, or in W, with the tails of concatenated adapters. With a base
+  // in FP8 `in` is quantised into `scratch`.
   absl::Status BaseProduct(const LinearWeights& weights, bool transposed,
                            const at::Tensor& out, const at::Tensor& in,
                            const LinearScratch& scratch) const;
@@ -71,15 +73,11 @@ class Linear {
                                           const LinearScratch& scratch) const;
 
   const LinearShape shape_;
-  const bool concatenated_;
+  // Columns of concatenated adapters: the shape's tail, or none.
+  const int64_t inside_;
   const int64_t r_;
   const double scale_;
 };
-
-// Writes the canonical adapters into their rows and columns of a concatenated
-// matrix; to be called after they change.
-absl::Status PackAdapters(const LinearShape& shape, const LoraOptions& lora,
-                          LinearWeights& weights);
 
 }  // namespace lockstep
 

@@ -68,6 +68,7 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
       .backward = options.backward,
       .dropout = options.backward && lora != nullptr && lora->dropout > 0,
       .fp8 = lora != nullptr && lora->fp8_base,
+      .fp8_tails = lora != nullptr && lora->fp8_base && lora->concatenated(),
       .recompute = options.recompute,
       .logits_rows =
           Head::ChunkRows(placement, config.vocab_size, options.max_tokens),

@@ -7,12 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "kernels/quantize_fp8.h"
 #include "proto/contract/status_macros.h"
 #include "worker/model/frozen_weights.h"
-#include "worker/model/linear.h"
+#include "worker/model/pack_adapters.h"
 #include "worker/model/random.h"
-#include "worker/model/view.h"
 
 namespace lockstep {
 namespace {
@@ -52,16 +50,6 @@ absl::Status CheckFp8(const BlockShape& block, const LoraOptions* lora,
         kMultiple, linear->segments[0].module, linear->out, linear->in));
   }
   return absl::OkStatus();
-}
-
-absl::Status Quantize(const at::Tensor& matrix, const Fp8Matrix& out) {
-  return QuantizeFp8({.out_TK = static_cast<uint8_t*>(out.values_TK.data_ptr()),
-                      .scale_T = out.scale_T.data_ptr<float>(),
-                      .in_TK = View(matrix)});
-}
-
-bool Concatenated(const LoraOptions* lora) {
-  return lora != nullptr && lora->concatenated();
 }
 
 // On the host, in float32, then to where it belongs.
@@ -129,14 +117,8 @@ absl::Status ModelWeights::AfterUpdate() {
   if (HasComputedCopy(method_, placement_)) {
     computed_.copy_(parameters_->values());
   }
-  if (!Concatenated(lora())) return absl::OkStatus();
-  for (BlockWeights& block : blocks_) {
-    RETURN_IF_ERROR(PackAdapters(block_shape_.qkv, *lora(), block.qkv));
-    RETURN_IF_ERROR(PackAdapters(block_shape_.o, *lora(), block.o));
-    RETURN_IF_ERROR(PackAdapters(block_shape_.gate_up, *lora(), block.gate_up));
-    RETURN_IF_ERROR(PackAdapters(block_shape_.down, *lora(), block.down));
-  }
-  return absl::OkStatus();
+  if (lora() == nullptr || !lora()->concatenated()) return absl::OkStatus();
+  return PackAdapters(block_shape_, *lora(), blocks_);
 }
 
 void ModelWeights::MakeParameters(std::vector<Parameter> list) {
@@ -218,8 +200,8 @@ absl::Status ModelWeights::LoadFrozenLinear(int64_t layer,
                           weights.bias.narrow(0, segment.row, segment.rows)));
   }
   if (!fp8) return absl::OkStatus();
-  RETURN_IF_ERROR(Quantize(matrix, weights.fp8));
-  return Quantize(matrix.t().contiguous(), weights.fp8_transposed);
+  RETURN_IF_ERROR(QuantizeWeights(matrix, weights.fp8));
+  return QuantizeWeights(matrix.t().contiguous(), weights.fp8_transposed);
 }
 
 void ModelWeights::BindFull() {

@@ -3,6 +3,14 @@
 #include <ATen/ATen.h>
 
 namespace lockstep {
+namespace {
+
+// The CPU's _scaled_mm knows no scales of rows.
+at::Tensor InFloats(const Fp8Matrix& matrix) {
+  return matrix.values_TK.to(at::kFloat) * matrix.scale_T.unsqueeze(1);
+}
+
+}  // namespace
 
 void Product(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
   at::Tensor target = out;
@@ -22,6 +30,10 @@ void AddProduct(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b,
 
 void Fp8Product(const at::Tensor& out_TN, const Fp8Matrix& a_TK,
                 const Fp8Matrix& b_NK) {
+  if (out_TN.is_cpu()) {
+    Product(out_TN, InFloats(a_TK), InFloats(b_NK).t());
+    return;
+  }
   at::Tensor target = out_TN;
   at::_scaled_mm_out(target, a_TK.values_TK, b_NK.values_TK.t(),
                      a_TK.scale_T.unsqueeze(1), b_NK.scale_T.unsqueeze(0),

@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "worker/model/weights.h"
+#include "worker/model/fp8_matrix.h"
 
 namespace lockstep {
 
@@ -17,7 +17,7 @@ void Product(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b);
 void AddProduct(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b,
                 double scale = 1.0);
 
-// out = a b^T, in bfloat16, of matrices in FP8.
+// out = a b^T of matrices in FP8: in bfloat16 on a GPU, in float32 on the CPU.
 void Fp8Product(const at::Tensor& out_TN, const Fp8Matrix& a_TK,
                 const Fp8Matrix& b_NK);
 

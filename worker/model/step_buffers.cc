@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "worker/model/fp8_matrix.h"
+
 namespace lockstep {
 namespace {
 
@@ -45,8 +47,13 @@ void CarveLinearScratch(int64_t hidden, const BlockShape& block,
     scratch.dropped_TK = TakeRows(widest_input, shape, arena);
   }
   if (!shape.fp8) return;
-  const int64_t widest =
-      std::max({widest_input, block.qkv.out, block.gate_up.out});
+  int64_t widest = 0;
+  for (const LinearShape* linear :
+       {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+    const int64_t tail = shape.fp8_tails ? linear->tail : 0;
+    widest = std::max({widest, Fp8RowBytes(linear->in, tail),
+                       Fp8RowBytes(linear->out, tail)});
+  }
   scratch.fp8_bytes = arena.Take({shape.max_tokens * widest}, at::kByte);
   scratch.fp8_scale_T = arena.Take({shape.max_tokens});
 }

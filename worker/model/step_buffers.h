@@ -88,6 +88,8 @@ struct StepShape {
   bool backward = true;
   bool dropout = false;
   bool fp8 = false;
+  // Whether adapters lie inside the matrices in FP8.
+  bool fp8_tails = false;
   Recompute recompute = Recompute::kNone;
   // Rows of logits that exist at a time.
   int64_t logits_rows = 0;

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "worker/model/fp8_matrix.h"
+
 namespace lockstep {
 
 // A is [r, in], B [rows, r].
@@ -19,20 +21,19 @@ struct Adapter {
   at::Tensor b;
 };
 
-// A matrix in FP8 (kernels/quantize_fp8.h), with a scale for each row.
-struct Fp8Matrix {
-  at::Tensor values_TK;
-  at::Tensor scale_T;
-};
-
 struct LinearWeights {
   // [out, in]; with concatenated adapters [out + tail, in + tail], that is
   // [[W, scale * B], [A, 0]]. Undefined when the base is in FP8.
   at::Tensor matrix;
   // W for the forward pass, and transposed for the backward pass: in FP8 a
-  // product wants both operands by the dimension that it sums over.
+  // product wants both operands by the dimension that it sums over. With
+  // concatenated adapters [W | scale * B] and [W^T | A^T].
   Fp8Matrix fp8;
   Fp8Matrix fp8_transposed;
+  // Of concatenated adapters: [tail, in], and block-diagonal [out, tail]. Parts
+  // of `matrix`, or beside it when the base is in FP8.
+  at::Tensor stacked_a;
+  at::Tensor scaled_b;
   // [out]; undefined when the linear has none.
   at::Tensor bias;
   // The canonical adapters, one for each adapted segment in order.

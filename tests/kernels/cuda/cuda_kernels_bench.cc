@@ -18,9 +18,11 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
+#include "kernels/fp8_tail.h"
 #include "kernels/global_norm.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
+#include "kernels/quantize_fp8.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary_embedding.h"
 #include "kernels/row_select.h"
@@ -257,17 +259,57 @@ void BenchLinear(Bench& bench) {
   bench.Report("dropout", 4.0 * kTokens * kHidden, [&] {
     return Dropout(x.view(), x.view(), {.seed = 1, .p = 0.1});
   });
-  const DeviceMatrix packed = RandomMatrix(kHidden + 64, kHidden + 64);
+  const DeviceMatrix stacked_a = RandomMatrix(64, kHidden);
+  const DeviceMatrix scaled_b = RandomMatrix(kHidden, 64);
   const DeviceMatrix a = RandomMatrix(16, kHidden, 0, DType::kFloat32);
   const DeviceMatrix b = RandomMatrix(kHidden, 16, 0, DType::kFloat32);
   bench.Report("lora_pack", 6.0 * 2 * 16 * kHidden, [&] {
-    return LoraPack({.packed = packed.view(),
-                     .out = kHidden,
-                     .in = kHidden,
+    return LoraPack({.stacked_a_RK = stacked_a.view(),
+                     .scaled_b_NR = scaled_b.view(),
                      .a_RK = a.view(),
                      .b_NR = b.view(),
                      .scale = 2});
   });
+}
+
+void BenchFp8(Bench& bench) {
+  // Inputs and gradients of 8B's linears; 32 columns are of adapters.
+  constexpr int64_t kAdapters = 32;
+  const DeviceArray<float> scale{std::vector<float>(kTokens)};
+  const DeviceArray<float> factor({4});
+  for (const int64_t cols : {kHidden, int64_t{6144}, kInner, 2 * kInner}) {
+    const DeviceMatrix in = RandomMatrix(kTokens, cols + kAdapters);
+    const int64_t stride = cols + 128;
+    const DeviceMemory out(kTokens * stride);
+    bench.Report("quantize_fp8 of " + std::to_string(cols),
+                 kTokens * (3.0 * cols + 5.0 * kAdapters), [&] {
+                   return QuantizeFp8({.out = static_cast<uint8_t*>(out.data()),
+                                       .out_stride = stride,
+                                       .scale_T = scale.data(),
+                                       .in = in.view(),
+                                       .tail = kAdapters,
+                                       .tail_factor = factor.data()});
+                 });
+  }
+  // What four layers have in either direction.
+  constexpr int64_t kStride = kHidden + 128;
+  const DeviceMemory weights(kInner * kStride);
+  const DeviceArray<float> scale_N(std::vector<float>(kInner, 1));
+  const DeviceArray<float> factors{std::vector<float>(kFp8TailFactorFloats)};
+  const DeviceMatrix b = RandomMatrix(kInner, 16), a = RandomMatrix(16, kInner);
+  std::vector<Fp8Tail> tails;
+  for (const bool transposed : {false, true}) {
+    const Fp8Tail tail = {
+        .out = static_cast<uint8_t*>(weights.data()) + kHidden,
+        .out_stride = kStride,
+        .factor = factors.data(),
+        .in = transposed ? a.view() : b.view(),
+        .transposed = transposed,
+        .scale_N = scale_N.data()};
+    tails.insert(tails.end(), 16, tail);
+  }
+  bench.Report("fp8_tail, 32 of 14336 x 16", 32.0 * kInner * 16 * (2 * 2 + 3),
+               [&] { return PackFp8Tails(tails); });
 }
 
 void BenchOptimizer(Bench& bench) {
@@ -325,6 +367,7 @@ void RunBenchmarks() {
   BenchCrossEntropy(bench);
   BenchRows(bench);
   BenchLinear(bench);
+  BenchFp8(bench);
   BenchOptimizer(bench);
 }
 

@@ -113,29 +113,34 @@ LOCKSTEP_INSTANTIATE_CUDA_TEST(EmbeddingCudaTest);
 class LoraPackCudaTest : public CudaKernelTest {};
 
 TEST_P(LoraPackCudaTest, IsTheCpuRoundedAndLeavesTheRest) {
-  constexpr int64_t kRank = 5, kSpare = 12;
-  const int64_t out = rows() + 4, in = cols();
-  Matrix packed = Random(out + kSpare, in + kSpare, 1);
-  Matrix a = Matrix::Random(kRank, in, 2), b = Matrix::Random(rows(), kRank, 3);
-  const DeviceMatrix g_packed = OnDevice(packed);
+  constexpr int64_t kRank = 5, kAll = 12;
+  Matrix stacked_a = Random(kAll, cols(), 1);
+  Matrix scaled_b = Random(rows() + 4, kAll, 4);
+  Matrix a = Matrix::Random(kRank, cols(), 2);
+  Matrix b = Matrix::Random(rows(), kRank, 3);
+  const DeviceMatrix g_stacked_a = OnDevice(stacked_a);
+  const DeviceMatrix g_scaled_b = OnDevice(scaled_b);
   const DeviceMatrix g_a(a, DType::kFloat32, tail());
   const DeviceMatrix g_b(b, DType::kFloat32, tail());
-  LoraPackArgs args = {.packed = packed.view(),
-                       .out = out,
-                       .in = in,
+  LoraPackArgs args = {.stacked_a_RK = stacked_a.view(),
+                       .scaled_b_NR = scaled_b.view(),
                        .row = 3,
                        .column = 6,
                        .a_RK = a.view(),
                        .b_NR = b.view(),
                        .scale = 1.7};
   ASSERT_TRUE(LoraPack(args).ok());
-  args.packed = g_packed.view();
+  args.stacked_a_RK = g_stacked_a.view();
+  args.scaled_b_NR = g_scaled_b.view();
   args.a_RK = g_a.view();
   args.b_NR = g_b.view();
 
   ASSERT_TRUE(LoraPack(args).ok());
 
-  EXPECT_EQ(g_packed.Download().Values(), Rounded(packed, dtype()).Values());
+  EXPECT_EQ(g_stacked_a.Download().Values(),
+            Rounded(stacked_a, dtype()).Values());
+  EXPECT_EQ(g_scaled_b.Download().Values(),
+            Rounded(scaled_b, dtype()).Values());
 }
 
 LOCKSTEP_INSTANTIATE_CUDA_TEST(LoraPackCudaTest);

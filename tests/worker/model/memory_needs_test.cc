@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/worker/model/random_model.h"
+#include "worker/model/frozen_weights.h"
 #include "worker/model/random.h"
+#include "worker/model/step_buffers.h"
 
 namespace lockstep {
 namespace {
@@ -112,8 +114,8 @@ TEST(MemoryNeedsTest, OnlyAGpuHasACopyToComputeWithAndLibrariesInMemory) {
 
 TEST(MemoryNeedsTest, AnFp8BaseIsThereInBothDirections) {
   ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
-  config.hidden_size = 1024;
-  config.intermediate_size = 4096;
+  config.hidden_size = 4096;
+  config.intermediate_size = 14336;
   const Placement gpu = {.device = at::Device(at::kCUDA, 0),
                          .compute = at::kBFloat16};
   const TransformerOptions options = {.max_tokens = 8, .max_document = 8};
@@ -123,12 +125,64 @@ TEST(MemoryNeedsTest, AnFp8BaseIsThereInBothDirections) {
   auto plain = ByPurpose(PlanMemory(config, LoraMethod(4), gpu, options));
   auto in_fp8 = ByPurpose(PlanMemory(config, fp8, gpu, options));
 
-  // Twice a byte where there were two, with scales instead of tails.
+  // Twice a byte where there were two, with wider tails.
   EXPECT_NEAR(in_fp8["frozen weights"], plain["frozen weights"],
               0.05 * plain["frozen weights"]);
-  EXPECT_GT(in_fp8["copy to compute with"], 0);
+  EXPECT_GT(in_fp8["frozen weights"], plain["frozen weights"]);
+  EXPECT_FALSE(in_fp8.contains("copy to compute with"));
   EXPECT_GT(in_fp8["activations and scratch"],
             plain["activations and scratch"]);
+}
+
+// Three columns of FP8 for each of an adapter inside; none for one outside.
+TEST(MemoryNeedsTest, OfAnFp8BaseHoldRowsWithTheirTails) {
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Draws draws(seed);
+    ModelConfig config = DrawConfig(draws);
+    config.head_dim = 16;
+    config.hidden_size = 16 * draws.Between(1, 10);
+    config.intermediate_size = 16 * draws.Between(1, 20);
+    Method method = LoraMethod(draws.Between(1, 80), draws.Coin() ? 0.5 : 0);
+    method.lora.fp8_base = true;
+    if (draws.Coin()) method.lora.target_modules = {"k_proj", "down_proj"};
+    const int64_t tokens = draws.Between(1, 200);
+    const TransformerOptions options = {.max_tokens = tokens,
+                                        .max_document = tokens};
+    const BlockShape block = BlockShapeOf(config, method, gpu);
+
+    auto planned = ByPurpose(PlanMemory(config, method, gpu, options));
+    Arena frozen(planned["frozen weights"], at::kCPU);
+    const FrozenWeights weights =
+        CarveFrozenWeights(config, block, &method.lora, gpu.compute, frozen);
+    Arena step(planned["activations and scratch"], at::kCPU);
+    const StepBuffers buffers = CarveStepBuffers(
+        config, block, StepShapeOf(config, method, gpu, options), step);
+
+    EXPECT_EQ(planned["frozen weights"], frozen.peak_bytes());
+    EXPECT_EQ(planned["activations and scratch"], step.peak_bytes());
+    const BlockWeights& of_last = weights.blocks.back();
+    const auto expect = [&](const LinearShape& shape,
+                            const LinearWeights& linear) {
+      const int64_t tail = method.lora.concatenated() ? shape.tail : 0;
+      EXPECT_EQ(linear.fp8.values_TK.sizes(),
+                (std::vector<int64_t>{shape.out, shape.in + 3 * tail}));
+      EXPECT_EQ(linear.fp8_transposed.values_TK.sizes(),
+                (std::vector<int64_t>{shape.in, shape.out + 3 * tail}));
+      for (const Fp8Matrix* matrix : {&linear.fp8, &linear.fp8_transposed}) {
+        EXPECT_EQ(matrix->values_TK.stride(0) % 128, 0);
+        EXPECT_EQ(matrix->tail_factor.defined(), tail > 0);
+        EXPECT_GE(buffers.linear.fp8_bytes.numel(),
+                  tokens * matrix->values_TK.stride(0));
+      }
+    };
+    expect(block.qkv, of_last.qkv);
+    expect(block.o, of_last.o);
+    expect(block.gate_up, of_last.gate_up);
+    expect(block.down, of_last.down);
+  }
 }
 
 // Of a GPU, with documents of up to 2^20: their scores overflow 64 bits long
