@@ -86,7 +86,6 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   BlockGradients& Gradients(int64_t block) override {
     return gradients_[block];
   }
-  void Ready(int64_t) override {}
 
   // Bytes of what is not trained.
   int64_t frozen_bytes() const {
