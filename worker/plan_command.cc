@@ -15,6 +15,7 @@
 #include "proto/contract/status_macros.h"
 #include "worker/command_result.h"
 #include "worker/io/spec_file.h"
+#include "worker/model/buildable.h"
 #include "worker/model/memory_needs.h"
 #include "worker/model/model_weights.h"
 #include "worker/train/gpu_memory.h"
@@ -76,8 +77,10 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
     }
   }
   overview.tokens = MostSequences(spec) * spec.data().max_length();
-  RETURN_IF_ERROR(
-      CheckBuildable(shape.config, shape.method, overview.placement));
+  // Which GPU a given amount of memory belongs to, nobody knows.
+  RETURN_IF_ERROR(CheckBuildable(
+      shape.config, shape.method, overview.placement,
+      flags.gpu_memory_gib > 0 ? std::nullopt : GpuOf(overview.placement)));
   MemoryRequest request = {.config = shape.config,
                            .method = shape.method,
                            .placement = overview.placement,

@@ -9,6 +9,7 @@
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/global_norm.h"
+#include "kernels/gpu_identity.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
 #include "kernels/qkv_layout.h"
@@ -54,6 +55,7 @@ TEST(NoCudaTest, EveryKernelSaysThatThisBuildHasNone) {
       EmbeddingForward(none, none, nullptr),
       EmbeddingBackward(none, none, nullptr),
       SquaredSum({.sum = &sum, .device = Device::kCuda}),
+      IdentifyGpu(0).status(),
       LinearBiasForward(none, row),
       LinearBiasBackward(nullptr, none),
       LoraPack({.packed = none, .a_RK = none, .b_NR = none}),
