@@ -17,7 +17,6 @@
 #include "worker/io/spec_file.h"
 #include "worker/model/buildable.h"
 #include "worker/model/memory_needs.h"
-#include "worker/model/model_weights.h"
 #include "worker/train/gpu_memory.h"
 #include "worker/train/memory_choice.h"
 #include "worker/train/model_loading.h"
@@ -86,7 +85,8 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
                            .placement = overview.placement,
                            .options = {.max_tokens = overview.tokens,
                                        .max_document = spec.data().max_length(),
-                                       .max_documents = MostDocuments(spec)}};
+                                       .max_documents = MostDocuments(spec)},
+                           .ranks = spec.resources().ranks()};
   for (const Recompute recompute : kRecomputeWays) {
     request.options.recompute = recompute;
     Way way = {recompute, PlanMemory(request), std::nullopt};
