@@ -12,11 +12,11 @@
 namespace lockstep {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // LoRA of a model of four layers on a GPU.
-class MemoryChoiceTest : public testing::Test {
+class MemoryChoiceTest : public ::testing::Test {
  protected:
   MemoryChoiceTest() {
     ModelConfig& config = request_.config;
