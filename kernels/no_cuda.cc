@@ -2,6 +2,7 @@
 // place, so the headers need no #if.
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "kernels/adamw.h"
@@ -10,6 +11,7 @@
 #include "kernels/embedding.h"
 #include "kernels/fp8_tail.h"
 #include "kernels/global_norm.h"
+#include "kernels/gpu_identity.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
 #include "kernels/quantize_fp8.h"
@@ -58,6 +60,10 @@ absl::Status PackFp8TailsCuda(absl::Span<const Fp8Tail>, Stream) {
 
 absl::Status SquaredSumCuda(const SquaredSumArgs&, Stream) {
   return NoCuda("global_norm");
+}
+
+absl::StatusOr<GpuIdentity> IdentifyGpu(int) {
+  return NoCuda("identify the GPU");
 }
 
 absl::Status LinearBiasForwardCuda(TensorView, TensorView, Stream) {

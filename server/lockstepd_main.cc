@@ -23,7 +23,8 @@ absl::StatusOr<std::unique_ptr<Launcher>> MakeLauncher(
   return LocalLauncher::Start({.state_dir = options.state_dir,
                                .worker_path = options.worker_path,
                                .coordinator = address,
-                               .cpu_slots = options.cpu_slots});
+                               .cpu_slots = options.cpu_slots,
+                               .use_busy_gpus = options.use_busy_gpus});
 }
 
 int Fail(const absl::Status& status, int exit_code) {

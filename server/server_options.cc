@@ -137,6 +137,7 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
   return {{"state-dir", options.state_dir},
           {"listen", absl::StrJoin(options.listen, ",")},
           {"cpu-slots", absl::StrCat(options.cpu_slots)},
+          {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
           {"worker", options.worker_path},
           {"metrics-address", options.metrics_address},
           {"rendezvous-timeout",
@@ -172,6 +173,8 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   app.add_option("--cpu-slots", options.cpu_slots,
                  "Ranks that may train on CPU at a time")
       ->capture_default_str();
+  app.add_flag("--use-busy-gpus", options.use_busy_gpus,
+               "Give jobs GPUs that processes of others compute on, too");
   app.add_option("--worker", options.worker_path, "The program lockstep-worker")
       ->capture_default_str();
   app.add_option("--metrics-address", options.metrics_address,

@@ -23,6 +23,8 @@ struct ServerOptions {
   std::vector<std::string> listen;
   // Ranks that may train on CPU at a time.
   int cpu_slots = 1;
+  // Whether jobs get GPUs that others compute on, too.
+  bool use_busy_gpus = false;
   // The program lockstep-worker.
   std::string worker_path;
   // host:port of loopback for /metrics, port 0 for a free one; "off".

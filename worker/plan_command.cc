@@ -15,8 +15,8 @@
 #include "proto/contract/status_macros.h"
 #include "worker/command_result.h"
 #include "worker/io/spec_file.h"
+#include "worker/model/buildable.h"
 #include "worker/model/memory_needs.h"
-#include "worker/model/model_weights.h"
 #include "worker/train/gpu_memory.h"
 #include "worker/train/memory_choice.h"
 #include "worker/train/model_loading.h"
@@ -76,15 +76,18 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
     }
   }
   overview.tokens = MostSequences(spec) * spec.data().max_length();
-  RETURN_IF_ERROR(
-      CheckBuildable(shape.config, shape.method, overview.placement));
+  // Which GPU a given amount of memory belongs to, nobody knows.
+  RETURN_IF_ERROR(CheckBuildable(
+      shape.config, shape.method, overview.placement,
+      flags.gpu_memory_gib > 0 ? std::nullopt : GpuOf(overview.placement)));
   MemoryRequest request = {.config = shape.config,
                            .method = shape.method,
                            .placement = overview.placement,
                            .options = {.max_tokens = overview.tokens,
                                        .max_document = spec.data().max_length(),
                                        .max_documents = MostDocuments(spec),
-                                       .deterministic = IsDeterministic(spec)}};
+                                       .deterministic = IsDeterministic(spec)},
+                           .ranks = spec.resources().ranks()};
   for (const Recompute recompute : kRecomputeWays) {
     request.options.recompute = recompute;
     Way way = {recompute, PlanMemory(request), std::nullopt};

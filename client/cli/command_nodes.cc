@@ -1,5 +1,6 @@
 #include "client/cli/command_nodes.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
@@ -28,7 +29,9 @@ ExitStatus List(const CommandContext& context, JobClient& client) {
           {NodeId(node), device.id(), v1::Device::Kind_Name(device.kind()),
            device.model(),
            device.memory_bytes() > 0 ? FormatBytes(device.memory_bytes()) : "",
-           JobIdOf(device.job())});
+           device.used_by().empty()
+               ? JobIdOf(device.job())
+               : absl::StrCat("(", device.used_by(), ")")});
     }
   }
   context.console.out << table.Render();

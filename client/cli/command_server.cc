@@ -34,7 +34,7 @@ std::string DevicesInWords(const std::vector<v1::Node>& nodes) {
   for (const v1::Node& node : nodes) {
     for (const v1::Device& device : node.devices()) {
       auto& [taken, all] = used[device.kind()];
-      taken += device.job().empty() ? 0 : 1;
+      taken += device.job().empty() && device.used_by().empty() ? 0 : 1;
       ++all;
     }
   }

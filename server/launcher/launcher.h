@@ -16,6 +16,7 @@
 #include "lockstep/v1/cluster_service.pb.h"
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/launcher/gpu_use.h"
 #include "server/scheduler/attempt_tokens.h"
 #include "server/store/record.pb.h"
 
@@ -71,6 +72,11 @@ class Launcher {
 
   // The devices that ranks can be placed on.
   virtual std::vector<v1::Node> Nodes() const = 0;
+
+  // Gets the devices that others use: once before this returns, then again and
+  // again. One that looks at none never calls.
+  using UseListener = std::function<void(ForeignUses)>;
+  virtual void SetUseListener(UseListener) {}
 };
 
 }  // namespace lockstep

@@ -74,10 +74,8 @@ absl::StatusOr<std::unique_ptr<LocalLauncher>> LocalLauncher::Start(
                                absl::StrCat("run ", options.worker_path));
   }
   std::unique_ptr<LocalLauncher> launcher(new LocalLauncher(
-      {.worker_path = options.worker_path,
-       .coordinator = options.coordinator,
-       .state_dir = options.state_dir},
-      {LocalNode(HostName(), options.cpu_slots, FindGpus())}));
+      options, {LocalNode(HostName(), options.cpu_slots,
+                          FindGpus(options.nvml_library.c_str()))}));
   ASSIGN_OR_RETURN(launcher->watch_,
                    ProcessWatch::Start([self = launcher.get()](
                                            int64_t id, ProcessWatch::End how) {
@@ -86,12 +84,32 @@ absl::StatusOr<std::unique_ptr<LocalLauncher>> LocalLauncher::Start(
   return launcher;
 }
 
-LocalLauncher::LocalLauncher(WorkerContext context, std::vector<v1::Node> nodes)
-    : context_(std::move(context)), nodes_(std::move(nodes)) {}
+LocalLauncher::LocalLauncher(const LocalLauncherOptions& options,
+                             std::vector<v1::Node> nodes)
+    : context_({.worker_path = options.worker_path,
+                .coordinator = options.coordinator,
+                .state_dir = options.state_dir}),
+      watched_library_(options.use_busy_gpus ? "" : options.nvml_library),
+      nodes_(std::move(nodes)) {}
 
 void LocalLauncher::SetListener(Listener listener) {
   absl::MutexLock lock(&mu_);
   listener_ = std::move(listener);
+}
+
+void LocalLauncher::SetUseListener(UseListener listener) {
+  gpu_watch_.reset();
+  if (listener == nullptr || watched_library_.empty()) return;
+  std::unique_ptr<GpuMonitor> monitor =
+      GpuMonitor::Open(watched_library_.c_str());
+  if (monitor == nullptr) return;
+  // All processes of a job know by this address whom to call.
+  const auto is_ours = [address = context_.coordinator](int process) {
+    return HasArgument(ArgvOf(process), address);
+  };
+  gpu_watch_ = std::make_unique<GpuWatch>(
+      std::move(monitor),
+      GpuWatch::Options{.is_ours = is_ours, .listener = std::move(listener)});
 }
 
 absl::StatusOr<server::ProcessRecord> LocalLauncher::Launch(

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/launcher/gpu_watch.h"
 #include "server/launcher/launcher.h"
 #include "server/launcher/process_watch.h"
 #include "server/launcher/worker_command.h"
@@ -30,6 +31,10 @@ struct LocalLauncherOptions {
   std::string coordinator;
   // Ranks that may train on CPU at a time.
   int cpu_slots = 1;
+  // Whether GPUs that others compute on are used all the same.
+  bool use_busy_gpus = false;
+  // Where the driver's library is.
+  std::string nvml_library = kNvmlLibrary;
 };
 
 class LocalLauncher : public Launcher {
@@ -46,6 +51,8 @@ class LocalLauncher : public Launcher {
   absl::Status Signal(const AttemptRef& attempt, bool kill) override;
   absl::Status RemoveFiles(const std::string& job_uid) override;
   std::vector<v1::Node> Nodes() const override { return nodes_; }
+  // Not thread-safe.
+  void SetUseListener(UseListener listener) override;
 
  private:
   // A process that lives, or has just ended.
@@ -54,13 +61,16 @@ class LocalLauncher : public Launcher {
     std::string folder;
   };
 
-  LocalLauncher(WorkerContext context, std::vector<v1::Node> nodes);
+  LocalLauncher(const LocalLauncherOptions& options,
+                std::vector<v1::Node> nodes);
 
   void Watch(Process process, int pidfd) ABSL_LOCKS_EXCLUDED(mu_);
   // On the watch's thread.
   void Ended(int64_t id, ProcessWatch::End how) ABSL_LOCKS_EXCLUDED(mu_);
 
   const WorkerContext context_;
+  // The driver that is watched; empty: none is.
+  const std::string watched_library_;
   const std::vector<v1::Node> nodes_;
 
   absl::Mutex mu_;
@@ -68,8 +78,9 @@ class LocalLauncher : public Launcher {
   std::map<int64_t, Process> processes_ ABSL_GUARDED_BY(mu_);
   int64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
 
-  // Last: its thread uses the rest.
+  // Last: their threads use the rest.
   std::unique_ptr<ProcessWatch> watch_;
+  std::unique_ptr<GpuWatch> gpu_watch_;
 };
 
 }  // namespace lockstep

@@ -20,6 +20,13 @@ struct NvmlUtilization {
   unsigned gpu;  // Percent.
   unsigned memory;
 };
+struct NvmlProcess {
+  unsigned pid;
+  unsigned long long memory;
+  unsigned gpu_instance;
+  unsigned compute_instance;
+};
+constexpr NvmlReturn kNvmlInsufficientSize = 7;
 constexpr unsigned kNvmlTemperatureGpu = 0;
 constexpr unsigned kNvmlClockSm = 1;
 // NVML_DEVICE_UUID_V2_BUFFER_SIZE and NVML_DEVICE_NAME_V2_BUFFER_SIZE.
@@ -44,6 +51,7 @@ class GpuMonitor::Library {
     Find("nvmlDeviceGetTotalEnergyConsumption", get_energy);
     Find("nvmlDeviceGetTemperature", get_temperature);
     Find("nvmlDeviceGetClockInfo", get_clock);
+    Find("nvmlDeviceGetComputeRunningProcesses_v3", get_processes);
     ready_ = ready_ && init() == 0;
   }
   ~Library() {
@@ -82,6 +90,29 @@ class GpuMonitor::Library {
   NvmlReturn (*get_temperature)(NvmlDevice, unsigned sensor,
                                 unsigned* celsius) = nullptr;
   NvmlReturn (*get_clock)(NvmlDevice, unsigned clock, unsigned* MHz) = nullptr;
+  // `count`: the room there is, and then the processes there are.
+  NvmlReturn (*get_processes)(NvmlDevice, unsigned* count,
+                              NvmlProcess*) = nullptr;
+
+  // None where the driver does not tell.
+  std::vector<int> ProcessesOf(NvmlDevice device) const {
+    if (get_processes == nullptr) return {};
+    std::vector<NvmlProcess> running(16);
+    auto count = static_cast<unsigned>(running.size());
+    NvmlReturn result = get_processes(device, &count, running.data());
+    while (result == kNvmlInsufficientSize && count > running.size()) {
+      // A few more may start meanwhile.
+      running.resize(2 * size_t{count});
+      count = static_cast<unsigned>(running.size());
+      result = get_processes(device, &count, running.data());
+    }
+    if (result != 0) return {};
+    std::vector<int> processes;
+    for (unsigned i = 0; i < count; ++i) {
+      processes.push_back(static_cast<int>(running[i].pid));
+    }
+    return processes;
+  }
 
  private:
   template <typename Function>
@@ -162,6 +193,18 @@ std::vector<GpuReading> GpuMonitor::Read() const {
     readings.push_back(std::move(reading));
   });
   return readings;
+}
+
+std::vector<GpuUse> GpuMonitor::Uses() const {
+  std::vector<GpuUse> uses;
+  library_->ForEach([&](NvmlDevice device, std::string uuid) {
+    NvmlMemory memory{};
+    if (library_->get_memory(device, &memory) != 0) return;
+    uses.push_back({.uuid = std::move(uuid),
+                    .memory_used_bytes = static_cast<int64_t>(memory.used),
+                    .processes = library_->ProcessesOf(device)});
+  });
+  return uses;
 }
 
 std::vector<Gpu> FindGpus(const char* library) {

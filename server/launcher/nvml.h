@@ -35,6 +35,14 @@ struct GpuReading {
   std::optional<double> sm_clock_hertz;
 };
 
+// Who uses a GPU at this moment.
+struct GpuUse {
+  std::string uuid;
+  int64_t memory_used_bytes = 0;
+  // Ids of the processes that compute on it, as far as the driver shows them.
+  std::vector<int> processes;
+};
+
 // The open library. Thread-safe, as the library is.
 class GpuMonitor {
  public:
@@ -47,6 +55,7 @@ class GpuMonitor {
   // By index. A GPU that does not answer is left out.
   std::vector<Gpu> Gpus() const;
   std::vector<GpuReading> Read() const;
+  std::vector<GpuUse> Uses() const;
 
  private:
   class Library;

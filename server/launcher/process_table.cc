@@ -38,24 +38,6 @@ bool HasProgram(pid_t pid) {
   return readlink(absl::StrCat("/proc/", pid, "/exe").c_str(), target, 1) >= 0;
 }
 
-// Each argument ends with a zero byte. In the middle of an exec a process has
-// no command line, and is looked at again; not for ever, since a privileged one
-// can take its own away.
-std::vector<std::string> ArgvOf(pid_t pid) {
-  constexpr absl::Duration kLongestExec = absl::Seconds(1);
-  const std::string path = absl::StrCat("/proc/", pid, "/cmdline");
-  std::string line = ReadProc(path);
-  const absl::Time start = absl::Now();
-  while (line.empty() && HasProgram(pid) &&
-         absl::Now() - start < kLongestExec) {
-    sched_yield();
-    line = ReadProc(path);
-  }
-  if (line.empty()) return {};
-  if (line.back() == '\0') line.pop_back();
-  return absl::StrSplit(line, '\0');
-}
-
 // The id may have gone to another process before the handle was opened.
 void KillIfMarked(pid_t pid, absl::string_view argument) {
   const int pidfd = OpenPidfd(pid);
@@ -95,6 +77,24 @@ std::optional<int64_t> StartTicks(pid_t pid) {
 std::string BootId() {
   return std::string(
       absl::StripAsciiWhitespace(ReadProc("/proc/sys/kernel/random/boot_id")));
+}
+
+// Each argument ends with a zero byte. In the middle of an exec a process has
+// no command line, and is looked at again; not for ever, since a privileged one
+// can take its own away.
+std::vector<std::string> ArgvOf(pid_t pid) {
+  constexpr absl::Duration kLongestExec = absl::Seconds(1);
+  const std::string path = absl::StrCat("/proc/", pid, "/cmdline");
+  std::string line = ReadProc(path);
+  const absl::Time start = absl::Now();
+  while (line.empty() && HasProgram(pid) &&
+         absl::Now() - start < kLongestExec) {
+    sched_yield();
+    line = ReadProc(path);
+  }
+  if (line.empty()) return {};
+  if (line.back() == '\0') line.pop_back();
+  return absl::StrSplit(line, '\0');
 }
 
 bool HasArgument(const std::vector<std::string>& argv,

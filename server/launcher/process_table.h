@@ -33,6 +33,9 @@ struct ProcessEntry {
   std::vector<std::string> argv;
 };
 
+// Its command line; empty when it is gone, or has none to show.
+std::vector<std::string> ArgvOf(pid_t pid);
+
 bool HasArgument(const std::vector<std::string>& argv,
                  absl::string_view argument);
 

@@ -52,12 +52,31 @@ std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind) const {
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
-      if (device.kind() == kind && !holder_.contains({host, device.id()})) {
+      if (device.kind() == kind && !holder_.contains({host, device.id()}) &&
+          !foreign_uses_.contains(device.id())) {
         free.push_back({host, device.id()});
       }
     }
   }
   return free;
+}
+
+int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
+  int used = 0;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      used += device.kind() == kind && !holder_.contains({host, device.id()}) &&
+              foreign_uses_.contains(device.id());
+    }
+  }
+  return used;
+}
+
+bool DevicePool::SetForeignUses(std::map<std::string, std::string> uses) {
+  if (uses == foreign_uses_) return false;
+  foreign_uses_ = std::move(uses);
+  return true;
 }
 
 absl::Status DevicePool::CheckFits(const v1::JobSpec& spec) const {
@@ -82,8 +101,12 @@ void DevicePool::Reserve(const std::string& job,
 }
 
 void DevicePool::Release(const std::string& job) {
-  std::erase_if(holder_,
-                [&](const auto& entry) { return entry.second == job; });
+  std::erase_if(holder_, [&](const auto& entry) {
+    if (entry.second != job) return false;
+    // What was seen on it so far was the job; if not, it is seen again.
+    foreign_uses_.erase(entry.first.second);
+    return true;
+  });
 }
 
 std::vector<v1::Node> DevicePool::Nodes() const {
@@ -93,6 +116,10 @@ std::vector<v1::Node> DevicePool::Nodes() const {
     for (v1::Device& device : *node.mutable_devices()) {
       const auto held = holder_.find({host, device.id()});
       device.set_job(held == holder_.end() ? "" : held->second);
+      const auto used = foreign_uses_.find(device.id());
+      const bool is_others =
+          held == holder_.end() && used != foreign_uses_.end();
+      device.set_used_by(is_others ? used->second : "");
     }
   }
   return nodes;

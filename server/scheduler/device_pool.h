@@ -44,6 +44,12 @@ class DevicePool {
   int Total(v1::Device::Kind kind) const;
   // Free devices, by node and index.
   std::vector<DevicePlace> Free(v1::Device::Kind kind) const;
+  // Those that no job holds and that are not free, since others use them.
+  int UsedByOthers(v1::Device::Kind kind) const;
+
+  // The devices that others use now, by id, each with how; whether that is
+  // news. What a job holds stays its own.
+  bool SetForeignUses(std::map<std::string, std::string> uses);
 
   // FAILED_PRECONDITION: NOT_ENOUGH_DEVICES, the pool is too small even when
   // all of it is free.
@@ -55,12 +61,13 @@ class DevicePool {
   // Gives back all that `job` holds.
   void Release(const std::string& job);
 
-  // All nodes, with the holder of each device.
+  // All nodes, with the holder of each device, or who else uses it.
   std::vector<v1::Node> Nodes() const;
 
  private:
   std::vector<v1::Node> nodes_;
   std::map<std::pair<std::string, std::string>, std::string> holder_;
+  std::map<std::string, std::string> foreign_uses_;
 };
 
 }  // namespace lockstep

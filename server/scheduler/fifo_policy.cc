@@ -13,6 +13,17 @@ std::string Need(const DeviceDemand& demand) {
                       demand.count == 1 ? " device" : " devices");
 }
 
+std::string Shortage(const DeviceDemand& demand, int available,
+                     const DevicePool& pool) {
+  const int others = pool.UsedByOthers(demand.kind);
+  return absl::StrCat(Need(demand), "; ", available, " of ",
+                      pool.Total(demand.kind), " are free",
+                      others > 0 ? absl::StrCat(", ", others,
+                                                " used by processes that are "
+                                                "not Lockstep's")
+                                 : "");
+}
+
 // Ranks of one attempt sit on one host where a host has room for all.
 std::vector<DevicePlace> Choose(std::vector<DevicePlace>& free, int count) {
   std::map<std::string, int> free_on;
@@ -57,8 +68,7 @@ std::vector<SchedulingDecision> FifoPolicy::Decide(
     } else if (available < job.demand.count) {
       held_back.insert(kind);
       decision.reason = v1::Job::CAPACITY;
-      decision.message = absl::StrCat(Need(job.demand), "; ", available, " of ",
-                                      pool.Total(kind), " are free");
+      decision.message = Shortage(job.demand, available, pool);
     } else {
       decision.places = Choose(free[kind], job.demand.count);
     }

@@ -106,6 +106,9 @@ void SchedulerThread::Listen() {
   parts_.launcher.SetListener([inbox = inbox_](ProcessEnd end) {
     inbox->Post(ProcessEndEvent{std::move(end)});
   });
+  parts_.launcher.SetUseListener([inbox = inbox_](ForeignUses uses) {
+    inbox->Post(ForeignUseEvent{std::move(uses)});
+  });
   parts_.rendezvous.SetListener([inbox = inbox_](Rendezvous::Outcome outcome) {
     inbox->Post(RendezvousEvent{std::move(outcome)});
   });
@@ -169,6 +172,8 @@ void SchedulerThread::Decide(const Event& event) {
     return;
   }
   Submit(Step(state_, event, Time()));
+  // It changes what is shown of them, and nothing on disk.
+  if (std::holds_alternative<ForeignUseEvent>(event.what)) PublishNodes();
 }
 
 void SchedulerThread::Submit(StepResult result) {

@@ -48,6 +48,10 @@ struct Dispatch {
   void operator()(const ProcessEndEvent& event) {
     OnProcessEnd(decision, event);
   }
+  void operator()(const ForeignUseEvent& event) {
+    SchedulerState& state = decision.state();
+    if (state.pool.SetForeignUses(event.uses)) state.schedule = true;
+  }
   void operator()(const RestoreEvent&) { OnRestore(decision); }
   void operator()(const TickEvent&) { OnTick(decision); }
 };

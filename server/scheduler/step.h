@@ -7,6 +7,7 @@
 // the simulation test runs the same one.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -92,6 +93,10 @@ struct LaunchedEvent {
 struct ProcessEndEvent {
   ProcessEnd end;
 };
+// Devices that others use, by id, each with how. Comes again and again.
+struct ForeignUseEvent {
+  std::map<std::string, std::string> uses;
+};
 // Once after a restart: opens again what lives.
 struct RestoreEvent {};
 // A few times a second.
@@ -101,7 +106,7 @@ struct Event {
   std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent, DrainEvent,
                PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
                PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
-               RestoreEvent, TickEvent>
+               ForeignUseEvent, RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;

@@ -31,12 +31,6 @@ ModelConfig Stories260K() {
   return config;
 }
 
-Method Full() {
-  Method method;
-  method.kind = Method::Kind::kFull;
-  return method;
-}
-
 // Documents of `length` tokens; all but their first are trained.
 Batch MakeBatch(int64_t length) {
   return Batch(
@@ -63,7 +57,8 @@ BENCHMARK_CAPTURE(TrainStep, lora_r16_short_documents, LoraMethod(16), 64)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(TrainStep, lora_r16_dropout, LoraMethod(16, 0.05), kRow)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(TrainStep, full, Full(), kRow)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(TrainStep, full, FullMethod(), kRow)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace lockstep

@@ -1,8 +1,9 @@
-// A LoRA job on two GPUs that talk through NCCL: the loss of one GPU on the
-// same rows, and the same bits when a rank is killed or stopped.
+// Jobs on two GPUs that talk through NCCL: the loss of one GPU on the same
+// rows, and the same bits when a rank is killed or stopped.
 
 #include <signal.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -64,6 +65,25 @@ TEST_F(TwoGpusJobTest, TrainsAlongTheLossCurveOfOne) {
   EXPECT_NE(job.attempts(0).ranks(0).device(),
             job.attempts(0).ranks(1).device());
   ExpectSameLossCurve(cluster_.Losses("calm"), cluster_.Losses("one"), 0.03);
+}
+
+// Gradients of the blocks are summed while the backward pass goes on.
+TEST_F(TwoGpusJobTest, AllWeightsTrainAlongTheLossCurveOfOne) {
+  for (const int ranks : {1, 2}) {
+    const std::string name = absl::StrCat("full-", ranks);
+    const RunResult run = cluster_.SubmitAndWait(
+        name, GpuJobYaml({.model = model_,
+                          .device = "cuda",
+                          .output_dir = cluster_.Path(name),
+                          .ranks = ranks,
+                          .batch_size = 4 / ranks,
+                          .method = "{full: {}}",
+                          .learning_rate = "1.0e-3"}));
+    ASSERT_EQ(run.exit_code, 0) << run.err << cluster_.daemon_log();
+  }
+
+  ExpectSameLossCurve(cluster_.Losses("full-2"), cluster_.Losses("full-1"),
+                      0.03);
 }
 
 TEST_F(TwoGpusJobTest, AKilledRankIsNamedAndTheRunEndsInTheSameBits) {

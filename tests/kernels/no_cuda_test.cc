@@ -10,6 +10,7 @@
 #include "kernels/embedding.h"
 #include "kernels/fp8_tail.h"
 #include "kernels/global_norm.h"
+#include "kernels/gpu_identity.h"
 #include "kernels/linear_bias.h"
 #include "kernels/lora_pack.h"
 #include "kernels/qkv_layout.h"
@@ -57,6 +58,7 @@ TEST(NoCudaTest, EveryKernelSaysThatThisBuildHasNone) {
       EmbeddingForward(none, none, nullptr),
       EmbeddingBackward(none, none, nullptr),
       SquaredSum({.sum = &sum, .device = Device::kCuda}),
+      IdentifyGpu(0).status(),
       LinearBiasForward(none, row),
       LinearBiasBackward(nullptr, none),
       LoraPack({.stacked_a_RK = none,

@@ -10,6 +10,7 @@ namespace lockstep {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
@@ -76,9 +77,18 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
       SettingsOf(line->options),
       ElementsAre(Pair("state-dir", "/state"),
                   Pair("listen", "unix:/a,127.0.0.1:0"), Pair("cpu-slots", "3"),
-                  Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
+                  Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
+                  Pair("metrics-address", "off"),
                   Pair("rendezvous-timeout", "1m30s"),
                   Pair("heartbeat-interval", "1s")));
+}
+
+TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {
+  EXPECT_FALSE(Parse({})->options.use_busy_gpus);
+  const auto line = Parse({"--use-busy-gpus"});
+  EXPECT_TRUE(line->options.use_busy_gpus);
+  EXPECT_THAT(SettingsOf(line->options),
+              Contains(Pair("use-busy-gpus", "true")));
 }
 
 TEST_F(ServerOptionsTest, MakesPathsAbsolute) {

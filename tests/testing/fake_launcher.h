@@ -69,6 +69,20 @@ class FakeLauncher : public Launcher {
     return {node};
   }
 
+  void SetUseListener(UseListener listener) override {
+    absl::MutexLock lock(&mu_);
+    use_listener_ = std::move(listener);
+  }
+  // Others use these devices from now on.
+  void TellUses(ForeignUses uses) {
+    UseListener listener;
+    {
+      absl::MutexLock lock(&mu_);
+      listener = use_listener_;
+    }
+    listener(std::move(uses));
+  }
+
   // Waits until this attempt (0: prepare) of the job is launched.
   LaunchRequest WaitForLaunch(const AttemptRef& attempt) {
     const auto launched = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
@@ -131,6 +145,7 @@ class FakeLauncher : public Launcher {
   const int cpu_slots_;
   mutable absl::Mutex mu_;
   Listener listener_ ABSL_GUARDED_BY(mu_);
+  UseListener use_listener_ ABSL_GUARDED_BY(mu_);
   std::vector<LaunchRequest> launched_ ABSL_GUARDED_BY(mu_);
   std::vector<std::pair<AttemptRef, bool>> signals_ ABSL_GUARDED_BY(mu_);
   absl::Status launch_error_ ABSL_GUARDED_BY(mu_);

@@ -51,6 +51,16 @@ TEST_F(PlanTest, ShowsEachWayAndTheOneThatIsTaken) {
             HasSubstr("it trains with train.recompute: none")));
 }
 
+TEST_F(PlanTest, SeveralGpusHaveALineForNccl) {
+  const RunResult one = Plan({"--gpu-memory", "80"});
+  const RunResult two =
+      Plan({"--gpu-memory", "80", "--set", "resources.ranks=2"});
+
+  EXPECT_THAT(one.out, Not(HasSubstr("NCCL")));
+  EXPECT_EQ(two.exit_code, 0) << two.err;
+  EXPECT_THAT(two.out, HasSubstr("NCCL (an estimate)"));
+}
+
 TEST_F(PlanTest, JsonHasTheSameNumbers) {
   const RunResult run = Plan({"--gpu-memory", "80", "-o", "json"});
 

@@ -18,13 +18,16 @@ namespace lockstep {
 
 class CollectiveHistory {
  public:
-  // From here to End, the collective is the pending one.
+  // From here to End, the collective is pending; several may be.
   void Begin(absl::string_view operation, size_t bytes);
+  // Of the oldest that is pending: they end in the order in which they began.
   // `duration` is from when this rank was ready to when the result was there.
   void End(absl::Duration duration);
 
   // "collective 12, all-reduce of 4096 bytes, pending; 11, all-reduce of ...,
-  // took 1.2ms; ...", the newest first.
+  // took 1.2ms; ...; begun after it: 3": the oldest that is pending,
+  // which is the one that holds the others up, or else the newest; then those
+  // before it, the newest first.
   std::string Describe() const;
 
  private:
@@ -37,8 +40,14 @@ class CollectiveHistory {
     absl::Duration duration = absl::InfiniteDuration();
   };
 
+  // Those that were begun after the oldest that is pending.
+  size_t waiting() const { return pending_ > 0 ? pending_ - 1 : 0; }
+
   int64_t next_ = 1;
+  // The newest first, so the pending ones before all others; of what does not
+  // wait, the last kKept.
   std::deque<Entry> entries_;
+  size_t pending_ = 0;
 };
 
 }  // namespace lockstep

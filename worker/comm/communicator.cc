@@ -6,6 +6,11 @@
 
 namespace lockstep {
 
+absl::Status Communicator::BeginAllReduceSum(const at::Tensor& buffer) {
+  at::Tensor same = buffer;
+  return AllReduceSum(same);
+}
+
 absl::Status Communicator::TooLate(absl::Duration timeout,
                                    absl::string_view detail) const {
   return errors::Error(

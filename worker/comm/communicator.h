@@ -31,6 +31,15 @@ class Communicator {
   // All ranks get the same bits, and the same inputs the same bits again.
   virtual absl::Status AllReduceSum(at::Tensor& buffer) = 0;
 
+  // The same in two halves, so that a rank computes while its sums are made:
+  // they wait for what the GPU was told to compute before, not for what it is
+  // told after. A buffer begun is not touched before FinishAllReduces returns,
+  // and no other collective comes between. As long as a backend does not
+  // override it, beginning does all of it.
+  virtual absl::Status BeginAllReduceSum(const at::Tensor& buffer);
+  // Returns when all that were begun are done.
+  virtual absl::Status FinishAllReduces() { return absl::OkStatus(); }
+
   // Every rank's `input`, in the order of ranks; all of one shape.
   virtual absl::StatusOr<std::vector<at::Tensor>> AllGather(
       const at::Tensor& input) = 0;

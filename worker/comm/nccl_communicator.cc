@@ -50,7 +50,7 @@ absl::StatusOr<ncclDataType_t> TypeOf(const at::Tensor& tensor) {
   }
 }
 
-// A mark in the default stream.
+// A mark in a stream.
 class Event {
  public:
   Event() { cudaEventCreateWithFlags(&event_, cudaEventDisableTiming); }
@@ -58,8 +58,13 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  absl::Status Record() {
-    return CudaStatus("record an event", cudaEventRecord(event_, kStream));
+  absl::Status Record(cudaStream_t stream) {
+    return CudaStatus("record an event", cudaEventRecord(event_, stream));
+  }
+  // What is put on `stream` from here on waits for it.
+  absl::Status Hold(cudaStream_t stream) const {
+    return CudaStatus("order two streams",
+                      cudaStreamWaitEvent(stream, event_, /*flags=*/0));
   }
   absl::StatusOr<bool> Done() const {
     const cudaError_t state = cudaEventQuery(event_);
@@ -72,6 +77,39 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
+// A stream that the default stream does not wait for, nor it for that one. Its
+// kernels get the next multiprocessors that are free, before those of the model:
+// the other ranks wait for them.
+class SideStream {
+ public:
+  SideStream() = default;
+  ~SideStream() {
+    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+  }
+  SideStream(const SideStream&) = delete;
+  SideStream& operator=(const SideStream&) = delete;
+
+  absl::Status Create() {
+    int least = 0, greatest = 0;
+    RETURN_IF_ERROR(
+        CudaStatus("ask for the priorities of streams",
+                   cudaDeviceGetStreamPriorityRange(&least, &greatest)));
+    return CudaStatus("make a stream",
+                      cudaStreamCreateWithPriority(
+                          &stream_, cudaStreamNonBlocking, greatest));
+  }
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+// Of a collective that was begun: the GPU came to it, and is through with it.
+struct Flight {
+  Event reached;
+  Event done;
+};
+
 class NcclCommunicator : public Communicator {
  public:
   NcclCommunicator(std::unique_ptr<Communicator> host,
@@ -81,13 +119,14 @@ class NcclCommunicator : public Communicator {
   // A group in good order leaves together.
   ~NcclCommunicator() override {
     if (comm_ == nullptr) return;
-    const bool left = !aborted_ &&
+    const bool left = !aborted_ && begun_ == 0 &&
                       Started(ncclCommFinalize(comm_), "leave").ok() &&
                       ncclCommDestroy(comm_) == ncclSuccess;
     if (!left) ncclCommAbort(comm_);
   }
 
   absl::Status Connect(const ncclUniqueId& id) {
+    RETURN_IF_ERROR(stream_.Create());
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;
     const ncclResult_t result =
@@ -99,12 +138,22 @@ class NcclCommunicator : public Communicator {
   int world_size() const override { return host_->world_size(); }
 
   absl::Status AllReduceSum(at::Tensor& buffer) override {
-    if (buffer.is_cpu()) return host_->AllReduceSum(buffer);
+    RETURN_IF_ERROR(BeginAllReduceSum(buffer));
+    return FinishAllReduces();
+  }
+
+  absl::Status BeginAllReduceSum(const at::Tensor& buffer) override {
+    if (buffer.is_cpu()) return host_->BeginAllReduceSum(buffer);
     ASSIGN_OR_RETURN(const ncclDataType_t type, TypeOf(buffer));
-    return Run("all-reduce", buffer.nbytes(), [&] {
+    return Begin("all-reduce", buffer.nbytes(), [&] {
       return ncclAllReduce(buffer.data_ptr(), buffer.data_ptr(), buffer.numel(),
-                           type, ncclSum, comm_, kStream);
+                           type, ncclSum, comm_, stream_.get());
     });
+  }
+
+  absl::Status FinishAllReduces() override {
+    RETURN_IF_ERROR(host_->FinishAllReduces());
+    return Finish("all-reduce");
   }
 
   absl::StatusOr<std::vector<at::Tensor>> AllGather(
@@ -116,7 +165,7 @@ class NcclCommunicator : public Communicator {
     const at::Tensor all = at::empty(shape, input.options());
     RETURN_IF_ERROR(Run("all-gather", all.nbytes(), [&] {
       return ncclAllGather(input.data_ptr(), all.data_ptr(), input.numel(),
-                           type, comm_, kStream);
+                           type, comm_, stream_.get());
     }));
     return all.unbind();
   }
@@ -126,7 +175,7 @@ class NcclCommunicator : public Communicator {
     ASSIGN_OR_RETURN(const ncclDataType_t type, TypeOf(buffer));
     return Run("broadcast", buffer.nbytes(), [&] {
       return ncclBroadcast(buffer.data_ptr(), buffer.data_ptr(), buffer.numel(),
-                           type, root, comm_, kStream);
+                           type, root, comm_, stream_.get());
     });
   }
 
@@ -138,11 +187,27 @@ class NcclCommunicator : public Communicator {
   }
 
  private:
-  absl::Status Run(const char* name, size_t bytes,
-                   const std::function<ncclResult_t()>& start) {
+  // `start` puts one collective on the stream.
+  using Start = std::function<ncclResult_t()>;
+
+  absl::Status Run(const char* name, size_t bytes, const Start& start) {
+    RETURN_IF_ERROR(Begin(name, bytes, start));
+    return Finish(name);
+  }
+
+  absl::Status Begin(const char* name, size_t bytes, const Start& start) {
     if (aborted_) return AfterAbort(name);
     history_.Begin(name, bytes);
-    absl::Status status = RunAlone(start);
+    return LeaveUnlessOk(Launch(start));
+  }
+
+  // An abort does not keep it from leaving those that were begun.
+  absl::Status Finish(const char* name) {
+    if (aborted_ && begun_ == 0) return AfterAbort(name);
+    return LeaveUnlessOk(AwaitAll());
+  }
+
+  absl::Status LeaveUnlessOk(const absl::Status& status) {
     if (status.ok()) return status;
     Leave();
     return Marked(status);
@@ -167,17 +232,31 @@ class NcclCommunicator : public Communicator {
     aborted_ = true;
     ncclCommAbort(comm_);
     comm_ = nullptr;
+    begun_ = 0;
   }
 
-  absl::Status RunAlone(const std::function<ncclResult_t()>& start) {
-    RETURN_IF_ERROR(reached_.Record());
+  absl::Status Launch(const Start& start) {
+    if (begun_ == flights_.size()) {
+      flights_.push_back(std::make_unique<Flight>());
+    }
+    Flight& flight = *flights_[begun_++];
+    RETURN_IF_ERROR(computed_.Record(kStream));
+    RETURN_IF_ERROR(computed_.Hold(stream_.get()));
+    RETURN_IF_ERROR(flight.reached.Record(stream_.get()));
     RETURN_IF_ERROR(Started(start(), "start a collective"));
-    RETURN_IF_ERROR(done_.Record());
-    // What the GPU had to compute before is not the collective's.
-    RETURN_IF_ERROR(Await(reached_, absl::InfiniteFuture()));
-    const absl::Time reached = absl::Now();
-    RETURN_IF_ERROR(Await(done_, reached + options_.timeout));
-    history_.End(absl::Now() - reached);
+    return flight.done.Record(stream_.get());
+  }
+
+  // In the order in which the GPU gets to them.
+  absl::Status AwaitAll() {
+    for (size_t i = 0; i < begun_; ++i) {
+      // What the GPU had to compute before is not the collective's.
+      RETURN_IF_ERROR(Await(flights_[i]->reached, absl::InfiniteFuture()));
+      const absl::Time reached = absl::Now();
+      RETURN_IF_ERROR(Await(flights_[i]->done, reached + options_.timeout));
+      history_.End(absl::Now() - reached);
+    }
+    begun_ = 0;
     return absl::OkStatus();
   }
 
@@ -234,8 +313,12 @@ class NcclCommunicator : public Communicator {
   const std::unique_ptr<Communicator> host_;
   const NcclOptions options_;
   ncclComm_t comm_ = nullptr;
-  Event reached_;
-  Event done_;
+  SideStream stream_;
+  // All of kStream up to the newest collective.
+  Event computed_;
+  // The first begun_ are in flight; the others are kept for the next.
+  std::vector<std::unique_ptr<Flight>> flights_;
+  size_t begun_ = 0;
   CollectiveHistory history_;
   std::atomic<bool> aborted_ = false;
 };

@@ -1,12 +1,14 @@
 #ifndef LOCKSTEP_WORKER_COMM_NCCL_COMMUNICATOR_H_
 #define LOCKSTEP_WORKER_COMM_NCCL_COMMUNICATOR_H_
 
-// Ranks that have a GPU each. Tensors on the GPU go through NCCL, on the
-// default stream; tensors on the host through another group of the same ranks.
+// Ranks that have a GPU each. Tensors on the GPU go through NCCL, on a stream
+// that waits for the default one, where the engine computes, but not the other
+// way round; tensors on the host through another group of the same ranks.
 //
 // NCCL does not notice a peer that dies or is stopped: its kernel waits for
 // ever. So each collective on the GPU has a deadline, which counts from when
-// the GPU reached it, and the rank's thread looks at it until it is done.
+// the GPU reached it, and the rank's thread, when it has nothing left to begin,
+// looks at each until it is done.
 // The message of one that was too late tells the last collectives of this rank;
 // INTERNAL, marked GPU_FAULT: the GPU failed.
 // What is left of a failed group may still occupy the GPU: the process should

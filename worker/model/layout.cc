@@ -56,6 +56,11 @@ void AddWeight(std::string name, std::vector<int64_t> shape, bool decays,
   list.push_back(std::move(parameter));
 }
 
+// Of the parameters from the one numbered `first` on.
+void SetFinalAfter(int64_t layer, size_t first, std::vector<Parameter>& list) {
+  for (size_t i = first; i < list.size(); ++i) list[i].final_after = layer;
+}
+
 void AddLinear(int64_t layer, const LinearShape& linear,
                std::vector<Parameter>& list) {
   for (const LinearSegment& segment : linear.segments) {
@@ -158,6 +163,7 @@ std::vector<Parameter> FullParameters(const ModelConfig& config) {
   AddWeight("model.embed_tokens.weight", {config.vocab_size, hidden}, true,
             list);
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    const size_t first = list.size();
     AddWeight(ModuleName(layer, "input_layernorm.weight"), {hidden}, false,
               list);
     AddLinear(layer, block.qkv, list);
@@ -166,11 +172,15 @@ std::vector<Parameter> FullParameters(const ModelConfig& config) {
               false, list);
     AddLinear(layer, block.gate_up, list);
     AddLinear(layer, block.down, list);
+    SetFinalAfter(layer, first, list);
   }
+  const size_t first = list.size();
   AddWeight("model.norm.weight", {hidden}, false, list);
   if (!config.tie_word_embeddings) {
     AddWeight("lm_head.weight", {config.vocab_size, hidden}, true, list);
   }
+  // Final before the last block begins, which is as good.
+  SetFinalAfter(config.num_layers - 1, first, list);
   return list;
 }
 

@@ -5,9 +5,8 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "proto/contract/status_macros.h"
+#include "worker/model/buildable.h"
 #include "worker/model/frozen_weights.h"
 #include "worker/model/pack_adapters.h"
 #include "worker/model/random.h"
@@ -23,35 +22,6 @@ at::Tensor FusedView(const at::Tensor& flat, int64_t offset,
   return flat.narrow(0, offset, size).view(shape);
 }
 
-absl::Status CheckHeads(const ModelConfig& config, const Placement& placement) {
-  if (placement.compute == at::kFloat ||
-      (config.head_dim % 8 == 0 && config.head_dim <= 256)) {
-    return absl::OkStatus();
-  }
-  return absl::UnimplementedError(
-      absl::StrCat("head_dim ", config.head_dim,
-                   ": a GPU attends with multiples of 8 up to 256"));
-}
-
-absl::Status CheckFp8(const BlockShape& block, const LoraOptions* lora,
-                      const Placement& placement) {
-  if (lora == nullptr || !lora->fp8_base) return absl::OkStatus();
-  if (placement.device.is_cpu()) {
-    return absl::UnimplementedError(
-        "method.lora.base_dtype: fp8 is for GPUs; a CPU has float32");
-  }
-  constexpr int64_t kMultiple = 16;
-  for (const LinearShape* linear :
-       {&block.qkv, &block.o, &block.gate_up, &block.down}) {
-    if (linear->in % kMultiple == 0 && linear->out % kMultiple == 0) continue;
-    return absl::UnimplementedError(absl::StrFormat(
-        "method.lora.base_dtype: fp8 wants sides that are multiples of %d; %s, "
-        "with what is fused with it, is %d x %d",
-        kMultiple, linear->segments[0].module, linear->out, linear->in));
-  }
-  return absl::OkStatus();
-}
-
 // On the host, in float32, then to where it belongs.
 TensorPlacer ByWayOf(const TensorReader& read) {
   return [&read](const std::string& name, const at::Tensor& out) {
@@ -63,13 +33,6 @@ TensorPlacer ByWayOf(const TensorReader& read) {
 }
 
 }  // namespace
-
-absl::Status CheckBuildable(const ModelConfig& config, const Method& method,
-                            const Placement& placement) {
-  RETURN_IF_ERROR(CheckHeads(config, placement));
-  return CheckFp8(BlockShapeOf(config, method, placement), method.adapters(),
-                  placement);
-}
 
 ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
                            const Placement& placement)
@@ -83,7 +46,7 @@ ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
     const ModelConfig& config, const Method& method, const TensorReader& read,
     const Placement& placement, TensorPlacer place) {
-  RETURN_IF_ERROR(CheckBuildable(config, method, placement));
+  RETURN_IF_ERROR(CheckBuildable(config, method, placement, GpuOf(placement)));
   if (place == nullptr) place = ByWayOf(read);
   std::unique_ptr<ModelWeights> weights(
       new ModelWeights(config, method, placement));

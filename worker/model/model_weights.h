@@ -41,16 +41,11 @@ using TensorReader = std::function<absl::Status(
 using TensorPlacer =
     std::function<absl::Status(const std::string& name, const at::Tensor& out)>;
 
-// UNIMPLEMENTED: heads of a size that a GPU does not attend with, or a base in
-// FP8 on the CPU or of sides that are no multiples of 16.
-absl::Status CheckBuildable(const ModelConfig& config, const Method& method,
-                            const Placement& placement);
-
 class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
  public:
   // Reads the model; frozen weights by `place`, or if there is none by way of
   // `read`. New adapters get PEFT's start: A uniform in +-1/sqrt(in), B zero.
-  // Errors are CheckBuildable's, and those of the readers.
+  // Errors are CheckBuildable's (buildable.h), and those of the readers.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
       const ModelConfig& config, const Method& method, const TensorReader& read,
       const Placement& placement = {}, TensorPlacer place = {});
@@ -86,7 +81,6 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   BlockGradients& Gradients(int64_t block) override {
     return gradients_[block];
   }
-  void Ready(int64_t) override {}
 
   // Bytes of what is not trained.
   int64_t frozen_bytes() const {

@@ -2,11 +2,11 @@
 #define LOCKSTEP_WORKER_MODEL_PARAMETERS_H_
 
 // What is trained: named float32 tensors that lie one after another in one
-// flat buffer, and their gradients in a second one of the same layout. So one
-// all-reduce, one norm and one optimizer pass serve any model.
+// flat buffer, and their gradients in a second one of the same layout. So
+// all-reduces of ranges, one norm and one optimizer pass serve any model.
 //
 // The gradient buffer ends in a tail of kTailFloats, which carries the sums of
-// a step (loss, token counts) through the same all-reduce.
+// a step (loss, token counts) to the other ranks with the gradients.
 
 #include <ATen/core/Tensor.h>
 
@@ -27,6 +27,10 @@ struct Parameter {
   std::vector<int64_t> shape;
   // Whether weight decay applies: to all but biases and norms.
   bool decays = true;
+  // A backward pass goes from the last block to the first. The gradient is
+  // final when it is through with this one, or only with the whole pass.
+  static constexpr int64_t kWholePass = -1;
+  int64_t final_after = kWholePass;
   // Where it begins in the flat buffer, in floats; set by Parameters.
   int64_t offset = 0;
 

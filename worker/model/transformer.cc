@@ -68,8 +68,8 @@ Transformer::Transformer(ModelWeights& weights,
       CarveStepBuffers(weights.config(), weights.block_shape(), shape, *arena_);
 }
 
-absl::StatusOr<StepOutput> Transformer::ForwardBackward(const TokenBatch& batch,
-                                                        uint64_t micro_batch) {
+absl::StatusOr<StepOutput> Transformer::ForwardBackward(
+    const TokenBatch& batch, uint64_t micro_batch, BackwardListener* listener) {
   LOCKSTEP_CHECK(options_.backward);
   RETURN_IF_ERROR(Check(batch));
   // Nothing to learn from: the gradients would be zero.
@@ -82,7 +82,7 @@ absl::StatusOr<StepOutput> Transformer::ForwardBackward(const TokenBatch& batch,
   ASSIGN_OR_RETURN(const StepOutput output,
                    head_.ForwardBackward(weights_.head(),
                                          weights_.head_gradient(), buffers));
-  RETURN_IF_ERROR(Backward(buffers, mask));
+  RETURN_IF_ERROR(Backward(buffers, mask, listener));
   return output;
 }
 
@@ -165,7 +165,8 @@ absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
 }
 
 absl::Status Transformer::Backward(StepBuffers& buffers,
-                                   const DropoutMask& mask) {
+                                   const DropoutMask& mask,
+                                   BackwardListener* listener) {
   const TensorView dresidual_TD =
       View(buffers.dresidual_TD, weights_.config().hidden_size);
   RETURN_IF_ERROR(
@@ -190,7 +191,7 @@ absl::Status Transformer::Backward(StepBuffers& buffers,
                         /*need_input_gradient=*/layer > 0 || trains_embedding,
                         kept, buffers, OfLayer(mask, layer)));
     weights_.Release(layer);
-    weights_.Ready(layer);
+    if (listener != nullptr) RETURN_IF_ERROR(listener->Passed(layer));
   }
   if (!trains_embedding) return absl::OkStatus();
   return EmbeddingBackward(View(weights_.embedding_gradient()), dresidual_TD,

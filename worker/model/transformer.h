@@ -37,10 +37,13 @@ class Transformer {
 
   // Adds the gradients of the summed loss to the parameters' gradients.
   // `micro_batch` is this batch's number in the run, counted over all ranks; it
-  // seeds dropout. INVALID_ARGUMENT: more tokens or longer documents than
-  // planned, or a token outside the vocabulary.
-  absl::StatusOr<StepOutput> ForwardBackward(const TokenBatch& batch,
-                                             uint64_t micro_batch);
+  // seeds dropout. `listener`, if there is one, is told of each block, but of
+  // none when the batch has nothing to learn from; its error ends the pass.
+  // INVALID_ARGUMENT: more tokens or longer documents than planned, or a token
+  // outside the vocabulary.
+  absl::StatusOr<StepOutput> ForwardBackward(
+      const TokenBatch& batch, uint64_t micro_batch,
+      BackwardListener* listener = nullptr);
 
   // The summed loss alone, without dropout.
   absl::StatusOr<StepOutput> Evaluate(const TokenBatch& batch);
@@ -60,7 +63,8 @@ class Transformer {
   absl::Status Forward(const TokenBatch& batch, StepBuffers& buffers,
                        const DropoutMask& mask);
   // Of the batch that Forward was given.
-  absl::Status Backward(StepBuffers& buffers, const DropoutMask& mask);
+  absl::Status Backward(StepBuffers& buffers, const DropoutMask& mask,
+                        BackwardListener* listener);
 
   ModelWeights& weights_;
   const TransformerOptions options_;

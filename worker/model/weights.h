@@ -3,14 +3,16 @@
 
 // What a block computes with, and where it leaves its gradients: views of
 // buffers that others own. A block asks for them through two small interfaces,
-// so that weights may one day be gathered when needed and gradients reduced
-// when ready; today both only return what lies in memory.
+// so that they may one day be gathered when needed; today both only return what
+// lies in memory. Who is told of a block's last gradients can send them to the
+// other ranks while the pass goes on.
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "worker/model/fp8_matrix.h"
 
 namespace lockstep {
@@ -78,8 +80,16 @@ class BlockGradientSink {
   virtual ~BlockGradientSink() = default;
   // Where the gradients of a block are to be added.
   virtual BlockGradients& Gradients(int64_t block) = 0;
-  // The block has added all it has in this backward pass.
-  virtual void Ready(int64_t block) = 0;
+};
+
+// Told how far a backward pass is. On a GPU what it is told of may still be
+// computed, by what is already on its stream.
+class BackwardListener {
+ public:
+  virtual ~BackwardListener() = default;
+  // The pass is through with `block`, and will not touch again what is final
+  // after it (Parameter::final_after). Comes from the last block to the first.
+  virtual absl::Status Passed(int64_t block) = 0;
 };
 
 }  // namespace lockstep

@@ -25,9 +25,22 @@ at::Tensor DigestOf(const at::Tensor& values) {
 
 }  // namespace
 
+absl::Status DataParallel::Passed(int64_t block) {
+  for (; begun_ < buckets_.size(); ++begun_) {
+    const GradientBucket& bucket = buckets_[begun_];
+    if (bucket.final_after < block) break;
+    RETURN_IF_ERROR(
+        communicator_.BeginAllReduceSum(parameters_.gradients_and_tail().narrow(
+            0, bucket.begin, bucket.end - bucket.begin)));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<StepSums> DataParallel::Reduce(const StepSums& mine) {
   mine.Store(parameters_.tail());
-  RETURN_IF_ERROR(communicator_.AllReduceSum(parameters_.gradients_and_tail()));
+  RETURN_IF_ERROR(Passed(Parameter::kWholePass));
+  RETURN_IF_ERROR(communicator_.FinishAllReduces());
+  begun_ = 0;
   return StepSums::Load(parameters_.tail());
 }
 

@@ -15,21 +15,33 @@
 #include "absl/status/statusor.h"
 #include "worker/comm/communicator.h"
 #include "worker/model/parameters.h"
+#include "worker/model/weights.h"
+#include "worker/train/gradient_buckets.h"
 #include "worker/train/step_sums.h"
 
 namespace lockstep {
 
-class DataParallel {
+// It listens to the last backward pass of a step, to send what is final while
+// the rest is computed. A rank whose last micro-batch has no such pass sends
+// the same buckets in the same order when it comes to Reduce.
+class DataParallel : public BackwardListener {
  public:
   // Both are borrowed.
-  DataParallel(Communicator& communicator, Parameters& parameters)
-      : communicator_(communicator), parameters_(parameters) {}
+  DataParallel(Communicator& communicator, Parameters& parameters,
+               int64_t least_bucket_floats = kLeastBucketFloats)
+      : communicator_(communicator),
+        parameters_(parameters),
+        buckets_(GradientBuckets(parameters.list(), least_bucket_floats)) {}
 
   int rank() const { return communicator_.rank(); }
   int world_size() const { return communicator_.world_size(); }
 
-  // The one collective of an optimizer step: replaces the gradients by their
-  // sum over the ranks, and returns the sum of `mine`.
+  // Begins to sum the buckets that are final after `block`; their gradients
+  // are not to be touched before Reduce returns.
+  absl::Status Passed(int64_t block) override;
+
+  // Once an optimizer step: replaces the gradients by their sum over the ranks,
+  // and returns the sum of `mine`.
   absl::StatusOr<StepSums> Reduce(const StepSums& mine);
 
   // The sum of `mine` alone, without gradients.
@@ -51,6 +63,9 @@ class DataParallel {
  private:
   Communicator& communicator_;
   Parameters& parameters_;
+  const std::vector<GradientBucket> buckets_;
+  // Of buckets_, those whose sums were begun in this step.
+  size_t begun_ = 0;
 };
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "worker/comm/nccl_memory.h"
 #include "worker/model/memory_needs.h"
 
 namespace lockstep {
@@ -15,6 +16,11 @@ namespace {
 std::string GiB(int64_t bytes) {
   return absl::StrFormat("%.1f GiB",
                          static_cast<double>(bytes) / (int64_t{1} << 30));
+}
+
+int64_t NcclBytes(const MemoryRequest& request) {
+  return request.placement.device.is_cpu() ? 0
+                                           : EstimateNcclBytes(request.ranks);
 }
 
 // What could be changed so that it fits.
@@ -89,13 +95,17 @@ bool IsDeterministic(const v1::JobSpec& spec) {
 }
 
 MemoryPlan PlanMemory(const MemoryRequest& request) {
-  return PlanMemory(request.config, request.method, request.placement,
-                    request.options);
+  MemoryPlan plan = PlanMemory(request.config, request.method,
+                               request.placement, request.options);
+  if (const int64_t nccl = NcclBytes(request)) {
+    plan.push_back({"NCCL (an estimate)", nccl});
+  }
+  return plan;
 }
 
 int64_t MostTokens(const MemoryRequest& request, int64_t bytes) {
   return MostTokens(request.config, request.method, request.placement,
-                    request.options, bytes);
+                    request.options, bytes - NcclBytes(request));
 }
 
 absl::StatusOr<MemoryChoice> ChooseRecompute(const v1::JobSpec& spec,

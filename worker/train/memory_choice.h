@@ -43,9 +43,12 @@ struct MemoryRequest {
   Method method;
   Placement placement;
   TransformerOptions options;
+  // Of the job.
+  int ranks = 1;
 };
 
-// As in worker/model/memory_needs.h.
+// As in worker/model/memory_needs.h, with what GPUs that talk to each other
+// take for that.
 MemoryPlan PlanMemory(const MemoryRequest& request);
 int64_t MostTokens(const MemoryRequest& request, int64_t bytes);
 

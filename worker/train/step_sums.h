@@ -1,9 +1,8 @@
 #ifndef LOCKSTEP_WORKER_TRAIN_STEP_SUMS_H_
 #define LOCKSTEP_WORKER_TRAIN_STEP_SUMS_H_
 
-// What the ranks add up beside their gradients, in the tail of the same
-// all-reduce: so one collective a step is enough, and all ranks learn in it
-// that one of them was told to stop.
+// What the ranks add up beside their gradients, in the tail of the same buffer:
+// so all ranks learn at the end of a step that one of them was told to stop.
 
 #include <ATen/core/Tensor.h>
 

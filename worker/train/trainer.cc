@@ -80,7 +80,7 @@ absl::StatusOr<StepSums> Trainer::Accumulate() {
   // An attempt that is over must not train on; its peers will notice.
   RETURN_IF_ERROR(parts_.progress.standing());
   const int64_t steps_per_epoch = parts_.loader.steps_per_epoch();
-  const DataParallel& ranks = parts_.data_parallel;
+  DataParallel& ranks = parts_.data_parallel;
   parts_.weights.parameters()->gradients().zero_();
   StepSums sums;
   for (int64_t micro = 0; micro < options_.accumulation; ++micro) {
@@ -90,8 +90,11 @@ absl::StatusOr<StepSums> Trainer::Accumulate() {
     const int64_t number =
         (step_ * options_.accumulation + micro) * ranks.world_size() +
         ranks.rank();
+    // Only the last one's gradients are those of the step.
+    const bool last = micro + 1 == options_.accumulation;
     ASSIGN_OR_RETURN(const StepOutput output,
-                     parts_.transformer.ForwardBackward(ViewOf(batch), number));
+                     parts_.transformer.ForwardBackward(
+                         ViewOf(batch), number, last ? &ranks : nullptr));
     sums += SumsOf(batch, output);
   }
   HeedCommands(&sums);

@@ -62,7 +62,8 @@ absl::StatusOr<std::unique_ptr<DataLoader>> MakeLoader(
 }
 
 // On a GPU what is free and what this process has taken already, which a plan
-// counts too; elsewhere nobody knows.
+// counts too; elsewhere nobody knows. NCCL takes most of its own only with the
+// first collective.
 std::optional<int64_t> BytesToPlanWith(const Placement& placement) {
   const std::optional<GpuMemory> memory = GpuMemoryOf(placement);
   if (!memory.has_value()) return std::nullopt;
@@ -153,7 +154,8 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
                       {.config = shape->config,
                        .method = shape->method,
                        .placement = context_.placement,
-                       .options = options},
+                       .options = options,
+                       .ranks = context_.communicator.world_size()},
                       BytesToPlanWith(context_.placement));
   if (!choice.ok()) {
     return WithCause(v1::Attempt::GPU_OUT_OF_MEMORY, choice.status());

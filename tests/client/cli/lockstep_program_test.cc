@@ -314,6 +314,20 @@ TEST_F(LockstepProgramTest, NodesAreListedByDevice) {
                            "box +cpu:0 +CPU +- +- +demo\n"));
 }
 
+TEST_F(LockstepProgramTest, ADeviceThatOthersUseIsListedWithThem) {
+  v1::Node node;
+  node.set_name("nodes/box");
+  v1::Device& device = *node.add_devices();
+  device.set_id("GPU-0");
+  device.set_kind(v1::Device::CUDA);
+  device.set_used_by("process 7");
+  coordinator_.cluster.nodes = {node};
+
+  EXPECT_THAT(Lockstep({"nodes", "list"}).out, HasSubstr("(process 7)\n"));
+  EXPECT_THAT(Lockstep({"nodes", "list", "-o", "json"}).out,
+              HasSubstr("\"used_by\": \"process 7\""));
+}
+
 TEST_F(LockstepProgramTest, CheckpointsAreListed) {
   v1::Checkpoint checkpoint;
   checkpoint.set_step(40);

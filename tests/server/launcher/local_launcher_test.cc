@@ -11,6 +11,7 @@
 #include <optional>
 #include <sstream>
 
+#include "absl/synchronization/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/launcher/process_table.h"
@@ -19,8 +20,10 @@
 namespace lockstep {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 // A shell script is lockstep-worker. Tests and script wait for each other at
@@ -281,6 +284,53 @@ TEST_F(LocalLauncherTest, NamesTheFolderThatCannotBeMade) {
   const auto record = Launch(kPrepare, "");
   EXPECT_THAT(std::string(record.status().message()),
               HasSubstr("create " + FolderOf(kPrepare)));
+}
+
+class BusyGpuTest : public LocalLauncherTest {
+ protected:
+  // What a launcher on a host with the fake's GPUs tells.
+  std::optional<ForeignUses> Told(bool use_busy_gpus,
+                                  const std::string& coordinator) {
+    const auto launcher =
+        LocalLauncher::Start({.state_dir = dir_.Path("state"),
+                              .worker_path = dir_.Path("worker"),
+                              .coordinator = coordinator,
+                              .cpu_slots = 1,
+                              .use_busy_gpus = use_busy_gpus,
+                              .nvml_library = LOCKSTEP_FAKE_NVML});
+    EXPECT_TRUE(launcher.ok()) << launcher.status();
+    // A second reading may come meanwhile.
+    absl::Mutex mu;
+    std::optional<ForeignUses> told;
+    (*launcher)->SetUseListener([&](ForeignUses uses) {
+      absl::MutexLock lock(&mu);
+      told = std::move(uses);
+    });
+    (*launcher)->SetUseListener(nullptr);
+    return told;
+  }
+};
+
+TEST_F(BusyGpuTest, TellsWhichGpusOthersUse) {
+  const auto told = Told(/*use_busy_gpus=*/false, "unix:/c.sock");
+
+  ASSERT_TRUE(told.has_value());
+  EXPECT_THAT(*told, ElementsAre(Pair("GPU-0", HasSubstr("process")),
+                                 Pair("GPU-2", HasSubstr("hidden"))));
+}
+
+// The fake's first GPU is used by this process, which so becomes one of the
+// coordinator's.
+TEST_F(BusyGpuTest, ProcessesThatCallThisCoordinatorAreNotOthers) {
+  const auto told =
+      Told(/*use_busy_gpus=*/false, /*coordinator=*/ArgvOf(getpid())[0]);
+
+  ASSERT_TRUE(told.has_value());
+  EXPECT_THAT(*told, ElementsAre(Pair("GPU-2", HasSubstr("hidden"))));
+}
+
+TEST_F(BusyGpuTest, TellsNothingWhereAllGpusMayBeUsed) {
+  EXPECT_FALSE(Told(/*use_busy_gpus=*/true, "unix:/c.sock").has_value());
 }
 
 TEST_F(LocalLauncherTest, ShowsThisHost) {

@@ -1,11 +1,14 @@
 #include "server/launcher/nvml.h"
 
+#include <unistd.h>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace lockstep {
 namespace {
 
+using ::testing::Each;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -33,6 +36,22 @@ TEST(NvmlTest, ReadsWhatEachGpuTells) {
   EXPECT_EQ(readings[0].temperature_celsius, 61);
   EXPECT_EQ(readings[0].sm_clock_hertz, 1.98e9);
   EXPECT_EQ(readings[1].power_watts, std::nullopt);
+}
+
+TEST(NvmlTest, TellsWhoUsesEachGpu) {
+  const auto monitor = GpuMonitor::Open(LOCKSTEP_FAKE_NVML);
+  ASSERT_NE(monitor, nullptr);
+
+  const std::vector<GpuUse> uses = monitor->Uses();
+
+  ASSERT_THAT(uses, SizeIs(2));
+  EXPECT_EQ(uses[0].uuid, "GPU-0");
+  EXPECT_EQ(uses[0].memory_used_bytes, int64_t{10} << 30);
+  // More than there is room for at first.
+  ASSERT_THAT(uses[0].processes, SizeIs(40));
+  EXPECT_THAT(uses[0].processes, Each(getpid()));
+  EXPECT_EQ(uses[1].uuid, "GPU-2");
+  EXPECT_THAT(uses[1].processes, IsEmpty());
 }
 
 TEST(NvmlTest, ThereAreNoneWithoutADriver) {

@@ -80,5 +80,43 @@ TEST(DevicePoolTest, APlaceThatIsGoneIsNotGiven) {
   EXPECT_THAT(pool.Free(v1::Device::CPU), SizeIs(1));
 }
 
+TEST(DevicePoolTest, WhatOthersUseIsNotFreeAndSaysSo) {
+  DevicePool pool = PoolOf(1, 3);
+  EXPECT_TRUE(pool.SetForeignUses({{"GPU-1", "process 7"}}));
+  EXPECT_FALSE(pool.SetForeignUses({{"GPU-1", "process 7"}}));
+
+  EXPECT_THAT(
+      pool.Free(v1::Device::CUDA),
+      ElementsAre(DevicePlace{"here", "GPU-0"}, DevicePlace{"here", "GPU-2"}));
+  EXPECT_EQ(pool.UsedByOthers(v1::Device::CUDA), 1);
+  EXPECT_EQ(pool.UsedByOthers(v1::Device::CPU), 0);
+  EXPECT_EQ(pool.Total(v1::Device::CUDA), 3);
+  EXPECT_EQ(pool.Nodes()[0].devices(1).used_by(), "");
+  EXPECT_EQ(pool.Nodes()[0].devices(2).used_by(), "process 7");
+
+  EXPECT_TRUE(pool.SetForeignUses({}));
+
+  EXPECT_THAT(pool.Free(v1::Device::CUDA), SizeIs(3));
+}
+
+TEST(DevicePoolTest, WhatAJobHoldsIsItsOwnWhateverIsSeenThere) {
+  DevicePool pool = PoolOf(0, 2);
+  pool.Reserve("jobs/a", {{"here", "GPU-0"}});
+  pool.SetForeignUses({{"GPU-0", "hidden processes, 23 GiB in use"}});
+
+  EXPECT_EQ(pool.Nodes()[0].devices(0).job(), "jobs/a");
+  EXPECT_EQ(pool.Nodes()[0].devices(0).used_by(), "");
+  EXPECT_EQ(pool.UsedByOthers(v1::Device::CUDA), 0);
+
+  // What was seen was the job.
+  pool.Release("jobs/a");
+
+  EXPECT_THAT(pool.Free(v1::Device::CUDA), SizeIs(2));
+  // And if it was not, that is news.
+  EXPECT_TRUE(
+      pool.SetForeignUses({{"GPU-0", "hidden processes, 23 GiB in use"}}));
+  EXPECT_THAT(pool.Free(v1::Device::CUDA), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -84,5 +84,21 @@ TEST(FifoPolicyTest, HeldDevicesAreNotGiven) {
   EXPECT_THAT(decisions[0].places, SizeIs(2));
 }
 
+TEST(FifoPolicyTest, SaysHowManyDevicesOthersUse) {
+  DevicePool pool({NodeOf("a", 1, /*gpus=*/4)});
+  pool.Reserve("jobs/b", {{"a", "GPU-0"}});
+  pool.SetForeignUses({{"GPU-1", "process 7"}, {"GPU-3", "process 8"}});
+
+  const auto decisions = FifoPolicy().Decide(
+      {Waiting("x", 1, v1::Device::CUDA), Waiting("y", 1, v1::Device::CUDA)},
+      pool);
+
+  EXPECT_THAT(decisions[0].places, ElementsAre(DevicePlace{"a", "GPU-2"}));
+  EXPECT_EQ(decisions[1].reason, v1::Job::CAPACITY);
+  EXPECT_EQ(decisions[1].message,
+            "needs 1 cuda device; 0 of 4 are free, 2 used by processes that "
+            "are not Lockstep's");
+}
+
 }  // namespace
 }  // namespace lockstep

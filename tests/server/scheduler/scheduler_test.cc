@@ -208,6 +208,25 @@ TEST_F(SchedulerTest, ShowsWhoHoldsADevice) {
   EXPECT_EQ(scheduler_->Nodes()[0].devices(1).job(), "");
 }
 
+TEST_F(SchedulerTest, DevicesThatOthersUseAreLeftAloneUntilTheyAreGone) {
+  Start();
+  launcher_.TellUses({{"cpu:0", "process 7"}});
+  ASSERT_TRUE(Create("a").get().ok());
+  launcher_.WaitForLaunch({"jobs/a", 0});
+  Prepare("a");
+  const LaunchRequest beside = launcher_.WaitForLaunch({"jobs/a", 1});
+  EXPECT_EQ(beside.ranks[0].device(), "cpu:1");
+  EXPECT_EQ(scheduler_->Nodes()[0].devices(0).used_by(), "process 7");
+
+  ASSERT_TRUE(Create("b").get().ok());
+  launcher_.WaitForLaunch({"jobs/b", 0});
+  Prepare("b");
+  launcher_.TellUses({});
+
+  const LaunchRequest after = launcher_.WaitForLaunch({"jobs/b", 1});
+  EXPECT_EQ(after.ranks[0].device(), "cpu:0");
+}
+
 TEST_F(SchedulerTest, RanksThatDoNotJoinAreStopped) {
   Start();
   ASSERT_TRUE(Create("a").get().ok());

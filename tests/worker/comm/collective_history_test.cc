@@ -22,6 +22,28 @@ TEST(CollectiveHistoryTest, TellsTheNewestFirst) {
             "1, broadcast of 8 bytes, took 20us");
 }
 
+TEST(CollectiveHistoryTest, NamesTheOldestOfThosePending) {
+  CollectiveHistory history;
+  history.Begin("broadcast", 8);
+  history.End(absl::Microseconds(20));
+  for (int i = 1; i <= 40; ++i) history.Begin("all-reduce", 100 * i);
+  history.End(absl::Microseconds(30));
+
+  EXPECT_EQ(history.Describe(),
+            "collective 3, all-reduce of 200 bytes, pending; "
+            "2, all-reduce of 100 bytes, took 30us; "
+            "1, broadcast of 8 bytes, took 20us; "
+            "begun after it: 38");
+
+  for (int i = 2; i <= 40; ++i) history.End(absl::Milliseconds(i));
+
+  EXPECT_THAT(history.Describe(),
+              StartsWith("collective 41, all-reduce of 4000 bytes, took 40ms; "
+                         "40, all-reduce of 3900 bytes, took 39ms; "));
+  EXPECT_THAT(history.Describe(),
+              EndsWith("34, all-reduce of 3300 bytes, took 33ms"));
+}
+
 TEST(CollectiveHistoryTest, ForgetsTheOldest) {
   CollectiveHistory history;
   for (int i = 1; i <= 100; ++i) {

@@ -77,6 +77,48 @@ TEST_P(CommunicatorTest, AllReduceRepeatsBitForBit) {
   EXPECT_TRUE(at::equal(sums[0], sums[2]));
 }
 
+// In the order in which they were begun, ranges of one buffer among them.
+TEST_P(CommunicatorTest, SumsThatAreBegunAreThereWhenFinished) {
+  constexpr int kPieces = 12;
+  const at::Tensor base = at::arange(kPieces * 1001, at::kFloat) / 7;
+
+  Run([&](Communicator& self) {
+    for (int repeat = 1; repeat <= 2; ++repeat) {
+      const at::Tensor buffer =
+          (base * (repeat * (self.rank() + 1))).to(device(self));
+      for (int i = kPieces - 1; i >= 0; --i) {
+        ASSERT_TRUE(
+            self.BeginAllReduceSum(buffer.narrow(0, i * 1001, 1001)).ok());
+      }
+      ASSERT_TRUE(self.FinishAllReduces().ok());
+
+      const double factor = world_size() * (world_size() + 1) / 2.0;
+      EXPECT_TRUE(at::allclose(buffer.cpu(), base * factor * repeat));
+    }
+  });
+}
+
+// What the engine has put on the GPU is done before its sum, and what it puts
+// there after may go on beside it.
+TEST_P(CommunicatorTest, ASumWaitsForWhatWasToBeComputedBefore) {
+  constexpr int64_t kSide = 512;
+  Run([&](Communicator& self) {
+    const at::Tensor ones = at::ones({kSide, kSide}).to(device(self));
+    std::vector<at::Tensor> products;
+    for (int i = 0; i < 4; ++i) {
+      products.push_back(at::mm(ones, ones));
+      ASSERT_TRUE(self.BeginAllReduceSum(products.back()).ok());
+    }
+    ASSERT_TRUE(self.FinishAllReduces().ok());
+
+    for (const at::Tensor& product : products) {
+      EXPECT_TRUE(at::equal(
+          product.cpu(),
+          at::full({kSide, kSide}, static_cast<float>(kSide * world_size()))));
+    }
+  });
+}
+
 TEST_P(CommunicatorTest, AllGatherKeepsTheOrderOfRanks) {
   Run([&](Communicator& self) {
     const at::Tensor mine =

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "tests/worker/comm/communicator_contract.h"
 #include "tests/worker/coordinator/fake_coordinator.h"
 #include "worker/comm/gloo_communicator.h"
@@ -77,6 +78,50 @@ TEST_F(NcclCommunicatorTest, APeerThatDoesNotComeIsNoticedAtTheDeadline) {
               HasSubstr("collective 2, all-reduce of 4000 bytes, pending; "
                         "1, all-reduce of 4000 bytes, took"));
   EXPECT_EQ(after.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(NcclCommunicatorTest, TheFirstOfThoseBegunThatIsStuckIsNamed) {
+  CommunicatorGroup group =
+      MakeNcclGroup(kGpus, {.timeout = absl::Milliseconds(300)});
+  absl::Status late;
+  absl::Status after;
+  OnAllRanks(kGpus, /*on_gpus=*/true, [&](int rank) {
+    const at::Tensor buffer = at::ones({1000}, at::device(at::kCUDA));
+    // Rank 1 begins one of three.
+    for (int i = 1; i <= (rank == 0 ? 3 : 1); ++i) {
+      ASSERT_TRUE(
+          group[rank]->BeginAllReduceSum(buffer.narrow(0, 0, 100 * i)).ok());
+    }
+    const absl::Status finished = group[rank]->FinishAllReduces();
+    if (rank == 1) {
+      EXPECT_TRUE(finished.ok()) << finished;
+      return;
+    }
+    late = finished;
+    after = group[rank]->BeginAllReduceSum(buffer);
+  });
+
+  EXPECT_EQ(late.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(
+      std::string(late.message()),
+      HasSubstr("collective 2, all-reduce of 800 bytes, pending; 1, all-reduce "
+                "of 400 bytes, took"));
+  EXPECT_THAT(std::string(late.message()), HasSubstr("; begun after it: 1"));
+  EXPECT_EQ(after.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(NcclCommunicatorTest, AGroupThatIsLeftWithSumsBegunDoesNotWaitForThem) {
+  CommunicatorGroup group = MakeNcclGroup(kGpus, {});
+  const absl::Time start = absl::Now();
+  OnAllRanks(kGpus, /*on_gpus=*/true, [&](int rank) {
+    const at::Tensor buffer = at::ones({1000}, at::device(at::kCUDA));
+    if (rank == 0) {
+      EXPECT_TRUE(group[rank]->BeginAllReduceSum(buffer).ok());
+      group[rank].reset();
+    }
+  });
+
+  EXPECT_LT(absl::Now() - start, absl::Minutes(1));
 }
 
 TEST_F(NcclCommunicatorTest, AnAbortFreesTheOneThatWaits) {

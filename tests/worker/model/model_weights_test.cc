@@ -18,12 +18,6 @@ using testing::HasSubstr;
 
 ModelConfig Qwen2() { return OddConfig(ModelConfig::Family::kQwen2); }
 
-Method Full() {
-  Method method;
-  method.kind = Method::Kind::kFull;
-  return method;
-}
-
 TEST(LayoutTest, SpellsOutAllLinear) {
   EXPECT_THAT(*ResolveTargets({"all-linear"}),
               ElementsAre("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
@@ -92,7 +86,8 @@ TEST(ModelWeightsTest, AnFp8BaseIsForGpus) {
 TEST(ModelWeightsTest, InBFloat16TheParametersAreMastersOfACopy) {
   ModelConfig config = Qwen2();
   config.head_dim = 8;
-  for (const Method& method : {Full(), LoraMethod(8, 0.1), LoraMethod(65)}) {
+  for (const Method& method :
+       {FullMethod(), LoraMethod(8, 0.1), LoraMethod(65)}) {
     auto weights = *ModelWeights::Load(config, method, RandomReader(),
                                        {.compute = at::kBFloat16});
     Parameters& parameters = *weights->parameters();
@@ -179,7 +174,7 @@ TEST(ModelWeightsTest, ConcatenatedAdaptersFollowAfterUpdate) {
 }
 
 TEST(ModelWeightsTest, FusedMatricesAreTheParametersThemselves) {
-  auto weights = RandomModel(Qwen2(), Full());
+  auto weights = RandomModel(Qwen2(), FullMethod());
   Parameters& parameters = *weights->parameters();
 
   parameters.Value("model.layers.1.self_attn.v_proj.weight").fill_(7);
@@ -205,7 +200,7 @@ TEST(ModelWeightsTest, PassesOnWhatTheReaderSays) {
       if (name == missing) return absl::NotFoundError(name);
       return RandomReader()(name, shape, out);
     };
-    for (const Method& method : {Full(), LoraMethod(4), Method()}) {
+    for (const Method& method : {FullMethod(), LoraMethod(4), Method()}) {
       EXPECT_EQ(ModelWeights::Load(Qwen2(), method, reader).status(),
                 absl::NotFoundError(missing));
     }

@@ -104,6 +104,12 @@ std::unique_ptr<ModelWeights> RandomModel(const ModelConfig& config,
   return *std::move(weights);
 }
 
+Method FullMethod() {
+  Method method;
+  method.kind = Method::Kind::kFull;
+  return method;
+}
+
 Method LoraMethod(int64_t r, double dropout) {
   Method method;
   method.kind = Method::Kind::kLora;

@@ -55,6 +55,7 @@ std::unique_ptr<ModelWeights> RandomModel(const ModelConfig& config,
                                           const Method& method);
 
 Method LoraMethod(int64_t r, double dropout = 0);
+Method FullMethod();
 
 std::unique_ptr<Transformer> MakeTransformer(ModelWeights& weights,
                                              int64_t max_tokens = 512);

@@ -15,12 +15,6 @@ using testing::HasSubstr;
 
 ModelConfig Llama() { return OddConfig(ModelConfig::Family::kLlama); }
 
-Method Full() {
-  Method method;
-  method.kind = Method::Kind::kFull;
-  return method;
-}
-
 // Counts what tensors allocate while it lives.
 class AllocationCounter : public c10::Allocator {
  public:
@@ -167,14 +161,14 @@ TEST_P(SplitTest, GradientsAddUpAndDoNotDependOnTheSplit) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, SplitTest,
-    testing::Values(MethodCase{"Full", Full()},
+    testing::Values(MethodCase{"Full", FullMethod()},
                     MethodCase{"Concatenated", LoraMethod(4)},
                     MethodCase{"HighRank", LoraMethod(70)}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
     All, StepTest,
-    testing::Values(MethodCase{"Full", Full()},
+    testing::Values(MethodCase{"Full", FullMethod()},
                     MethodCase{"Concatenated", LoraMethod(4)},
                     MethodCase{"HighRank", LoraMethod(70)},
                     MethodCase{"Dropout", LoraMethod(4, 0.3)}),
@@ -205,7 +199,7 @@ TEST(TransformerTest, EvaluateIsTheLossOfTheLogitsAndDropsNothing) {
 }
 
 TEST(TransformerTest, WithoutABackwardPassOneSetOfActivationsIsEnough) {
-  auto weights = RandomModel(Llama(), Full());
+  auto weights = RandomModel(Llama(), FullMethod());
   auto training = MakeTransformer(*weights, 64);
   const auto forward = Transformer::Create(
       *weights, {.max_tokens = 64, .max_document = 64, .backward = false});
@@ -254,7 +248,7 @@ TEST(TransformerTest, ALossInChunksIsTheLoss) {
 }
 
 TEST(TransformerTest, RefusesWhatWasNotPlanned) {
-  auto weights = RandomModel(Llama(), Full());
+  auto weights = RandomModel(Llama(), FullMethod());
   auto transformer = MakeTransformer(*weights, 16);
   const Batch batch(RandomDocuments({17}, Llama().vocab_size));
 
@@ -267,7 +261,7 @@ TEST(TransformerTest, RefusesWhatWasNotPlanned) {
 }
 
 TEST(TransformerTest, RefusesATokenOutsideTheVocabulary) {
-  auto weights = RandomModel(Llama(), Full());
+  auto weights = RandomModel(Llama(), FullMethod());
   auto transformer = MakeTransformer(*weights, 16);
   Document document = RandomDocuments({4}, Llama().vocab_size)[0];
   document.ids[2] = 37;
@@ -280,7 +274,7 @@ TEST(TransformerTest, RefusesATokenOutsideTheVocabulary) {
 }
 
 TEST(TransformerTest, RefusesABatchWhosePartsDisagree) {
-  auto weights = RandomModel(Llama(), Full());
+  auto weights = RandomModel(Llama(), FullMethod());
   auto transformer = MakeTransformer(*weights, 16);
   const Batch batch(RandomDocuments({4}, Llama().vocab_size));
   TokenBatch tokens = batch.view();
@@ -295,7 +289,7 @@ TEST(TransformerTest, RefusesABatchWhosePartsDisagree) {
 TEST(TransformerTest, RefusesConstantsThatHaveNoRotaryTable) {
   ModelConfig config = Llama();
   config.rope_theta = -1;
-  auto weights = RandomModel(config, Full());
+  auto weights = RandomModel(config, FullMethod());
 
   EXPECT_EQ(Transformer::Create(*weights, {.max_tokens = 4, .max_document = 4})
                 .status()

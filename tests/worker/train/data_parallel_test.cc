@@ -41,7 +41,7 @@ class DataParallelTest : public ::testing::Test {
   std::vector<std::unique_ptr<DataParallel>> ranks_;
 };
 
-TEST_F(DataParallelTest, OneCollectiveAddsGradientsAndSums) {
+TEST_F(DataParallelTest, ReduceAddsGradientsAndSums) {
   OnAllRanks([&](int rank) {
     parameters_[rank]->gradients().fill_(rank + 1);
     // Rank 2 had nothing to learn from, and joins.
@@ -108,6 +108,16 @@ TEST_F(DataParallelTest, AGroupThatBrokeIsUnavailable) {
   const auto all = ranks_[1]->Reduce({});
 
   EXPECT_EQ(all.status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(DataParallelTest, ABrokenGroupEndsTheBackwardPass) {
+  Parameters parameters({{.name = "w", .shape = {5}, .final_after = 0}},
+                        at::kCPU);
+  DataParallel rank(*group_[1], parameters);
+  group_[0]->Abort();
+
+  EXPECT_TRUE(rank.Passed(1).ok());
+  EXPECT_EQ(rank.Passed(0).code(), absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

@@ -5,16 +5,18 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "worker/comm/nccl_memory.h"
 #include "worker/model/memory_needs.h"
 
 namespace lockstep {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // LoRA of a model of four layers on a GPU.
-class MemoryChoiceTest : public testing::Test {
+class MemoryChoiceTest : public ::testing::Test {
  protected:
   MemoryChoiceTest() {
     ModelConfig& config = request_.config;
@@ -96,6 +98,41 @@ TEST_F(MemoryChoiceTest, NamesAWayThatFitsWhenTheSpecAsksForAnother) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr(", or train.recompute: norm_swiglu fits"));
+}
+
+TEST_F(MemoryChoiceTest, GpusThatTalkToEachOtherTakeMemoryForIt) {
+  const MemoryPlan one = PlanMemory(request_);
+  const int64_t bytes = TotalBytes(one) + EstimateNcclBytes(2) - 1;
+  request_.ranks = 2;
+
+  const MemoryPlan two = PlanMemory(request_);
+
+  EXPECT_EQ(two.size(), one.size() + 1);
+  EXPECT_EQ(two.back().purpose, "NCCL (an estimate)");
+  EXPECT_EQ(two.back().bytes, EstimateNcclBytes(2));
+  EXPECT_LT(MostTokens(request_, bytes), request_.options.max_tokens);
+  EXPECT_GE(MostTokens(request_, bytes + 1), request_.options.max_tokens);
+  spec_.mutable_train()->set_recompute(v1::TrainSpec::RECOMPUTE_NONE);
+  EXPECT_FALSE(ChooseRecompute(spec_, request_, bytes).ok());
+  EXPECT_TRUE(ChooseRecompute(spec_, request_, bytes + 1).ok());
+}
+
+TEST_F(MemoryChoiceTest, RanksOnTheCpuHaveNoNccl) {
+  request_.placement = {};
+  const int64_t one = TotalBytes(PlanMemory(request_));
+  request_.ranks = 2;
+
+  EXPECT_EQ(TotalBytes(PlanMemory(request_)), one);
+}
+
+// A neighbour on each side, or the one that there is; between 0.3 and 1 GiB.
+TEST(NcclMemoryTest, GrowsToTwoNeighbours) {
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  EXPECT_EQ(EstimateNcclBytes(1), 0);
+  EXPECT_GT(EstimateNcclBytes(2), 300 * kMiB);
+  EXPECT_GT(EstimateNcclBytes(3), EstimateNcclBytes(2) + 200 * kMiB);
+  EXPECT_EQ(EstimateNcclBytes(8), EstimateNcclBytes(3));
+  EXPECT_LT(EstimateNcclBytes(8), 1024 * kMiB);
 }
 
 TEST_F(MemoryChoiceTest, SaysWhenTheWeightsAloneAreTooMuch) {
