@@ -30,6 +30,8 @@ struct LiveAttempt {
   std::map<int, worker::v1::RankFailure> failures;
   // Set when the scheduler itself ends the attempt.
   std::optional<worker::v1::RankFailure> verdict;
+  // Its ranks were asked to write a checkpoint and stop; on disk, too.
+  bool drained = false;
   // Ranks that are gone, as their supervisors told.
   std::map<int, worker::v1::RankProcess> ended;
   // When the whole gang is killed, by Clock::Now.

@@ -55,6 +55,19 @@ void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   }
 }
 
+// Its devices were taken, and it did nothing wrong.
+void Requeue(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
+  const v1::Job& job = entry.job();
+  const bool resumes =
+      job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
+  const int64_t step = resumes ? entry.newest_checkpoint.step() : 0;
+  decision.SetState(
+      entry, v1::Job::QUEUED, v1::Event::INFO,
+      absl::StrCat(why.message, "; the next attempt ",
+                   step > 0 ? absl::StrCat("goes on from step ", step)
+                            : "starts from the beginning"));
+}
+
 void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   switch (NextJobState(why.cause)) {
     case v1::Job::SUCCEEDED:
@@ -69,7 +82,11 @@ void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
       Fail(decision, entry, why, /*refusal=*/"");
       break;
     default:
-      RetryOrFail(decision, entry, why);
+      if (why.cause == v1::Attempt::PREEMPTED) {
+        Requeue(decision, entry, why);
+      } else {
+        RetryOrFail(decision, entry, why);
+      }
   }
 }
 
@@ -102,11 +119,11 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   MarkProcessEnded(decision, entry, end.attempt.attempt);
   decision.state().live.erase(entry.job().name());
   decision.state().pool.Release(entry.job().name());
+  const bool wanted = why.cause == v1::Attempt::SUCCESS ||
+                      why.cause == v1::Attempt::CANCELLED ||
+                      why.cause == v1::Attempt::PREEMPTED;
   decision.Record(
-      entry,
-      why.cause == v1::Attempt::SUCCESS || why.cause == v1::Attempt::CANCELLED
-          ? v1::Event::INFO
-          : v1::Event::ERROR,
+      entry, wanted ? v1::Event::INFO : v1::Event::ERROR,
       "ATTEMPT_ENDED",
       absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
                    why.message),

@@ -23,7 +23,9 @@ void Reopen(Decision& decision, JobEntry& entry) {
         OpenRendezvousEffect{ref, attempt->ranks_size(), process.joined()});
   }
   if (attempt != nullptr && attempt->state() == v1::Attempt::DRAINING) {
-    StopAttempt(decision, entry);
+    const bool drained = FindProcess(entry, job.attempt())->drained() &&
+                         job.desired() != v1::Job::CANCEL;
+    drained ? DrainAttempt(decision, entry) : StopAttempt(decision, entry);
   } else if (attempt == nullptr && job.state() == v1::Job::CANCELLING) {
     decision.Do(SignalEffect{{job.name(), 0}, /*kill=*/true});
   }

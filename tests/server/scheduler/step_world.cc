@@ -35,7 +35,8 @@ struct Words {
     return (effect.kill ? "kill " : "terminate ") + InWords(effect.attempt);
   }
   std::string operator()(const StopCommandEffect& effect) const {
-    return "stop " + InWords(effect.attempt);
+    return (effect.checkpoint ? "checkpoint and stop " : "stop ") +
+           InWords(effect.attempt);
   }
   std::string operator()(const CloseEffect& effect) const {
     return "close " + InWords(effect.attempt);
@@ -254,9 +255,15 @@ Ticket StepWorld::Update(Scheduler::UpdateJob request) {
   return ticket;
 }
 
-Ticket StepWorld::Drain(bool drain) {
+Ticket StepWorld::Drain(bool let_run) {
   const Ticket ticket = next_ticket_++;
-  Do(DrainEvent{ticket, drain});
+  Do(DrainEvent{.ticket = ticket, .let_run = let_run});
+  return ticket;
+}
+
+Ticket StepWorld::Undrain() {
+  const Ticket ticket = next_ticket_++;
+  Do(DrainEvent{.ticket = ticket, .drain = false});
   return ticket;
 }
 

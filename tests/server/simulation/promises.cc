@@ -92,6 +92,18 @@ void Promises::Drained(bool drain, int before) {
   }
 }
 
+// None starts during a drain, so those that live were there when it began.
+void Promises::StoppedAll(int before) {
+  // Over by now, and another one may have begun.
+  if (!drained_ || drains_ > before + 1) return;
+  for (const auto& [name, row] : disk_) {
+    const v1::Attempt* live = LiveAttemptOf(row.job());
+    if (live == nullptr || live->state() == v1::Attempt::DRAINING) continue;
+    Break("P2", absl::StrCat(live->name(), " trains on, and a drain that stops "
+                             "it is acknowledged"));
+  }
+}
+
 void Promises::CheckpointCommitted(const std::string& uid, int attempt,
                                    int64_t step) {
   if (!listed_.contains({uid, {attempt, step}})) {

@@ -75,7 +75,7 @@ void Promises::WriteRow(const server::JobRecord& next,
   }
   const int attempts = old == nullptr ? 0 : old->job().attempts_size();
   CheckEndedAttempts(old == nullptr ? nullptr : &old->job(), job);
-  CheckStops(old == nullptr ? nullptr : &old->job(), job);
+  CheckStops(old == nullptr ? nullptr : &old->job(), next);
   CheckDrain(old == nullptr ? nullptr : &old->job(), job);
   HoldDevices(job);
   if (job.attempts_size() > attempts) CheckNewAttempt(job);
@@ -154,8 +154,10 @@ void Promises::CheckEndedAttempts(const v1::Job* old, const v1::Job& next) {
 }
 
 // Only a user, or a rank that does not come, stops an attempt.
-void Promises::CheckStops(const v1::Job* old, const v1::Job& next) {
+void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
+  const v1::Job& next = row.job();
   if (old == nullptr || next.desired() == v1::Job::CANCEL) return;
+  if (stop_asked_ && row.processes(next.attempt()).drained()) return;
   const v1::Attempt* was = LiveAttemptOf(*old);
   const v1::Attempt* is = LiveAttemptOf(next);
   if (was == nullptr || is == nullptr ||
