@@ -143,8 +143,7 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
            absl::FormatDuration(options.scheduler.rendezvous_timeout)},
           {"heartbeat-interval",
            absl::FormatDuration(options.scheduler.heartbeat_interval)},
-          {"drain-grace",
-           absl::FormatDuration(options.scheduler.drain_grace)}};
+          {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(

@@ -98,7 +98,8 @@ struct DrainFlags {
 
 ExitStatus Drain(const CommandContext& context, const DrainFlags& flags,
                  JobClient& client) {
-  const absl::StatusOr<v1::ServerInfo> info = flags.undrain ? client.Undrain() : client.Drain(flags.let_run);
+  const absl::StatusOr<v1::ServerInfo> info =
+      flags.undrain ? client.Undrain() : client.Drain(flags.let_run);
   if (!info.ok()) return context.Report(info.status());
   if (flags.wait) {
     InterruptHandler interrupt([&] { client.Interrupt(); });
@@ -121,8 +122,8 @@ void AddDrain(CLI::App& server, CommandContext& context) {
       "drain",
       "Stop what trains, with checkpoints, and start nothing until --undrain");
   auto flags = std::make_shared<DrainFlags>();
-  CLI::Option* undrain =
-      drain->add_flag("--undrain", flags->undrain, "Start jobs again, from their checkpoints");
+  CLI::Option* undrain = drain->add_flag(
+      "--undrain", flags->undrain, "Start jobs again, from their checkpoints");
   drain
       ->add_flag("--let-run", flags->let_run,
                  "What trains goes on to its end; only what waits waits")

@@ -79,11 +79,13 @@ void DevicePool::Reserve(const std::string& job,
   for (const DevicePlace& place : places) {
     holder_[{place.node, place.device}] = job;
   }
+  ++version_;
 }
 
 void DevicePool::Release(const std::string& job) {
   std::erase_if(holder_,
                 [&](const auto& entry) { return entry.second == job; });
+  ++version_;
 }
 
 std::vector<v1::Node> DevicePool::Nodes() const {

@@ -59,7 +59,8 @@ void OnDrain(Decision& decision, const DrainEvent& event) {
 }
 
 void DrainAttempt(Decision& decision, JobEntry& entry) {
-  server::ProcessRecord& process = *FindProcess(entry, entry.job().attempt());
+  server::ProcessRecord& process =
+      *MutableProcess(entry, entry.job().attempt());
   process.set_drained(true);
   entry.live.drained = true;
   decision.Touch(entry);

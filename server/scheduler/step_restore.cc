@@ -11,7 +11,7 @@ namespace {
 void Reopen(Decision& decision, JobEntry& entry) {
   const v1::Job& job = entry.job();
   const v1::Attempt* attempt = LiveAttemptOf(job);
-  for (const server::ProcessRecord& process : entry.record.processes()) {
+  for (const server::ProcessRecord& process : entry.record->processes()) {
     const AttemptRef ref{job.name(), process.attempt()};
     const bool prepares =
         process.attempt() == 0 && job.state() == v1::Job::PREPARING;

@@ -87,8 +87,8 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::GetServerConfig(
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::DrainServer(
-    grpc::CallbackServerContext* context,
-    const v1::DrainServerRequest* request, v1::ServerInfo* response) {
+    grpc::CallbackServerContext* context, const v1::DrainServerRequest* request,
+    v1::ServerInfo* response) {
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.ClusterService/DrainServer");
   const absl::Status admitted = call->Admit(*context).status();

@@ -120,7 +120,7 @@ StreamTurn JobWatch::NextChange(v1::WatchJobsResponse* response) {
   response->set_type(TypeOf(entry.event));
   deleted_ = !request_.name().empty() &&
              response->type() == v1::WatchJobsResponse::DELETED;
-  *response->mutable_job() = std::move(entry.job);
+  *response->mutable_job() = *entry.job;
   *response->mutable_event() = std::move(entry.event);
   response->set_resume_token(absl::StrCat(cursor_));
   return StreamTurn::Write();

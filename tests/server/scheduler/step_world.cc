@@ -114,9 +114,11 @@ void StepWorld::Do(decltype(Event::what) what) {
 }
 
 void StepWorld::Restart() {
-  std::vector<server::JobRecord> records;
+  std::vector<JobRow> records;
   std::map<std::string, Checkpoints> listed;
-  for (const std::string& name : order_) records.push_back(disk_.at(name));
+  for (const std::string& name : order_) {
+    records.push_back(MakeJobRow(disk_.at(name)));
+  }
   for (const v1::Checkpoint& checkpoint : checkpoints_) {
     listed[JobOf(checkpoint)].push_back(checkpoint);
   }
@@ -131,7 +133,8 @@ void StepWorld::Advance(absl::Duration by) {
 }
 
 void StepWorld::Write(const StoreWrite& write) {
-  for (const server::JobRecord& record : write.jobs) {
+  for (const JobRow& row : write.jobs) {
+    const server::JobRecord& record = *row;
     const std::string& name = record.job().name();
     const bool is_new = !disk_.contains(name);
     server::JobRecord& old = disk_[name];

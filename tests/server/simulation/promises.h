@@ -79,7 +79,7 @@ class Promises {
   // A process is refused as one of an attempt that has ended.
   void TurnedAway(const LaunchRequest& process);
   // A new one reads the disk.
-  void Restarted(const std::vector<server::JobRecord>& rows);
+  void Restarted(const std::vector<JobRow>& rows);
   // A watcher reads on.
   void Seen(int64_t cursor_before, const std::vector<JournalEntry>& entries,
             int64_t cursor);
@@ -99,7 +99,7 @@ class Promises {
   void CheckQueue(const v1::Job& started);
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
-  void CheckStops(const v1::Job* old, const server::JobRecord& next);
+  void CheckStops(const v1::Job* old, const server::JobRecord& row);
   void HoldDevices(const v1::Job& job);
   void WriteCheckpoint(const v1::Checkpoint& checkpoint,
                        const StoreWrite& write);

@@ -205,12 +205,12 @@ void Simulation::Drain(bool let_run) {
 }
 
 void Simulation::Undrain() {
-  coordinator_->PostCall(
-      DrainEvent{.drain = false},
-      Scheduler::Ack(
-          [this, before = promises_.drains()](const absl::Status& status) {
-            if (status.ok()) promises_.Drained(/*drain=*/false, before);
-          }));
+  coordinator_->PostCall(DrainEvent{.drain = false},
+                         Scheduler::Ack([this, before = promises_.drains()](
+                                            const absl::Status& status) {
+                           if (status.ok())
+                             promises_.Drained(/*drain=*/false, before);
+                         }));
 }
 
 void Simulation::Watch() {
