@@ -41,8 +41,8 @@ v1::WatchJobsResponse::Type ChangeTypeOf(const v1::Event& event) {
 grpc::ByteBuffer ChangeCache::BytesOf(const JournalEntry& entry) {
   const int64_t sequence = entry.event.sequence();
   absl::MutexLock lock(&mu_);
-  const auto found = std::find_if(
-      newest_.rbegin(), newest_.rend(), [&](const Held& held) {
+  const auto found =
+      std::find_if(newest_.rbegin(), newest_.rend(), [&](const Held& held) {
         return held.sequence == sequence && held.job == entry.job;
       });
   if (found != newest_.rend()) return found->bytes;
