@@ -194,8 +194,14 @@ absl::StatusOr<v1::ServerConfig> JobClient::ServerConfig() {
   return connection_->GetServerConfig();
 }
 
-absl::StatusOr<v1::ServerInfo> JobClient::Drain(bool drain) {
-  return drain ? connection_->DrainServer() : connection_->UndrainServer();
+absl::StatusOr<v1::ServerInfo> JobClient::Drain(bool let_run) {
+  v1::DrainServerRequest request;
+  request.set_let_run(let_run);
+  return connection_->DrainServer(request);
+}
+
+absl::StatusOr<v1::ServerInfo> JobClient::Undrain() {
+  return connection_->UndrainServer();
 }
 
 absl::Status JobClient::WaitUntilIdle() {

@@ -99,8 +99,10 @@ class JobClient {
   absl::StatusOr<std::vector<v1::Node>> Nodes();
   absl::StatusOr<v1::ServerInfo> ServerInfo();
   absl::StatusOr<v1::ServerConfig> ServerConfig();
-  // From now on nothing new starts there, or that is over.
-  absl::StatusOr<v1::ServerInfo> Drain(bool drain);
+  // From now on nothing new starts there, and what trains stops with a
+  // checkpoint unless it is let run.
+  absl::StatusOr<v1::ServerInfo> Drain(bool let_run);
+  absl::StatusOr<v1::ServerInfo> Undrain();
   // Returns when no job is being prepared, started, run or stopped. Useful
   // after Drain: else the next ones start.
   absl::Status WaitUntilIdle();

@@ -47,7 +47,8 @@ class JobConnection {
   virtual absl::StatusOr<v1::ListNodesResponse> ListNodes() = 0;
   virtual absl::StatusOr<v1::ServerInfo> GetServerInfo() = 0;
   virtual absl::StatusOr<v1::ServerConfig> GetServerConfig() = 0;
-  virtual absl::StatusOr<v1::ServerInfo> DrainServer() = 0;
+  virtual absl::StatusOr<v1::ServerInfo> DrainServer(
+      const v1::DrainServerRequest& request) = 0;
   virtual absl::StatusOr<v1::ServerInfo> UndrainServer() = 0;
 
   // Streams. When the coordinator goes away they are taken up again right after

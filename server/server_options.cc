@@ -143,7 +143,8 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
           {"rendezvous-timeout",
            absl::FormatDuration(options.scheduler.rendezvous_timeout)},
           {"heartbeat-interval",
-           absl::FormatDuration(options.scheduler.heartbeat_interval)}};
+           absl::FormatDuration(options.scheduler.heartbeat_interval)},
+          {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
@@ -157,6 +158,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
       absl::FormatDuration(options.scheduler.rendezvous_timeout);
   std::string heartbeat =
       absl::FormatDuration(options.scheduler.heartbeat_interval);
+  std::string drain = absl::FormatDuration(options.scheduler.drain_grace);
 
   CLI::App app(
       "The coordinator of Lockstep: takes jobs, gives them devices, "
@@ -186,6 +188,10 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   app.add_option("--heartbeat-interval", heartbeat,
                  "How often ranks say that they live")
       ->capture_default_str();
+  app.add_option("--drain-grace", drain,
+                 "How long ranks may take to write a checkpoint and stop, when "
+                 "the coordinator is drained")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -201,6 +207,8 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                    ParseInterval("rendezvous-timeout", rendezvous));
   ASSIGN_OR_RETURN(options.scheduler.heartbeat_interval,
                    ParseInterval("heartbeat-interval", heartbeat));
+  ASSIGN_OR_RETURN(options.scheduler.drain_grace,
+                   ParseInterval("drain-grace", drain));
   // Processes of jobs run in folders of their own.
   std::error_code error;
   options.state_dir = fs::absolute(options.state_dir, error).string();

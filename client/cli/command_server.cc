@@ -92,12 +92,14 @@ ExitStatus Config(const CommandContext& context, JobClient& client) {
 
 struct DrainFlags {
   bool undrain = false;
+  bool let_run = false;
   bool wait = false;
 };
 
 ExitStatus Drain(const CommandContext& context, const DrainFlags& flags,
                  JobClient& client) {
-  const absl::StatusOr<v1::ServerInfo> info = client.Drain(!flags.undrain);
+  const absl::StatusOr<v1::ServerInfo> info =
+      flags.undrain ? client.Undrain() : client.Drain(flags.let_run);
   if (!info.ok()) return context.Report(info.status());
   if (flags.wait) {
     InterruptHandler interrupt([&] { client.Interrupt(); });
@@ -117,10 +119,15 @@ ExitStatus Drain(const CommandContext& context, const DrainFlags& flags,
 
 void AddDrain(CLI::App& server, CommandContext& context) {
   CLI::App* drain = server.add_subcommand(
-      "drain", "Start nothing new; what runs goes on, what waits waits");
+      "drain",
+      "Stop what trains, with checkpoints, and start nothing until --undrain");
   auto flags = std::make_shared<DrainFlags>();
-  CLI::Option* undrain =
-      drain->add_flag("--undrain", flags->undrain, "Start jobs again");
+  CLI::Option* undrain = drain->add_flag(
+      "--undrain", flags->undrain, "Start jobs again, from their checkpoints");
+  drain
+      ->add_flag("--let-run", flags->let_run,
+                 "What trains goes on to its end; only what waits waits")
+      ->excludes(undrain);
   drain->add_flag("--wait", flags->wait, "Return when nothing runs any more")
       ->excludes(undrain);
   drain->callback([&context, flags] {

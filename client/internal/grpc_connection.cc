@@ -208,9 +208,9 @@ absl::StatusOr<v1::ServerConfig> GrpcConnection::GetServerConfig() {
                v1::GetServerConfigRequest());
 }
 
-absl::StatusOr<v1::ServerInfo> GrpcConnection::DrainServer() {
-  return Unary(cluster_, &v1::ClusterService::Stub::DrainServer,
-               v1::DrainServerRequest());
+absl::StatusOr<v1::ServerInfo> GrpcConnection::DrainServer(
+    const v1::DrainServerRequest& request) {
+  return Unary(cluster_, &v1::ClusterService::Stub::DrainServer, request);
 }
 
 absl::StatusOr<v1::ServerInfo> GrpcConnection::UndrainServer() {

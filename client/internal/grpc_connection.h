@@ -47,7 +47,8 @@ class GrpcConnection : public JobConnection {
   absl::StatusOr<v1::ListNodesResponse> ListNodes() override;
   absl::StatusOr<v1::ServerInfo> GetServerInfo() override;
   absl::StatusOr<v1::ServerConfig> GetServerConfig() override;
-  absl::StatusOr<v1::ServerInfo> DrainServer() override;
+  absl::StatusOr<v1::ServerInfo> DrainServer(
+      const v1::DrainServerRequest& request) override;
   absl::StatusOr<v1::ServerInfo> UndrainServer() override;
   absl::Status WatchJobs(
       v1::WatchJobsRequest request,

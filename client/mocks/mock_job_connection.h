@@ -32,7 +32,8 @@ class MockJobConnection : public JobConnection {
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, GetServerInfo, (), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerConfig>, GetServerConfig, (),
               (override));
-  MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, DrainServer, (), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, DrainServer,
+              (const v1::DrainServerRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, UndrainServer, (), (override));
   MOCK_METHOD(absl::Status, BackupStore,
               (const OnMessage<v1::BackupStoreResponse>&), (override));

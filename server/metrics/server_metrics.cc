@@ -119,7 +119,7 @@ ServerMetrics::ServerMetrics(const Clock& clock, ServerMetricsOptions options)
       .Add({{"version", kVersion}, {"revision", std::string(BuildRevision())}})
       .Set(1);
   for (const v1::Job::State state : AllStates()) {
-    families_->jobs.Add({{"state", LabelOf(state)}}).Set(0);
+    state_gauges_[state] = &families_->jobs.Add({{"state", LabelOf(state)}});
   }
 }
 
@@ -127,8 +127,7 @@ ServerMetrics::~ServerMetrics() = default;
 
 void ServerMetrics::Count(v1::Job::State state, int by) {
   if (state == v1::Job::STATE_UNSPECIFIED) return;
-  families_->jobs.Add({{"state", LabelOf(state)}})
-      .Set(jobs_by_state_[state] += by);
+  state_gauges_.at(state)->Set(jobs_by_state_[state] += by);
 }
 
 void ServerMetrics::JobSeen(const v1::Job& job) {
@@ -191,11 +190,23 @@ void ServerMetrics::PointStored(absl::string_view job_name,
 
 void ServerMetrics::RpcHandled(absl::string_view method, absl::string_view code,
                                absl::Duration duration) {
-  const std::string name(method);
-  families_->rpc_handled.Add({{"method", name}, {"code", std::string(code)}})
-      .Increment();
-  families_->rpc_duration.Add({{"method", name}}, Families::kRpcSeconds)
-      .Observe(absl::ToDoubleSeconds(duration));
+  absl::MutexLock lock(&calls_mu_);
+  auto series = calls_.find(method);
+  if (series == calls_.end()) {
+    const std::string name(method);
+    series = calls_.try_emplace(name).first;
+    series->second.duration =
+        &families_->rpc_duration.Add({{"method", name}}, Families::kRpcSeconds);
+  }
+  auto handled = series->second.handled.find(code);
+  if (handled == series->second.handled.end()) {
+    const std::string word(code);
+    prometheus::Counter& counter =
+        families_->rpc_handled.Add({{"method", series->first}, {"code", word}});
+    handled = series->second.handled.emplace(word, &counter).first;
+  }
+  handled->second->Increment();
+  series->second.duration->Observe(absl::ToDoubleSeconds(duration));
 }
 
 void ServerMetrics::RemoveEnded() {

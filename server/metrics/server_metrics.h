@@ -20,6 +20,9 @@
 #include "server/clock.h"
 
 namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
 class Registry;
 }  // namespace prometheus
 
@@ -50,7 +53,7 @@ class ServerMetrics {
 
   // A call was answered. `method` is Service/Method, `code` a gRPC code's name.
   void RpcHandled(absl::string_view method, absl::string_view code,
-                  absl::Duration duration);
+                  absl::Duration duration) ABSL_LOCKS_EXCLUDED(calls_mu_);
 
   // Removes the series of jobs that ended long enough ago.
   void RemoveEnded();
@@ -66,16 +69,27 @@ class ServerMetrics {
     std::unique_ptr<JobSeries> series;
   };
 
+  // To find a series by its labels costs as much as a small call.
+  struct MethodSeries {
+    prometheus::Histogram* duration = nullptr;
+    std::map<std::string, prometheus::Counter*, std::less<>> handled;
+  };
+
   void Count(v1::Job::State state, int by) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock& clock_;
   const ServerMetricsOptions options_;
   const std::unique_ptr<Families> families_;
+  std::map<v1::Job::State, prometheus::Gauge*> state_gauges_;  // All of them.
 
   mutable absl::Mutex mu_;
   // By job name.
   std::map<std::string, SeenJob, std::less<>> jobs_ ABSL_GUARDED_BY(mu_);
   std::map<v1::Job::State, int> jobs_by_state_ ABSL_GUARDED_BY(mu_);
+
+  absl::Mutex calls_mu_;
+  std::map<std::string, MethodSeries, std::less<>> calls_
+      ABSL_GUARDED_BY(calls_mu_);
 };
 
 }  // namespace lockstep

@@ -97,6 +97,10 @@ AttemptEnd OfRanks(const LiveAttempt& live, const ProcessEnd& end) {
       return OfFailure(rank, failure);
     }
   }
+  if (live.drained) {
+    return {v1::Attempt::PREEMPTED,
+            "the coordinator was drained; it stopped with a checkpoint"};
+  }
   if (const RankProcess* rank = FirstOf(end.ranks, failed_itself)) {
     return OfRank(*rank, live);
   }

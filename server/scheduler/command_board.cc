@@ -34,12 +34,17 @@ CommandBoard::CommandBoard() : subscribers_(std::make_shared<Subscribers>()) {}
 void CommandBoard::Stop(const AttemptRef& attempt, absl::Duration grace) {
   {
     absl::MutexLock lock(&mu_);
-    stopping_[KeyOf(attempt)] = grace;
+    stopping_[KeyOf(attempt)] = {.grace = grace};
   }
   absl::MutexLock lock(&subscribers_->mu);
   const auto found = subscribers_->by_attempt.find(KeyOf(attempt));
   if (found == subscribers_->by_attempt.end()) return;
   for (const auto& [id, wake] : found->second) wake();
+}
+
+void CommandBoard::StopWithCheckpoint(const AttemptRef& attempt) {
+  absl::MutexLock lock(&mu_);
+  stopping_[KeyOf(attempt)] = {.checkpoint = true};
 }
 
 void CommandBoard::Remove(const AttemptRef& attempt) {
@@ -50,9 +55,13 @@ void CommandBoard::Remove(const AttemptRef& attempt) {
 worker::v1::HeartbeatResponse::Command CommandBoard::ForRank(
     const AttemptRef& attempt) const {
   absl::MutexLock lock(&mu_);
-  return stopping_.contains(KeyOf(attempt))
-             ? worker::v1::HeartbeatResponse::STOP
-             : worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
+  const auto found = stopping_.find(KeyOf(attempt));
+  if (found == stopping_.end()) {
+    return worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
+  }
+  return found->second.checkpoint
+             ? worker::v1::HeartbeatResponse::CHECKPOINT_AND_STOP
+             : worker::v1::HeartbeatResponse::STOP;
 }
 
 worker::v1::AttachResponse CommandBoard::ForSupervisor(
@@ -60,9 +69,9 @@ worker::v1::AttachResponse CommandBoard::ForSupervisor(
   worker::v1::AttachResponse response;
   absl::MutexLock lock(&mu_);
   const auto found = stopping_.find(KeyOf(attempt));
-  if (found != stopping_.end()) {
+  if (found != stopping_.end() && !found->second.checkpoint) {
     response.set_command(worker::v1::AttachResponse::STOP);
-    *response.mutable_grace() = ToProto(found->second);
+    *response.mutable_grace() = ToProto(found->second.grace);
   }
   return response;
 }

@@ -25,6 +25,9 @@ class CommandBoard {
 
   // From now on this attempt is told to stop within `grace`.
   void Stop(const AttemptRef& attempt, absl::Duration grace);
+  // From now on its ranks are told to write a checkpoint and then to stop; its
+  // supervisor, who would not wait for them, is not.
+  void StopWithCheckpoint(const AttemptRef& attempt);
   // The attempt has ended.
   void Remove(const AttemptRef& attempt);
 
@@ -39,6 +42,10 @@ class CommandBoard {
 
  private:
   using Key = std::pair<std::string, int>;
+  struct Order {
+    bool checkpoint = false;
+    absl::Duration grace = absl::ZeroDuration();
+  };
   struct Subscribers;
   class Subscription;
 
@@ -47,7 +54,7 @@ class CommandBoard {
   }
 
   mutable absl::Mutex mu_;
-  std::map<Key, absl::Duration> stopping_ ABSL_GUARDED_BY(mu_);
+  std::map<Key, Order> stopping_ ABSL_GUARDED_BY(mu_);
   // Shared with the subscriptions, which may outlive the board.
   const std::shared_ptr<Subscribers> subscribers_;
 };

@@ -26,7 +26,7 @@ absl::StatusOr<JobEntry*> Decision::Find(const std::string& name,
 void Decision::SetState(JobEntry& entry, v1::Job::State to,
                         v1::Event::Severity severity,
                         const std::string& message) {
-  v1::Job& job = *entry.record.mutable_job();
+  v1::Job& job = entry.record.MutableJob();
   const v1::Job::State from = job.state();
   LOCKSTEP_CHECK(CanTransition(from, to));
   job.set_state(to);
@@ -36,7 +36,7 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
     Dequeue(state_, entry);
     job.clear_pending_reason();
     job.clear_pending_message();
-    entry.record.clear_not_before();
+    entry.record.Mutable().clear_not_before();
   }
   if (to == v1::Job::QUEUED) {
     Enqueue(state_, entry);
@@ -79,7 +79,7 @@ void Decision::Delete(const JobEntry& entry) {
   AddEvent(job.name(), v1::Event::INFO, kJobDeleted, "deleted");
   result_.write.deletions.push_back({job.name(), job.uid()});
   Do(RemoveFilesEffect{job.uid()});
-  state_.requests.erase({job.owner(), entry.record.request_id()});
+  state_.requests.erase({job.owner(), entry.record->request_id()});
   state_.jobs.erase(job.name());
 }
 
@@ -97,11 +97,11 @@ std::string Decision::Unpredictable(absl::string_view purpose) const {
 StepResult Decision::Finish() && {
   for (const std::string& name : touched_) {
     JobEntry& entry = state_.jobs.at(name);
-    entry.record.set_version(entry.record.version() + 1);
-    v1::Job& job = *entry.record.mutable_job();
-    *job.mutable_update_time() = ToProto(time_.wall);
-    job.set_etag(EtagOf(entry.record));
-    result_.write.jobs.push_back(entry.record);
+    server::JobRecord& record = entry.record.Mutable();
+    record.set_version(record.version() + 1);
+    *record.mutable_job()->mutable_update_time() = ToProto(time_.wall);
+    record.mutable_job()->set_etag(EtagOf(record));
+    result_.write.jobs.push_back(entry.record.Share());
   }
   // Callers are answered before processes are started for them.
   std::vector<Effect> effects;

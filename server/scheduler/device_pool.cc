@@ -76,6 +76,7 @@ int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
 bool DevicePool::SetForeignUses(std::map<std::string, std::string> uses) {
   if (uses == foreign_uses_) return false;
   foreign_uses_ = std::move(uses);
+  ++version_;
   return true;
 }
 
@@ -98,6 +99,7 @@ void DevicePool::Reserve(const std::string& job,
   for (const DevicePlace& place : places) {
     holder_[{place.node, place.device}] = job;
   }
+  ++version_;
 }
 
 void DevicePool::Release(const std::string& job) {
@@ -107,6 +109,7 @@ void DevicePool::Release(const std::string& job) {
     foreign_uses_.erase(entry.first.second);
     return true;
   });
+  ++version_;
 }
 
 std::vector<v1::Node> DevicePool::Nodes() const {

@@ -4,6 +4,7 @@
 // Which devices there are, and which job holds which. A value inside the
 // scheduler's state: thread-compatible, no clock, no I/O.
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -63,11 +64,14 @@ class DevicePool {
 
   // All nodes, with the holder of each device, or who else uses it.
   std::vector<v1::Node> Nodes() const;
+  // Another one after each change of what Nodes says.
+  int64_t version() const { return version_; }
 
  private:
   std::vector<v1::Node> nodes_;
   std::map<std::pair<std::string, std::string>, std::string> holder_;
   std::map<std::string, std::string> foreign_uses_;
+  int64_t version_ = 0;
 };
 
 }  // namespace lockstep

@@ -96,7 +96,11 @@ void EffectRunner::Do(const SignalEffect& effect) {
 }
 
 void EffectRunner::Do(const StopCommandEffect& effect) {
-  board_.Stop(effect.attempt, options_.stop_grace);
+  if (effect.checkpoint) {
+    board_.StopWithCheckpoint(effect.attempt);
+  } else {
+    board_.Stop(effect.attempt, options_.stop_grace);
+  }
 }
 
 void EffectRunner::Do(const CloseEffect& effect) {

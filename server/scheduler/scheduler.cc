@@ -39,8 +39,13 @@ void Scheduler::Pin(std::string job, int64_t step, bool pinned, Ack ack) {
   thread_->PostCall(PinEvent{0, std::move(job), step, pinned}, std::move(ack));
 }
 
-void Scheduler::Drain(bool drain, Ack ack) {
-  thread_->PostCall(DrainEvent{0, drain}, std::move(ack));
+void Scheduler::Drain(bool let_run, Ack ack) {
+  thread_->PostCall(DrainEvent{.drain = true, .let_run = let_run},
+                    std::move(ack));
+}
+
+void Scheduler::Undrain(Ack ack) {
+  thread_->PostCall(DrainEvent{.drain = false}, std::move(ack));
 }
 
 void Scheduler::Prepared(worker::v1::ReportPreparedRequest report, Ack ack) {

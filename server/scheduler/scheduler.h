@@ -96,8 +96,10 @@ class Scheduler {
   // Of a listed one of a job that has not ended.
   void Pin(std::string job, int64_t step, bool pinned, Ack ack);
 
-  // From ClusterService: from now on nothing new starts, or that is over.
-  void Drain(bool drain, Ack ack);
+  // From ClusterService: from now on nothing new starts, and what trains stops
+  // with a checkpoint unless it is let run; or that is over.
+  void Drain(bool let_run, Ack ack);
+  void Undrain(Ack ack);
 
   // From WorkerService; the caller was authenticated as this attempt.
   void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);

@@ -14,6 +14,9 @@ struct SchedulerOptions {
   absl::Duration heartbeat_interval = absl::Seconds(1);
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
+  // From the request to write a checkpoint and stop, when the coordinator is
+  // drained, to SIGKILL.
+  absl::Duration drain_grace = absl::Seconds(30);
   // How much longer than the grace time a supervisor may take to end its ranks
   // before it is killed with them.
   absl::Duration kill_after_grace = absl::Seconds(5);

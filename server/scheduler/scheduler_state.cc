@@ -28,7 +28,7 @@ void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
 
 SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
-                            std::vector<server::JobRecord> records,
+                            std::vector<JobRow> records,
                             const std::map<std::string, Checkpoints>& listed,
                             const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall) {
@@ -37,15 +37,15 @@ SchedulerState RestoreState(const SchedulerOptions& options,
   state.options = options;
   state.policy = &policy;
   state.pool = std::move(pool);
-  for (server::JobRecord& record : records) {
+  for (JobRow& record : records) {
     JobEntry entry;
     entry.order = state.next_order++;
-    entry.record = std::move(record);
+    entry.record = RowDraft(std::move(record));
     const v1::Job& job = entry.job();
-    if (entry.record.has_not_before()) {
+    if (entry.record->has_not_before()) {
       // The wall may have been set meanwhile: never wait longer than a pause
       // can be.
-      const absl::Duration left = FromProto(entry.record.not_before()) - wall;
+      const absl::Duration left = FromProto(entry.record->not_before()) - wall;
       entry.not_before =
           now + std::clamp(left, absl::ZeroDuration(), options.longest_backoff);
     }
@@ -55,10 +55,10 @@ SchedulerState RestoreState(const SchedulerOptions& options,
         entry.listed[checkpoint.step()] = checkpoint;
       }
     }
-    if (!entry.record.request_id().empty()) {
-      state.requests[{job.owner(), entry.record.request_id()}] = job.name();
+    if (!entry.record->request_id().empty()) {
+      state.requests[{job.owner(), entry.record->request_id()}] = job.name();
     }
-    for (const server::ProcessRecord& process : entry.record.processes()) {
+    for (const server::ProcessRecord& process : entry.record->processes()) {
       if (!process.ended()) entry.watched.insert(process.attempt());
     }
     if (job.state() == v1::Job::QUEUED) Enqueue(state, entry);
@@ -90,12 +90,21 @@ const v1::Attempt* LiveAttemptOf(const v1::Job& job) {
 
 v1::Attempt* MutableLiveAttempt(JobEntry& entry) {
   if (LiveAttemptOf(entry.job()) == nullptr) return nullptr;
-  v1::Job& job = *entry.record.mutable_job();
+  v1::Job& job = entry.record.MutableJob();
   return job.mutable_attempts(job.attempts_size() - 1);
 }
 
-server::ProcessRecord* FindProcess(JobEntry& entry, int attempt) {
-  for (server::ProcessRecord& process : *entry.record.mutable_processes()) {
+const server::ProcessRecord* FindProcess(const JobEntry& entry, int attempt) {
+  for (const server::ProcessRecord& process : entry.record->processes()) {
+    if (process.attempt() == attempt) return &process;
+  }
+  return nullptr;
+}
+
+server::ProcessRecord* MutableProcess(JobEntry& entry, int attempt) {
+  if (FindProcess(entry, attempt) == nullptr) return nullptr;
+  for (server::ProcessRecord& process :
+       *entry.record.Mutable().mutable_processes()) {
     if (process.attempt() == attempt) return &process;
   }
   return nullptr;

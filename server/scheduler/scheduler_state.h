@@ -18,6 +18,7 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/scheduler/device_pool.h"
 #include "server/scheduler/scheduler_options.h"
+#include "server/store/job_row.h"
 #include "server/store/record.pb.h"
 
 namespace lockstep {
@@ -30,6 +31,8 @@ struct LiveAttempt {
   std::map<int, worker::v1::RankFailure> failures;
   // Set when the scheduler itself ends the attempt.
   std::optional<worker::v1::RankFailure> verdict;
+  // Its ranks were asked to write a checkpoint and stop; on disk, too.
+  bool drained = false;
   // Ranks that are gone, as their supervisors told.
   std::map<int, worker::v1::RankProcess> ended;
   // When the whole gang is killed, by Clock::Now.
@@ -38,7 +41,7 @@ struct LiveAttempt {
 
 struct JobEntry {
   // As it will be on disk when the writes under way are.
-  server::JobRecord record;
+  RowDraft record;
   // Order of creation.
   int64_t order = 0;
   // A QUEUED job does not start before this, by Clock::Now.
@@ -55,7 +58,7 @@ struct JobEntry {
   std::set<int> launching;
   std::set<int> watched;
 
-  const v1::Job& job() const { return record.job(); }
+  const v1::Job& job() const { return record->job(); }
 };
 
 // Where a QUEUED job stands: the more urgent go first, and of those the oldest.
@@ -99,7 +102,7 @@ using Checkpoints = std::vector<v1::Checkpoint>;
 // of each job that has not ended, by its name.
 SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
-                            std::vector<server::JobRecord> records,
+                            std::vector<JobRow> records,
                             const std::map<std::string, Checkpoints>& listed,
                             const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall);
@@ -114,7 +117,8 @@ const v1::Attempt* LiveAttemptOf(const v1::Job& job);
 v1::Attempt* MutableLiveAttempt(JobEntry& entry);
 
 // The record of the process of an attempt (0: prepare), or null.
-server::ProcessRecord* FindProcess(JobEntry& entry, int attempt);
+const server::ProcessRecord* FindProcess(const JobEntry& entry, int attempt);
+server::ProcessRecord* MutableProcess(JobEntry& entry, int attempt);
 
 }  // namespace lockstep
 

@@ -71,15 +71,14 @@ absl::Status SchedulerThread::Start() {
 }
 
 absl::Status SchedulerThread::Load() {
-  ASSIGN_OR_RETURN(std::vector<server::JobRecord> records,
-                   parts_.store.LoadAll());
+  ASSIGN_OR_RETURN(std::vector<JobRow> records, parts_.store.LoadAll());
   std::map<std::string, Checkpoints> listed;
-  for (const server::JobRecord& record : records) {
-    if (IsTerminal(record.job().state())) continue;
+  for (const JobRow& record : records) {
+    const v1::Job& job = record->job();
+    if (IsTerminal(job.state())) continue;
     ASSIGN_OR_RETURN(Checkpoints checkpoints,
-                     parts_.store.ListCheckpoints(record.job().name()));
-    if (checkpoints.empty()) continue;
-    listed[record.job().name()] = std::move(checkpoints);
+                     parts_.store.ListCheckpoints(job.name()));
+    if (!checkpoints.empty()) listed[job.name()] = std::move(checkpoints);
   }
   const StepTime time = Time();
   state_ =
@@ -118,7 +117,7 @@ void SchedulerThread::Listen() {
 // watched on.
 void SchedulerThread::Adopt() {
   for (const auto& [name, entry] : state_.jobs) {
-    for (const server::ProcessRecord& process : entry.record.processes()) {
+    for (const server::ProcessRecord& process : entry.record->processes()) {
       if (process.ended()) continue;
       ProcessEnd end;
       const absl::Status adopted = parts_.launcher.Adopt(
@@ -227,6 +226,8 @@ std::vector<v1::Node> SchedulerThread::Nodes() const {
 }
 
 void SchedulerThread::PublishNodes() {
+  if (state_.pool.version() == published_version_) return;
+  published_version_ = state_.pool.version();
   std::vector<v1::Node> nodes = state_.pool.Nodes();
   absl::MutexLock lock(&nodes_mu_);
   nodes_ = std::move(nodes);

@@ -97,6 +97,7 @@ class SchedulerThread {
   // Of the thread alone, once it runs.
   SchedulerState state_;
   std::deque<std::shared_ptr<Pending>> pending_;
+  int64_t published_version_ = -1;  // Of the pool.
   // Set when a commit failed: what is in memory is ahead of the disk.
   absl::Status broken_;
 

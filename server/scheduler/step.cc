@@ -14,6 +14,7 @@ void OnTick(Decision& decision) {
     JobEntry& entry = state.jobs.at(name);
     if (decision.now() < entry.live.kill_at) continue;
     entry.live.kill_at = absl::InfiniteDuration();
+    GiveUpCheckpoint(decision, entry);
     decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
   }
   // A pause after a failure may be over.

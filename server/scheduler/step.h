@@ -49,10 +49,12 @@ struct DeleteEvent {
   std::string name;
   std::string etag;  // May be empty.
 };
-// From now on nothing new starts; or that is over.
+// From now on nothing new starts, and what trains stops with a checkpoint
+// unless it is let run; or that is over.
 struct DrainEvent {
   Ticket ticket = 0;
   bool drain = true;
+  bool let_run = false;
 };
 struct PreparedEvent {
   Ticket ticket = 0;
@@ -148,9 +150,11 @@ struct SignalEffect {
   AttemptRef attempt;
   bool kill = false;
 };
-// What ranks and supervisors of the attempt are told from now on.
+// What ranks and supervisors of the attempt are told from now on; with
+// `checkpoint` the ranks alone.
 struct StopCommandEffect {
   AttemptRef attempt;
+  bool checkpoint = false;
 };
 // Its token and its rendezvous are gone; its processes are strangers.
 struct CloseEffect {

@@ -12,7 +12,7 @@ namespace {
 
 void AddAttempt(Decision& decision, JobEntry& entry,
                 const std::vector<DevicePlace>& places) {
-  v1::Job& job = *entry.record.mutable_job();
+  v1::Job& job = entry.record.MutableJob();
   job.set_attempt(job.attempt() + 1);
   if (!job.has_start_time()) {
     *job.mutable_start_time() = ToProto(decision.wall());
@@ -93,7 +93,7 @@ void StartAttempt(Decision& decision, JobEntry& entry,
   const std::string token = decision.Unpredictable(
       absl::StrCat("token of ", ref.job, " attempt ", ref.attempt));
   // The intent is on disk before the process exists; its id follows.
-  server::ProcessRecord& process = *entry.record.add_processes();
+  server::ProcessRecord& process = *entry.record.Mutable().add_processes();
   process.set_attempt(ref.attempt);
   process.set_token_sha256(TokenDigest(token));
   entry.live = LiveAttempt();
@@ -117,7 +117,7 @@ void OnLaunched(Decision& decision, const LaunchedEvent& event) {
   JobEntry& entry = **found;
   entry.launching.erase(event.attempt.attempt);
   if (!event.process.ok()) entry.watched.erase(event.attempt.attempt);
-  server::ProcessRecord* process = FindProcess(entry, event.attempt.attempt);
+  server::ProcessRecord* process = MutableProcess(entry, event.attempt.attempt);
   // It may have ended before its start was told.
   if (process == nullptr || process->ended()) return;
   if (event.process.ok()) {
@@ -190,7 +190,7 @@ void OnReported(Decision& decision, const ReportedEvent& event) {
   }
   if (!event.progress.has_value()) return;
   // On disk with the next change of the row; until then the store shows it.
-  *entry.record.mutable_job()->mutable_progress() = *event.progress;
+  *entry.record.MutableJob().mutable_progress() = *event.progress;
   decision.Do(ProgressEffect{entry.job().name(), *event.progress});
   v1::Attempt& attempt = *MutableLiveAttempt(entry);
   if (event.progress->step() <= 0 || entry.job().state() != v1::Job::STARTING ||
@@ -217,7 +217,7 @@ void OnRendezvous(Decision& decision, const RendezvousEvent& event) {
     return;
   }
   // So that a restart of the coordinator does not wait for them again.
-  FindProcess(entry, outcome.attempt.attempt)->set_joined(true);
+  MutableProcess(entry, outcome.attempt.attempt)->set_joined(true);
   for (const worker::v1::JoinRequest& join : outcome.joined) {
     if (join.caller().rank() >= attempt.ranks_size()) continue;
     attempt.mutable_ranks(join.caller().rank())->set_pid(join.pid());

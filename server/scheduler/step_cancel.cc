@@ -13,12 +13,14 @@ void OnCancel(Decision& decision, const CancelEvent& event) {
     return;
   }
   JobEntry& entry = **found;
-  v1::Job& job = *entry.record.mutable_job();
   decision.ReplyWithJob(event.ticket, event.name);
-  if (IsTerminal(job.state()) || job.desired() == v1::Job::CANCEL) return;
+  if (IsTerminal(entry.job().state()) ||
+      entry.job().desired() == v1::Job::CANCEL) {
+    return;
+  }
 
-  job.set_desired(v1::Job::CANCEL);
-  switch (job.state()) {
+  entry.record.MutableJob().set_desired(v1::Job::CANCEL);
+  switch (entry.job().state()) {
     case v1::Job::PREPARING:
       decision.SetState(entry, v1::Job::CANCELLING, v1::Event::INFO,
                         "cancelled; prepare is being stopped");

@@ -34,7 +34,7 @@ bool AnswerRetry(Decision& decision, const CreateEvent& event) {
   const auto found = requests.find({request.owner, request.request_id});
   if (found == requests.end()) return false;
   const JobEntry& first = decision.state().jobs.at(found->second);
-  if (first.record.request_digest() == request.request_digest) {
+  if (first.record->request_digest() == request.request_digest) {
     decision.ReplyWithJob(event.ticket, found->second);
   } else {
     decision.Do(
@@ -89,7 +89,7 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
     return;
   }
   JobEntry& entry = state.jobs[name];
-  entry.record = NewRecord(decision, request, name);
+  entry.record = RowDraft(NewRecord(decision, request, name));
   entry.order = state.next_order++;
   Enqueue(state, entry);
   if (!request.request_id.empty()) {

@@ -11,7 +11,7 @@ namespace lockstep {
 namespace {
 
 void MarkProcessEnded(Decision& decision, JobEntry& entry, int attempt) {
-  server::ProcessRecord* process = FindProcess(entry, attempt);
+  server::ProcessRecord* process = MutableProcess(entry, attempt);
   if (process == nullptr || process->ended()) return;
   process->set_ended(true);
   decision.Touch(entry);
@@ -19,13 +19,13 @@ void MarkProcessEnded(Decision& decision, JobEntry& entry, int attempt) {
 
 void Retry(Decision& decision, JobEntry& entry, const AttemptEnd& why,
            absl::Duration backoff) {
-  v1::Job& job = *entry.record.mutable_job();
+  v1::Job& job = entry.record.MutableJob();
   entry.not_before = decision.now() + backoff;
   decision.SetState(entry, v1::Job::QUEUED, v1::Event::WARNING,
                     absl::StrCat(why.message, "; next attempt in ",
                                  absl::FormatDuration(backoff)));
   const absl::Time at = decision.wall() + backoff;
-  *entry.record.mutable_not_before() = ToProto(at);
+  *entry.record.Mutable().mutable_not_before() = ToProto(at);
   job.set_pending_reason(v1::Job::BACKOFF);
   job.set_pending_message(absl::StrCat(
       "attempt ", job.attempt(), " failed: ", why.message, "; the next starts ",
@@ -34,7 +34,7 @@ void Retry(Decision& decision, JobEntry& entry, const AttemptEnd& why,
 
 void Fail(Decision& decision, JobEntry& entry, const AttemptEnd& why,
           const std::string& refusal) {
-  v1::JobError& error = *entry.record.mutable_job()->mutable_error();
+  v1::JobError& error = *entry.record.MutableJob().mutable_error();
   error.set_reason(std::string(EndCauseName(why.cause)));
   error.set_message(refusal.empty()
                         ? why.message
@@ -44,7 +44,7 @@ void Fail(Decision& decision, JobEntry& entry, const AttemptEnd& why,
 }
 
 void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
-  v1::Job& job = *entry.record.mutable_job();
+  v1::Job& job = entry.record.MutableJob();
   if (CountsAgainstMaxRestarts(why.cause)) job.set_restarts(job.restarts() + 1);
   const RetryDecision retry =
       DecideRetry(job, entry.newest_checkpoint.step(), decision.options());
@@ -53,6 +53,19 @@ void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   } else {
     Fail(decision, entry, why, retry.refusal);
   }
+}
+
+// Its devices were taken, and it did nothing wrong.
+void Requeue(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
+  const v1::Job& job = entry.job();
+  const bool resumes =
+      job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
+  const int64_t step = resumes ? entry.newest_checkpoint.step() : 0;
+  decision.SetState(
+      entry, v1::Job::QUEUED, v1::Event::INFO,
+      absl::StrCat(why.message, "; the next attempt ",
+                   step > 0 ? absl::StrCat("goes on from step ", step)
+                            : "starts from the beginning"));
 }
 
 void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
@@ -69,7 +82,11 @@ void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
       Fail(decision, entry, why, /*refusal=*/"");
       break;
     default:
-      RetryOrFail(decision, entry, why);
+      if (why.cause == v1::Attempt::PREEMPTED) {
+        Requeue(decision, entry, why);
+      } else {
+        RetryOrFail(decision, entry, why);
+      }
   }
 }
 
@@ -102,12 +119,11 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   MarkProcessEnded(decision, entry, end.attempt.attempt);
   decision.state().live.erase(entry.job().name());
   decision.state().pool.Release(entry.job().name());
+  const bool wanted = why.cause == v1::Attempt::SUCCESS ||
+                      why.cause == v1::Attempt::CANCELLED ||
+                      why.cause == v1::Attempt::PREEMPTED;
   decision.Record(
-      entry,
-      why.cause == v1::Attempt::SUCCESS || why.cause == v1::Attempt::CANCELLED
-          ? v1::Event::INFO
-          : v1::Event::ERROR,
-      "ATTEMPT_ENDED",
+      entry, wanted ? v1::Event::INFO : v1::Event::ERROR, "ATTEMPT_ENDED",
       absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
                    why.message),
       end.attempt.attempt);

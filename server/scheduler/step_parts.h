@@ -29,6 +29,12 @@ void OnDelete(Decision& decision, const DeleteEvent& event);
 void OnDrain(Decision& decision, const DrainEvent& event);
 // Says of each job that waits that it is the drain which it waits for.
 void HoldBack(Decision& decision);
+// Asks the ranks of a live attempt to write a checkpoint and stop, and sets the
+// deadline for it; those that have not begun are stopped at once.
+void DrainAttempt(Decision& decision, JobEntry& entry);
+// The attempt is about to be killed: says so when it is for want of that
+// checkpoint.
+void GiveUpCheckpoint(Decision& decision, JobEntry& entry);
 
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);

@@ -13,7 +13,7 @@ namespace lockstep {
 namespace {
 
 void Fail(Decision& decision, JobEntry& entry, const v1::JobError& error) {
-  *entry.record.mutable_job()->mutable_error() = error;
+  *entry.record.MutableJob().mutable_error() = error;
   decision.SetState(entry, v1::Job::FAILED, v1::Event::ERROR,
                     absl::StrCat(error.reason(), ": ", error.message()));
 }
@@ -42,7 +42,7 @@ bool MayPass(const ProcessEnd& end) {
 // Whether the job still waited for its word; one that was being cancelled is
 // done.
 bool PrepareIsGone(Decision& decision, JobEntry& entry) {
-  if (server::ProcessRecord* process = FindProcess(entry, 0);
+  if (server::ProcessRecord* process = MutableProcess(entry, 0);
       process != nullptr && !process->ended()) {
     process->set_ended(true);
     decision.Touch(entry);
@@ -62,8 +62,8 @@ void StartPrepare(Decision& decision, JobEntry& entry) {
   const AttemptRef ref{entry.job().name(), 0};
   const std::string token =
       decision.Unpredictable(absl::StrCat("token of ", ref.job, " prepare"));
-  server::ProcessRecord* process = FindProcess(entry, 0);
-  if (process == nullptr) process = entry.record.add_processes();
+  server::ProcessRecord* process = MutableProcess(entry, 0);
+  if (process == nullptr) process = entry.record.Mutable().add_processes();
   process->Clear();
   process->set_token_sha256(TokenDigest(token));
   decision.SetState(entry, v1::Job::PREPARING, v1::Event::INFO,
@@ -92,7 +92,7 @@ void OnPrepared(Decision& decision, const PreparedEvent& event) {
     Fail(decision, entry, event.report.error());
     return;
   }
-  *entry.record.mutable_job()->mutable_plan() = event.report.plan();
+  *entry.record.MutableJob().mutable_plan() = event.report.plan();
   for (const std::string& warning : event.report.plan().warnings()) {
     decision.Record(entry, v1::Event::WARNING, "INPUT_WARNING", warning);
   }

@@ -11,7 +11,7 @@ namespace {
 void Reopen(Decision& decision, JobEntry& entry) {
   const v1::Job& job = entry.job();
   const v1::Attempt* attempt = LiveAttemptOf(job);
-  for (const server::ProcessRecord& process : entry.record.processes()) {
+  for (const server::ProcessRecord& process : entry.record->processes()) {
     const AttemptRef ref{job.name(), process.attempt()};
     const bool prepares =
         process.attempt() == 0 && job.state() == v1::Job::PREPARING;
@@ -23,7 +23,9 @@ void Reopen(Decision& decision, JobEntry& entry) {
         OpenRendezvousEffect{ref, attempt->ranks_size(), process.joined()});
   }
   if (attempt != nullptr && attempt->state() == v1::Attempt::DRAINING) {
-    StopAttempt(decision, entry);
+    const bool drained = FindProcess(entry, job.attempt())->drained() &&
+                         job.desired() != v1::Job::CANCEL;
+    drained ? DrainAttempt(decision, entry) : StopAttempt(decision, entry);
   } else if (attempt == nullptr && job.state() == v1::Job::CANCELLING) {
     decision.Do(SignalEffect{{job.name(), 0}, /*kill=*/true});
   }

@@ -26,12 +26,12 @@ std::vector<WaitingJob> WaitingJobs(const Decision& decision,
 
 void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
           const std::string& message) {
-  v1::Job& job = *entry.record.mutable_job();
   // What it waits for after a failure was said when it failed.
   const bool known =
-      job.pending_reason() == reason &&
-      (job.pending_message() == message || reason == v1::Job::BACKOFF);
+      entry.job().pending_reason() == reason &&
+      (entry.job().pending_message() == message || reason == v1::Job::BACKOFF);
   if (known) return;
+  v1::Job& job = entry.record.MutableJob();
   job.set_pending_reason(reason);
   job.set_pending_message(message);
   decision.Record(

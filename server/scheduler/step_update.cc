@@ -70,9 +70,9 @@ absl::Status Check(const Scheduler::UpdateJob& request, const v1::Job& job,
 }
 
 void ChangePriority(Decision& decision, JobEntry& entry, Priority priority) {
-  v1::Job& job = *entry.record.mutable_job();
-  const Priority before = PriorityOf(job);
+  const Priority before = PriorityOf(entry.job());
   if (priority == before) return;
+  v1::Job& job = entry.record.MutableJob();
   const bool queued = job.state() == v1::Job::QUEUED;
   if (queued) Dequeue(decision.state(), entry);
   job.set_priority(priority);
@@ -105,7 +105,7 @@ void OnUpdate(Decision& decision, const UpdateEvent& event) {
     ChangePriority(decision, entry, *request.priority);
   }
   if (Same(labels, entry.job().labels())) return;
-  entry.record.mutable_job()->mutable_labels()->swap(labels);
+  entry.record.MutableJob().mutable_labels()->swap(labels);
   decision.Record(entry, v1::Event::INFO, "LABELS_CHANGED", "labels changed");
 }
 

@@ -5,8 +5,6 @@
 #include "proto/contract/version.h"
 #include "server/metrics/server_metrics.h"
 #include "server/scheduler/proto_time.h"
-#include "server/scheduler/scheduler.h"
-#include "server/service/call.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
@@ -89,33 +87,39 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::GetServerConfig(
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::DrainServer(
-    grpc::CallbackServerContext* context, const v1::DrainServerRequest*,
+    grpc::CallbackServerContext* context, const v1::DrainServerRequest* request,
     v1::ServerInfo* response) {
-  return SetDrain("lockstep.v1.ClusterService/DrainServer", /*drain=*/true,
-                  *context, response);
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.ClusterService/DrainServer");
+  const absl::Status admitted = call->Admit(*context).status();
+  if (admitted.ok()) {
+    parts_.scheduler.Drain(request->let_run(), AnswerWithInfo(call, response));
+  } else {
+    call->Finish(admitted);
+  }
+  return call.get();
 }
 
 grpc::ServerUnaryReactor* ClusterServiceImpl::UndrainServer(
     grpc::CallbackServerContext* context, const v1::UndrainServerRequest*,
     v1::ServerInfo* response) {
-  return SetDrain("lockstep.v1.ClusterService/UndrainServer", /*drain=*/false,
-                  *context, response);
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.ClusterService/UndrainServer");
+  const absl::Status admitted = call->Admit(*context).status();
+  if (admitted.ok()) {
+    parts_.scheduler.Undrain(AnswerWithInfo(call, response));
+  } else {
+    call->Finish(admitted);
+  }
+  return call.get();
 }
 
-grpc::ServerUnaryReactor* ClusterServiceImpl::SetDrain(
-    absl::string_view method, bool drain, grpc::CallbackServerContext& context,
-    v1::ServerInfo* response) {
-  const auto call = UnaryCall::Start(parts_, method);
-  if (absl::Status status = call->Admit(context).status(); !status.ok()) {
-    call->Finish(status);
-    return call.get();
-  }
-  parts_.scheduler.Drain(
-      drain, [this, call, response](const absl::Status& status) {
-        if (!status.ok()) return call->Finish(status);
-        call->Finish(absl::StatusOr<v1::ServerInfo>(Info(parts_)), response);
-      });
-  return call.get();
+Scheduler::Ack ClusterServiceImpl::AnswerWithInfo(
+    std::shared_ptr<UnaryCall> call, v1::ServerInfo* response) {
+  return [this, call = std::move(call), response](const absl::Status& status) {
+    if (!status.ok()) return call->Finish(status);
+    call->Finish(absl::StatusOr<v1::ServerInfo>(Info(parts_)), response);
+  };
 }
 
 grpc::ServerWriteReactor<v1::BackupStoreResponse>*

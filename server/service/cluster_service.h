@@ -7,7 +7,9 @@
 #include <memory>
 
 #include "lockstep/v1/cluster_service.grpc.pb.h"
+#include "server/scheduler/scheduler.h"
 #include "server/service/backup_stream.h"
+#include "server/service/call.h"
 #include "server/service/service_parts.h"
 
 namespace lockstep {
@@ -39,9 +41,9 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
       const v1::BackupStoreRequest* request) override;
 
  private:
-  grpc::ServerUnaryReactor* SetDrain(absl::string_view method, bool drain,
-                                     grpc::CallbackServerContext& context,
-                                     v1::ServerInfo* response);
+  // Answers a call once the scheduler has decided.
+  Scheduler::Ack AnswerWithInfo(std::shared_ptr<UnaryCall> call,
+                                v1::ServerInfo* response);
 
   const ServiceParts parts_;
   const std::shared_ptr<BackupTurn> backup_turn_ =

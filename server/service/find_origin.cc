@@ -85,7 +85,8 @@ absl::StatusOr<std::optional<v1::Checkpoint>> FindOrigin(
   if (!spec.checkpoint().has_start_from()) return std::nullopt;
   ASSIGN_OR_RETURN(const CheckpointRef ref,
                    ParseCheckpointName(spec.checkpoint().start_from()));
-  ASSIGN_OR_RETURN(const v1::Job job, store.Get(ref.job));
+  ASSIGN_OR_RETURN(const SharedJob found, store.Find(ref.job));
+  const v1::Job& job = *found;
   if (!IsTerminal(job.state())) {
     return errors::Error(
         absl::StatusCode::kFailedPrecondition, "JOB_NOT_ENDED",

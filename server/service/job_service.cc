@@ -32,7 +32,7 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
   if (create.origin->has_value()) *job.mutable_origin() = **create.origin;
   if (!create.spec.name().empty()) {
     job.set_name(JobName(create.spec.name()));
-    if (parts.store.Get(job.name()).ok()) return errors::JobExists(job.name());
+    if (parts.store.Find(job.name()).ok()) return errors::JobExists(job.name());
   }
   *job.mutable_labels() = create.spec.labels();
   job.set_priority(create.spec.resources().priority());
@@ -41,6 +41,19 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
   job.set_desired(v1::Job::RUN);
   job.set_owner(create.owner);
   return job;
+}
+
+absl::StatusOr<v1::WatchJobsRequest> ParseWatchRequest(
+    const grpc::ByteBuffer& bytes) {
+  v1::WatchJobsRequest request;
+  grpc::ByteBuffer buffer = bytes;
+  const grpc::Status parsed =
+      grpc::SerializationTraits<v1::WatchJobsRequest>::Deserialize(&buffer,
+                                                                   &request);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError("the bytes are no WatchJobsRequest");
+  }
+  return request;
 }
 
 absl::StatusOr<v1::Job> Get(const JobStore& store, const std::string& name) {
@@ -211,9 +224,10 @@ grpc::ServerUnaryReactor* JobServiceImpl::UpdateCheckpoint(
   return call.get();
 }
 
-grpc::ServerWriteReactor<v1::WatchJobsResponse>* JobServiceImpl::WatchJobs(
-    grpc::CallbackServerContext* context, const v1::WatchJobsRequest* request) {
-  return JobWatch::Start<JobWatch>(*context, parts_, *request);
+grpc::ServerWriteReactor<grpc::ByteBuffer>* JobServiceImpl::WatchJobs(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  return JobWatch::Start<JobWatch>(*context, parts_, changes_,
+                                   ParseWatchRequest(*request));
 }
 
 grpc::ServerWriteReactor<v1::StreamMetricsResponse>*

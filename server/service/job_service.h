@@ -6,11 +6,15 @@
 // metric_stream.h and log_stream.h. Decides nothing itself.
 
 #include "lockstep/v1/job_service.grpc.pb.h"
+#include "server/service/change_cache.h"
 #include "server/service/service_parts.h"
 
 namespace lockstep {
 
-class JobServiceImpl final : public v1::JobService::CallbackService {
+// WatchJobs is answered with bytes, which many watchers share.
+class JobServiceImpl final
+    : public v1::JobService::WithRawCallbackMethod_WatchJobs<
+          v1::JobService::CallbackService> {
  public:
   explicit JobServiceImpl(const ServiceParts& parts) : parts_(parts) {}
 
@@ -44,9 +48,9 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::UpdateCheckpointRequest* request,
       v1::Checkpoint* response) override;
-  grpc::ServerWriteReactor<v1::WatchJobsResponse>* WatchJobs(
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJobs(
       grpc::CallbackServerContext* context,
-      const v1::WatchJobsRequest* request) override;
+      const grpc::ByteBuffer* request) override;
   grpc::ServerWriteReactor<v1::StreamMetricsResponse>* StreamMetrics(
       grpc::CallbackServerContext* context,
       const v1::StreamMetricsRequest* request) override;
@@ -56,6 +60,7 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
 
  private:
   const ServiceParts parts_;
+  ChangeCache changes_;
 };
 
 }  // namespace lockstep

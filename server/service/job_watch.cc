@@ -15,19 +15,16 @@ namespace {
 constexpr int kJobsAtATime = 16;
 constexpr int kChangesAtATime = 8;
 
-v1::WatchJobsResponse::Type TypeOf(const v1::Event& event) {
-  if (event.type() == "JOB_CREATED") return v1::WatchJobsResponse::ADDED;
-  if (event.type() == kJobDeleted) return v1::WatchJobsResponse::DELETED;
-  return v1::WatchJobsResponse::MODIFIED;
-}
-
 }  // namespace
 
-JobWatch::JobWatch(const ServiceParts& parts, v1::WatchJobsRequest request)
+JobWatch::JobWatch(const ServiceParts& parts, ChangeCache& cache,
+                   absl::StatusOr<v1::WatchJobsRequest> request)
     : PullStream(parts, "lockstep.v1.JobService/WatchJobs"),
-      request_(std::move(request)) {}
+      cache_(cache),
+      readable_(request.status()),
+      request_(std::move(request).value_or(v1::WatchJobsRequest())) {}
 
-StreamTurn JobWatch::Next(v1::WatchJobsResponse* response) {
+StreamTurn JobWatch::Next(grpc::ByteBuffer* response) {
   if (!begun_) {
     if (absl::Status status = Begin(); !status.ok()) {
       return StreamTurn::End(std::move(status));
@@ -43,9 +40,10 @@ StreamTurn JobWatch::Next(v1::WatchJobsResponse* response) {
 }
 
 absl::Status JobWatch::Begin() {
+  RETURN_IF_ERROR(readable_);
   if (!request_.name().empty()) {
     RETURN_IF_ERROR(CheckJobName(request_.name()));
-    RETURN_IF_ERROR(parts().store.Get(request_.name()).status());
+    RETURN_IF_ERROR(parts().store.Find(request_.name()).status());
   }
   if (!request_.resume_token().empty()) return BeginAtToken();
   // Before the snapshot is read: what happens meanwhile is in both, which is
@@ -72,17 +70,17 @@ absl::Status JobWatch::BeginAtToken() {
   return absl::OkStatus();
 }
 
-StreamTurn JobWatch::NextOfSnapshot(v1::WatchJobsResponse* response) {
+StreamTurn JobWatch::NextOfSnapshot(grpc::ByteBuffer* response) {
   if (snapshot_.empty()) {
     // There was no job at all: the client gets its token all the same.
     in_snapshot_ = false;
     return Bookmark(response);
   }
-  response->set_type(v1::WatchJobsResponse::ADDED);
-  *response->mutable_job() = std::move(snapshot_.front());
+  v1::WatchJobsResponse added;
+  added.set_type(v1::WatchJobsResponse::ADDED);
+  *added.mutable_job() = std::move(snapshot_.front());
   snapshot_.pop_front();
-  if (!snapshot_.empty()) return StreamTurn::Write();
-  if (!rest_of_snapshot_.page_token.empty()) {
+  if (snapshot_.empty() && !rest_of_snapshot_.page_token.empty()) {
     absl::StatusOr<JobPage> page = parts().store.List(rest_of_snapshot_);
     if (!page.ok()) return StreamTurn::End(page.status());
     for (v1::Job& job : page->jobs) snapshot_.push_back(std::move(job));
@@ -91,12 +89,13 @@ StreamTurn JobWatch::NextOfSnapshot(v1::WatchJobsResponse* response) {
   if (snapshot_.empty()) {
     in_snapshot_ = false;
     // Only the last one: who resumed within would miss the rest.
-    response->set_resume_token(absl::StrCat(cursor_));
+    added.set_resume_token(absl::StrCat(cursor_));
   }
-  return StreamTurn::Write();
+  *response = ToBytes(added);
+  return StreamTurn::Write(/*more=*/!snapshot_.empty());
 }
 
-StreamTurn JobWatch::NextChange(v1::WatchJobsResponse* response) {
+StreamTurn JobWatch::NextChange(grpc::ByteBuffer* response) {
   if (deleted_) return StreamTurn::End(errors::JobNotFound(request_.name()));
   int64_t seen = cursor_;
   if (changes_.empty()) {
@@ -114,21 +113,20 @@ StreamTurn JobWatch::NextChange(v1::WatchJobsResponse* response) {
     if (quiet >= parts().options.bookmark_interval) return Bookmark(response);
     return StreamTurn::Wait(parts().options.bookmark_interval - quiet);
   }
-  JournalEntry entry = std::move(changes_.front());
-  changes_.pop_front();
+  const JournalEntry& entry = changes_.front();
   cursor_ = entry.event.sequence();
-  response->set_type(TypeOf(entry.event));
   deleted_ = !request_.name().empty() &&
-             response->type() == v1::WatchJobsResponse::DELETED;
-  *response->mutable_job() = std::move(entry.job);
-  *response->mutable_event() = std::move(entry.event);
-  response->set_resume_token(absl::StrCat(cursor_));
-  return StreamTurn::Write();
+             ChangeTypeOf(entry.event) == v1::WatchJobsResponse::DELETED;
+  *response = cache_.BytesOf(entry);
+  changes_.pop_front();
+  return StreamTurn::Write(/*more=*/!changes_.empty());
 }
 
-StreamTurn JobWatch::Bookmark(v1::WatchJobsResponse* response) {
-  response->set_type(v1::WatchJobsResponse::BOOKMARK);
-  response->set_resume_token(absl::StrCat(cursor_));
+StreamTurn JobWatch::Bookmark(grpc::ByteBuffer* response) const {
+  v1::WatchJobsResponse bookmark;
+  bookmark.set_type(v1::WatchJobsResponse::BOOKMARK);
+  bookmark.set_resume_token(absl::StrCat(cursor_));
+  *response = ToBytes(bookmark);
   return StreamTurn::Write();
 }
 

@@ -9,26 +9,32 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "lockstep/v1/job_service.pb.h"
 #include "server/events/event_log.h"
+#include "server/service/change_cache.h"
 #include "server/service/pull_stream.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
 
-class JobWatch final : public PullStream<v1::WatchJobsResponse> {
+// Its messages are bytes: those of a change are the same for all who watch.
+class JobWatch final : public PullStream<grpc::ByteBuffer> {
  public:
-  JobWatch(const ServiceParts& parts, v1::WatchJobsRequest request);
+  JobWatch(const ServiceParts& parts, ChangeCache& cache,
+           absl::StatusOr<v1::WatchJobsRequest> request);
 
  private:
-  StreamTurn Next(v1::WatchJobsResponse* response) override;
+  StreamTurn Next(grpc::ByteBuffer* response) override;
   absl::Status Begin();
   absl::Status BeginAtToken();
-  // One more job of the snapshot; kWait when all were given.
-  StreamTurn NextOfSnapshot(v1::WatchJobsResponse* response);
-  StreamTurn NextChange(v1::WatchJobsResponse* response);
-  StreamTurn Bookmark(v1::WatchJobsResponse* response);
+  // One more job of the snapshot.
+  StreamTurn NextOfSnapshot(grpc::ByteBuffer* response);
+  StreamTurn NextChange(grpc::ByteBuffer* response);
+  StreamTurn Bookmark(grpc::ByteBuffer* response) const;
 
+  ChangeCache& cache_;
+  const absl::Status readable_;
   const v1::WatchJobsRequest request_;
   bool begun_ = false;
   // Everything up to this sequence was told, or is in the snapshot.

@@ -18,7 +18,7 @@ absl::StatusOr<v1::ListEventsResponse> ListEvents(
   const std::string& name = request.name();
   if (!name.empty()) {
     RETURN_IF_ERROR(JobIdFromName(name).status());
-    RETURN_IF_ERROR(store.Get(name).status());
+    RETURN_IF_ERROR(store.Find(name).status());
   }
   const std::string question = absl::StrCat("events of ", name);
   ASSIGN_OR_RETURN(const std::string position,

@@ -29,8 +29,8 @@ LogStream::LogStream(const ServiceParts& parts, v1::StreamLogsRequest request)
 
 absl::Status LogStream::Begin() {
   RETURN_IF_ERROR(CheckJobName(request_.name()));
-  ASSIGN_OR_RETURN(const v1::Job job, parts().store.Get(request_.name()));
-  job_uid_ = job.uid();
+  ASSIGN_OR_RETURN(const SharedJob job, parts().store.Find(request_.name()));
+  job_uid_ = job->uid();
   if (!request_.resume_token().empty()) RETURN_IF_ERROR(BeginAtToken());
   if (request_.follow()) changes_ = parts().events.Subscribe(Waker());
   begun_ = true;
@@ -100,21 +100,22 @@ StreamTurn LogStream::Next(v1::StreamLogsResponse* response) {
     }
   }
   // Asked before the file is read: nothing is written after the end.
-  const absl::StatusOr<v1::Job> job = parts().store.Get(request_.name());
-  if (!job.ok()) return StreamTurn::End(job.status());
+  const absl::StatusOr<SharedJob> found = parts().store.Find(request_.name());
+  if (!found.ok()) return StreamTurn::End(found.status());
+  const v1::Job& job = **found;
   // Another job that got the name of a deleted one.
-  if (job->uid() != job_uid_) {
+  if (job.uid() != job_uid_) {
     return StreamTurn::End(errors::JobNotFound(request_.name()));
   }
-  if (!request_.prepare() && attempt_ == 0) attempt_ = job->attempt();
-  const bool writer_ended = WriterEnded(*job);
-  const LogFile log(PathIn(*job));
+  if (!request_.prepare() && attempt_ == 0) attempt_ = job.attempt();
+  const bool writer_ended = WriterEnded(job);
+  const LogFile log(PathIn(job));
   const absl::StatusOr<int64_t> size = log.Size();
   if (absl::IsNotFound(size.status())) {
     if (writer_ended || !request_.follow()) {
       // A later attempt may have one.
-      StreamTurn turn = AtEnd(*job, writer_ended);
-      return turn.what == StreamTurn::What::kEnd ? NoLog(*job) : turn;
+      StreamTurn turn = AtEnd(job, writer_ended);
+      return turn.what == StreamTurn::What::kEnd ? NoLog(job) : turn;
     }
     return StreamTurn::Wait(parts().options.log_poll_interval);
   }
@@ -132,7 +133,7 @@ StreamTurn LogStream::Next(v1::StreamLogsResponse* response) {
   absl::StatusOr<std::string> lines =
       log.ReadLines(offset_, kBytesAtATime, writer_ended || !request_.follow());
   if (!lines.ok()) return StreamTurn::End(lines.status());
-  if (lines->empty()) return AtEnd(*job, writer_ended);
+  if (lines->empty()) return AtEnd(job, writer_ended);
   offset_ += static_cast<int64_t>(lines->size());
   response->set_data(*std::move(lines));
   response->set_resume_token(absl::StrCat(attempt_, ":", offset_));

@@ -25,8 +25,8 @@ MetricStream::MetricStream(const ServiceParts& parts,
 
 absl::Status MetricStream::Begin() {
   RETURN_IF_ERROR(CheckJobName(request_.name()));
-  ASSIGN_OR_RETURN(const v1::Job job, parts().store.Get(request_.name()));
-  job_uid_ = job.uid();
+  ASSIGN_OR_RETURN(const SharedJob job, parts().store.Find(request_.name()));
+  job_uid_ = job->uid();
   if (request_.follow()) {
     points_ = parts().metric_log.Subscribe(job_uid_, Waker());
     changes_ = parts().events.Subscribe(Waker());
@@ -42,10 +42,11 @@ StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
     }
   }
   // Asked before the points are read: none can follow the end.
-  const absl::StatusOr<v1::Job> job = parts().store.Get(request_.name());
-  if (!job.ok()) return StreamTurn::End(job.status());
+  const absl::StatusOr<SharedJob> found = parts().store.Find(request_.name());
+  if (!found.ok()) return StreamTurn::End(found.status());
+  const v1::Job& job = **found;
   // Another job that got the name of a deleted one.
-  if (job->uid() != job_uid_) {
+  if (job.uid() != job_uid_) {
     return StreamTurn::End(errors::JobNotFound(request_.name()));
   }
   absl::StatusOr<MetricLog::Batch> batch =
@@ -53,7 +54,7 @@ StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
   if (!batch.ok()) return StreamTurn::End(batch.status());
   cursor_ = batch->cursor;
   if (batch->points.empty()) {
-    if (!request_.follow() || IsTerminal(job->state())) {
+    if (!request_.follow() || IsTerminal(job.state())) {
       return StreamTurn::End(absl::OkStatus());
     }
     return StreamTurn::Wait();

@@ -41,7 +41,7 @@ void MetricsFeed::Pump() {
       if (entry.event.type() == kJobDeleted) {
         metrics_.JobDeleted(entry.event.job());
       } else {
-        metrics_.JobSeen(entry.job);
+        metrics_.JobSeen(*entry.job);
       }
     }
     cursor_ = batch->cursor;

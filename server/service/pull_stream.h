@@ -23,7 +23,12 @@ namespace lockstep {
 struct StreamTurn {
   enum class What { kWrite, kWait, kEnd };
 
-  static StreamTurn Write() { return {What::kWrite}; }
+  // With `more` another message follows at once: they go out together.
+  static StreamTurn Write(bool more = false) {
+    StreamTurn turn{What::kWrite};
+    turn.more = more;
+    return turn;
+  }
   // Until woken, at most this long.
   static StreamTurn Wait(absl::Duration at_most = absl::InfiniteDuration()) {
     return {What::kWait, at_most};
@@ -35,6 +40,7 @@ struct StreamTurn {
   What what = What::kWait;
   absl::Duration at_most = absl::InfiniteDuration();
   absl::Status status;
+  bool more = false;
 };
 
 template <typename Response>
@@ -92,7 +98,9 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
       response_.Clear();
       const StreamTurn turn = Turn();
       if (turn.what == StreamTurn::What::kWrite) {
-        this->StartWrite(&response_);
+        grpc::WriteOptions options;
+        if (turn.more) options.set_buffer_hint();
+        this->StartWrite(&response_, options);
         return;
       }
       if (turn.what == StreamTurn::What::kEnd) return End(turn.status);

@@ -77,10 +77,10 @@ absl::StatusOr<ReportResponse> Store(const ServiceParts& parts,
                          absl::StrCat("points: ", request.points_size(),
                                       " in one report; at most ", kMostPoints));
   }
-  ASSIGN_OR_RETURN(const v1::Job job, parts.store.Get(caller.job()));
+  ASSIGN_OR_RETURN(const SharedJob job, parts.store.Find(caller.job()));
   ASSIGN_OR_RETURN(const int64_t acknowledged,
                    parts.metric_log.Append(
-                       job.uid(), caller.attempt(), caller.rank(),
+                       job->uid(), caller.attempt(), caller.rank(),
                        {request.points().begin(), request.points().end()}));
   if (caller.rank() == 0) {
     for (v1::MetricPoint point : request.points()) {

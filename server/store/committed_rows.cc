@@ -6,7 +6,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
-#include "server/store/etag.h"
 
 namespace lockstep {
 namespace {
@@ -17,9 +16,9 @@ std::string RequestKey(const server::JobRecord& record) {
 }
 
 // What an event of a job that is no more comes with.
-v1::Job NameOnly(const std::string& name) {
-  v1::Job job;
-  job.set_name(name);
+SharedJob NameOnly(const std::string& name) {
+  auto job = std::make_shared<v1::Job>();
+  job->set_name(name);
   return job;
 }
 
@@ -75,46 +74,44 @@ int64_t StepOfCheckpoint(absl::string_view checkpoint_name) {
   return step;
 }
 
-const CommittedRows::Row* CommittedRows::Find(absl::string_view name) const {
+const CommittedRows::Row* CommittedRows::RowOf(absl::string_view name) const {
   const auto found = order_of_.find(name);
   return found == order_of_.end() ? nullptr : &rows_.at(found->second);
 }
 
-CommittedRows::Row* CommittedRows::Find(absl::string_view name) {
-  return const_cast<Row*>(std::as_const(*this).Find(name));
+CommittedRows::Row* CommittedRows::RowOf(absl::string_view name) {
+  return const_cast<Row*>(std::as_const(*this).RowOf(name));
 }
 
-void CommittedRows::Put(const server::JobRecord& record) {
-  Row* row = Find(record.job().name());
+void CommittedRows::Put(const JobRow& record) {
+  Row* row = RowOf(record->job().name());
   if (row == nullptr) return Insert(last_order_ + 1, record);
   row->record = record;
-  row->record.mutable_job()->set_etag(EtagOf(record));
 }
 
-void CommittedRows::Insert(int64_t order, server::JobRecord record) {
-  const std::string& name = record.job().name();
+void CommittedRows::Insert(int64_t order, JobRow record) {
+  const std::string& name = record->job().name();
   last_order_ = std::max(last_order_, order);
   order_of_[name] = order;
-  if (!record.request_id().empty()) requests_[RequestKey(record)] = name;
-  record.mutable_job()->set_etag(EtagOf(record));
+  if (!record->request_id().empty()) requests_[RequestKey(*record)] = name;
   rows_[order].record = std::move(record);
 }
 
 void CommittedRows::Erase(const std::string& name) {
   const auto found = order_of_.find(name);
-  requests_.erase(RequestKey(rows_.at(found->second).record));
+  requests_.erase(RequestKey(*rows_.at(found->second).record));
   rows_.erase(found->second);
   order_of_.erase(found);
 }
 
-void CommittedRows::RestoreJob(int64_t order, server::JobRecord record) {
+void CommittedRows::RestoreJob(int64_t order, JobRow row) {
   absl::MutexLock lock(&mu_);
-  Insert(order, std::move(record));
+  Insert(order, std::move(row));
 }
 
 void CommittedRows::RestoreCheckpoint(const v1::Checkpoint& checkpoint) {
   absl::MutexLock lock(&mu_);
-  Row* row = Find(JobOfCheckpoint(checkpoint.name()));
+  Row* row = RowOf(JobOfCheckpoint(checkpoint.name()));
   if (row != nullptr) row->checkpoints[checkpoint.step()] = checkpoint;
 }
 
@@ -132,26 +129,27 @@ void CommittedRows::RestoreCoordinator(
 
 absl::Status CommittedRows::Check(const StoreWrite& write) const {
   absl::MutexLock lock(&mu_);
-  const auto exists = [&](absl::string_view name) ABSL_SHARED_LOCKS_REQUIRED(
-                          mu_) {
-    return Find(name) != nullptr ||
-           std::any_of(
-               write.jobs.begin(), write.jobs.end(),
-               [&](const auto& record) { return record.job().name() == name; });
-  };
-  for (const server::JobRecord& record : write.jobs) {
-    const Row* row = Find(record.job().name());
-    const int64_t stored = row == nullptr ? 0 : row->record.version();
-    if (record.version() != stored + 1) {
+  const auto exists =
+      [&](absl::string_view name) ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+        return RowOf(name) != nullptr ||
+               std::any_of(write.jobs.begin(), write.jobs.end(),
+                           [&](const auto& record) {
+                             return record->job().name() == name;
+                           });
+      };
+  for (const JobRow& record : write.jobs) {
+    const Row* row = RowOf(record->job().name());
+    const int64_t stored = row == nullptr ? 0 : row->record->version();
+    if (record->version() != stored + 1) {
       return absl::FailedPreconditionError(
-          absl::StrCat(record.job().name(), ": version ", record.version(),
+          absl::StrCat(record->job().name(), ": version ", record->version(),
                        " does not follow ", stored));
     }
-    if (stored == 0 && !record.request_id().empty() &&
-        requests_.contains(RequestKey(record))) {
+    if (stored == 0 && !record->request_id().empty() &&
+        requests_.contains(RequestKey(*record))) {
       return absl::FailedPreconditionError(
-          absl::StrCat(record.job().name(), ": request id ",
-                       record.request_id(), " has a job already"));
+          absl::StrCat(record->job().name(), ": request id ",
+                       record->request_id(), " has a job already"));
     }
   }
   for (const v1::Event& event : write.events) {
@@ -167,14 +165,14 @@ absl::Status CommittedRows::Check(const StoreWrite& write) const {
     }
   }
   for (const std::string& name : write.unlisted) {
-    const Row* row = Find(JobOfCheckpoint(name));
+    const Row* row = RowOf(JobOfCheckpoint(name));
     if (row == nullptr || !row->checkpoints.contains(StepOfCheckpoint(name))) {
       return absl::FailedPreconditionError(
           absl::StrCat("checkpoint ", name, " is not listed"));
     }
   }
   for (const DeletedJob& job : write.deletions) {
-    if (Find(job.name) == nullptr) {
+    if (RowOf(job.name) == nullptr) {
       return absl::FailedPreconditionError(
           absl::StrCat("deletion of unknown ", job.name));
     }
@@ -188,13 +186,13 @@ void CommittedRows::Number(StoreWrite& write, int64_t& sequence) {
 
 std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
   absl::MutexLock lock(&mu_);
-  for (const server::JobRecord& record : write.jobs) Put(record);
+  for (const JobRow& record : write.jobs) Put(record);
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
-    Find(JobOfCheckpoint(checkpoint.name()))->checkpoints[checkpoint.step()] =
+    RowOf(JobOfCheckpoint(checkpoint.name()))->checkpoints[checkpoint.step()] =
         checkpoint;
   }
   for (const std::string& name : write.unlisted) {
-    Find(JobOfCheckpoint(name))->checkpoints.erase(StepOfCheckpoint(name));
+    RowOf(JobOfCheckpoint(name))->checkpoints.erase(StepOfCheckpoint(name));
   }
   for (const DeletedJob& job : write.deletions) Erase(job.name);
   if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
@@ -202,9 +200,9 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
   entries.reserve(write.events.size());
   for (const v1::Event& event : write.events) {
     last_sequence_ = event.sequence();
-    const Row* row = Find(event.job());
+    const Row* row = RowOf(event.job());
     entries.push_back(
-        {event, row == nullptr ? NameOnly(event.job()) : row->record.job()});
+        {event, row == nullptr ? NameOnly(event.job()) : JobOf(row->record)});
   }
   return entries;
 }
@@ -212,28 +210,28 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
 std::optional<JournalEntry> CommittedRows::EntryOf(v1::Event event) const {
   // Its name may be another job's by now.
   if (event.type() == kJobDeleted) {
-    v1::Job job = NameOnly(event.job());
+    SharedJob job = NameOnly(event.job());
     return JournalEntry{std::move(event), std::move(job)};
   }
   absl::MutexLock lock(&mu_);
-  const Row* row = Find(event.job());
+  const Row* row = RowOf(event.job());
   if (row == nullptr) return std::nullopt;
-  return JournalEntry{std::move(event), row->record.job()};
+  return JournalEntry{std::move(event), JobOf(row->record)};
 }
 
-std::vector<server::JobRecord> CommittedRows::All() const {
+std::vector<JobRow> CommittedRows::All() const {
   absl::MutexLock lock(&mu_);
-  std::vector<server::JobRecord> records;
+  std::vector<JobRow> records;
   records.reserve(rows_.size());
   for (const auto& [order, row] : rows_) records.push_back(row.record);
   return records;
 }
 
-absl::StatusOr<v1::Job> CommittedRows::Get(absl::string_view name) const {
+absl::StatusOr<SharedJob> CommittedRows::Find(absl::string_view name) const {
   absl::MutexLock lock(&mu_);
-  const Row* row = Find(name);
+  const Row* row = RowOf(name);
   if (row == nullptr) return errors::JobNotFound(name);
-  return row->record.job();
+  return JobOf(row->record);
 }
 
 absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
@@ -242,7 +240,7 @@ absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
   if (query.order == ListJobsQuery::Order::kName) {
     const auto job_of = [&](const auto& entry)
                             ABSL_SHARED_LOCKS_REQUIRED(mu_) -> const v1::Job& {
-      return rows_.at(entry.second).record.job();
+      return rows_.at(entry.second).record->job();
     };
     const auto key_of = [](const auto& entry) { return entry.first; };
     return PageIn(query, order_of_,
@@ -257,7 +255,7 @@ absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
     }
   }
   const auto job_of = [](const auto& entry) -> const v1::Job& {
-    return entry.second.record.job();
+    return entry.second.record->job();
   };
   const auto key_of = [](const auto& entry) {
     return absl::StrCat(entry.first);
@@ -268,7 +266,7 @@ absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
 absl::StatusOr<std::vector<v1::Checkpoint>> CommittedRows::ListCheckpoints(
     absl::string_view job_name) const {
   absl::MutexLock lock(&mu_);
-  const Row* row = Find(job_name);
+  const Row* row = RowOf(job_name);
   if (row == nullptr) return errors::JobNotFound(job_name);
   std::vector<v1::Checkpoint> checkpoints;
   for (const auto& [step, checkpoint] : row->checkpoints) {
@@ -290,8 +288,12 @@ int64_t CommittedRows::LastSequence() const {
 void CommittedRows::UpdateProgress(absl::string_view name,
                                    const v1::Progress& progress) {
   absl::MutexLock lock(&mu_);
-  Row* row = Find(name);
-  if (row != nullptr) *row->record.mutable_job()->mutable_progress() = progress;
+  Row* row = RowOf(name);
+  if (row == nullptr) return;
+  // Others hold the row as it was.
+  server::JobRecord record = *row->record;
+  *record.mutable_job()->mutable_progress() = progress;
+  row->record = MakeJobRow(std::move(record));
 }
 
 }  // namespace lockstep

@@ -28,7 +28,7 @@ class CommittedRows {
  public:
   // When the store is opened: rows by the order of their creation, then
   // checkpoints, then the newest order and sequence ever given.
-  void RestoreJob(int64_t order, server::JobRecord record);
+  void RestoreJob(int64_t order, JobRow row);
   void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
   void RestoreCounters(int64_t order, int64_t sequence);
   void RestoreCoordinator(const server::CoordinatorRecord& record);
@@ -47,8 +47,8 @@ class CommittedRows {
   std::vector<JournalEntry> Apply(const StoreWrite& write);
 
   // As in JobStore.
-  std::vector<server::JobRecord> All() const;
-  absl::StatusOr<v1::Job> Get(absl::string_view name) const;
+  std::vector<JobRow> All() const;
+  absl::StatusOr<SharedJob> Find(absl::string_view name) const;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const;
   // The entry for an event that was read from the journal: none when its job
   // was deleted meanwhile.
@@ -61,15 +61,15 @@ class CommittedRows {
 
  private:
   struct Row {
-    server::JobRecord record;
+    JobRow record;
     std::map<int64_t, v1::Checkpoint> checkpoints;  // By step.
   };
 
-  const Row* Find(absl::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  Row* Find(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Put(const server::JobRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Insert(int64_t order, server::JobRecord record)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const Row* RowOf(absl::string_view name) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  Row* RowOf(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Put(const JobRow& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Insert(int64_t order, JobRow record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Erase(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable absl::Mutex mu_;

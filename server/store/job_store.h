@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "lockstep/v1/job.pb.h"
+#include "server/store/job_row.h"
 #include "server/store/record.pb.h"
 
 namespace lockstep {
@@ -34,7 +35,7 @@ inline constexpr char kJobDeleted[] = "JOB_DELETED";
 // deleted job the name alone.
 struct JournalEntry {
   v1::Event event;
-  v1::Job job;
+  SharedJob job;
 };
 
 struct DeletedJob {
@@ -45,7 +46,7 @@ struct DeletedJob {
 // What one decision of the scheduler makes durable, all or nothing.
 struct StoreWrite {
   // Rows, whole; version 1 inserts, a higher one replaces.
-  std::vector<server::JobRecord> jobs;
+  std::vector<JobRow> jobs;
   // Appended to the journal in this order; the store sets `sequence`.
   std::vector<v1::Event> events;
   // Listed from now on; name is jobs/{job}/checkpoints/{step}.
@@ -99,10 +100,16 @@ class JobStore {
   virtual void Commit(StoreWrite write, Done done) = 0;
 
   // All rows, for the scheduler at start.
-  virtual absl::StatusOr<std::vector<server::JobRecord>> LoadAll() = 0;
+  virtual absl::StatusOr<std::vector<JobRow>> LoadAll() = 0;
 
   // A committed job with its newest progress. NOT_FOUND: JOB_NOT_FOUND.
-  virtual absl::StatusOr<v1::Job> Get(absl::string_view name) const = 0;
+  virtual absl::StatusOr<SharedJob> Find(absl::string_view name) const = 0;
+  // The same as a copy.
+  absl::StatusOr<v1::Job> Get(absl::string_view name) const {
+    const absl::StatusOr<SharedJob> job = Find(name);
+    if (!job.ok()) return job.status();
+    return **job;
+  }
 
   // In the order of the query. INVALID_ARGUMENT: INVALID_PAGE_TOKEN.
   virtual absl::StatusOr<JobPage> List(const ListJobsQuery& query) const = 0;

@@ -41,12 +41,12 @@ absl::StatusOr<std::vector<JournalEntry>> MemoryJobStore::ProcessOne(
   return rows_.Apply(write);
 }
 
-absl::StatusOr<std::vector<server::JobRecord>> MemoryJobStore::LoadAll() {
+absl::StatusOr<std::vector<JobRow>> MemoryJobStore::LoadAll() {
   return rows_.All();
 }
 
-absl::StatusOr<v1::Job> MemoryJobStore::Get(absl::string_view name) const {
-  return rows_.Get(name);
+absl::StatusOr<SharedJob> MemoryJobStore::Find(absl::string_view name) const {
+  return rows_.Find(name);
 }
 
 absl::StatusOr<JobPage> MemoryJobStore::List(const ListJobsQuery& query) const {

@@ -25,8 +25,8 @@ class MemoryJobStore final : public JobStore {
   void Break(absl::Status why);
 
   void Commit(StoreWrite write, Done done) override;
-  absl::StatusOr<std::vector<server::JobRecord>> LoadAll() override;
-  absl::StatusOr<v1::Job> Get(absl::string_view name) const override;
+  absl::StatusOr<std::vector<JobRow>> LoadAll() override;
+  absl::StatusOr<SharedJob> Find(absl::string_view name) const override;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const override;

@@ -101,11 +101,10 @@ int64_t Statement::Int(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
-std::string Statement::Bytes(int column) const {
+absl::string_view Statement::Bytes(int column) const {
   const void* data = sqlite3_column_blob(statement_.get(), column);
   const int size = sqlite3_column_bytes(statement_.get(), column);
-  return data == nullptr ? std::string()
-                         : std::string(static_cast<const char*>(data), size);
+  return {static_cast<const char*>(data), static_cast<size_t>(size)};
 }
 
 void Connection::Close::operator()(sqlite3* database) const {
@@ -154,7 +153,7 @@ absl::StatusOr<int64_t> Connection::QueryInt(absl::string_view sql) {
 absl::StatusOr<std::string> Connection::QueryText(absl::string_view sql) {
   ASSIGN_OR_RETURN(Statement query, Prepare(sql));
   RETURN_IF_ERROR(query.Step().status());
-  return query.Bytes(0);
+  return std::string(query.Bytes(0));
 }
 
 int64_t Connection::changes() const {

@@ -39,8 +39,8 @@ class Statement {
   void Reset();
 
   int64_t Int(int column) const;
-  // Text or blob.
-  std::string Bytes(int column) const;
+  // Text or blob; valid until the next Step, Run or Reset.
+  absl::string_view Bytes(int column) const;
 
  private:
   friend class Connection;

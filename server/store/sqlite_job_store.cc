@@ -57,8 +57,8 @@ absl::Status SqliteJobStore::WriteBatch(
 }
 
 absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
-  for (const server::JobRecord& record : write.jobs) {
-    RETURN_IF_ERROR(WriteJob(record));
+  for (const JobRow& row : write.jobs) {
+    RETURN_IF_ERROR(WriteJob(*row));
   }
   for (const DeletedJob& job : write.deletions) {
     RETURN_IF_ERROR(DeleteJob(job));
@@ -137,12 +137,12 @@ absl::Status SqliteJobStore::WriteEvent(const v1::Event& event) {
       absl::StrCat("event ", event.type(), " of unknown ", event.job()));
 }
 
-absl::StatusOr<std::vector<server::JobRecord>> SqliteJobStore::LoadAll() {
+absl::StatusOr<std::vector<JobRow>> SqliteJobStore::LoadAll() {
   return rows_.All();
 }
 
-absl::StatusOr<v1::Job> SqliteJobStore::Get(absl::string_view name) const {
-  return rows_.Get(name);
+absl::StatusOr<SharedJob> SqliteJobStore::Find(absl::string_view name) const {
+  return rows_.Find(name);
 }
 
 absl::StatusOr<JobPage> SqliteJobStore::List(const ListJobsQuery& query) const {

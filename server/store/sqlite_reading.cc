@@ -22,7 +22,9 @@ absl::Status Unreadable(absl::string_view what) {
 // From column 0, whose checksum is right when column 1 says so.
 template <typename Message>
 bool Read(const sqlite::Statement& row, Message& message) {
-  return row.Int(1) == 1 && message.ParseFromString(row.Bytes(0));
+  const absl::string_view bytes = row.Bytes(0);
+  return row.Int(1) == 1 &&
+         message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 }  // namespace
@@ -119,7 +121,7 @@ absl::Status SqliteJobStore::Load() {
     if (!row) break;
     server::JobRecord record;
     if (!Read(jobs, record)) return Unreadable("job");
-    rows_.RestoreJob(jobs.Int(2), std::move(record));
+    rows_.RestoreJob(jobs.Int(2), MakeJobRow(std::move(record)));
   }
   ASSIGN_OR_RETURN(sqlite::Statement checkpoints,
                    connection.Prepare("SELECT checkpoint, "
@@ -200,7 +202,7 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::Unforgotten() const {
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query.Step());
     if (!row) return uids;
-    uids.push_back(query.Bytes(0));
+    uids.emplace_back(query.Bytes(0));
   }
 }
 

@@ -279,9 +279,10 @@ class FakeClusterService final : public v1::ClusterService::Service {
     *response = config;
     return grpc::Status::OK;
   }
-  grpc::Status DrainServer(grpc::ServerContext*, const v1::DrainServerRequest*,
+  grpc::Status DrainServer(grpc::ServerContext*,
+                           const v1::DrainServerRequest* request,
                            v1::ServerInfo* response) override {
-    drains.push_back("drain");
+    drains.push_back(request->let_run() ? "drain, let run" : "drain");
     info.mutable_drain_time()->set_seconds(1000);
     *response = info;
     return grpc::Status::OK;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "gtest/gtest.h"
 
@@ -23,12 +24,13 @@ std::string MakeTemporaryDir(const std::string& parent) {
 
 }  // namespace
 
-TestCluster::TestCluster(int cpu_slots)
+TestCluster::TestCluster(int cpu_slots, std::vector<std::string> flags)
     : dir_(MakeTemporaryDir(::testing::TempDir())),
       // A socket's path has at most 107 bytes, which a build folder may exceed.
       socket_dir_(MakeTemporaryDir("/tmp")),
       address_("unix:" + socket_dir_ + "/lockstepd.sock"),
-      cpu_slots_(cpu_slots) {
+      cpu_slots_(cpu_slots),
+      flags_(std::move(flags)) {
   StartDaemon();
 }
 
@@ -57,12 +59,18 @@ TestCluster::~TestCluster() {
 }
 
 void TestCluster::StartDaemon() {
-  daemon_ = std::make_unique<BackgroundProcess>(
-      std::vector<std::string>{BinDir() + "/lockstepd", "--state-dir",
-                               Path("state"), "--listen", address_,
-                               "--cpu-slots", std::to_string(cpu_slots_),
-                               "--metrics-address", "127.0.0.1:0"},
-      Environment{}, Path("lockstepd.log"));
+  std::vector<std::string> words = {BinDir() + "/lockstepd",
+                                    "--state-dir",
+                                    Path("state"),
+                                    "--listen",
+                                    address_,
+                                    "--cpu-slots",
+                                    std::to_string(cpu_slots_),
+                                    "--metrics-address",
+                                    "127.0.0.1:0"};
+  words.insert(words.end(), flags_.begin(), flags_.end());
+  daemon_ = std::make_unique<BackgroundProcess>(words, Environment{},
+                                                Path("lockstepd.log"));
   // A channel that has failed to connect waits before it tries again; short
   // here, as the daemon is up within milliseconds.
   grpc::ChannelArguments arguments;

@@ -19,7 +19,8 @@ namespace lockstep::testing {
 
 class TestCluster {
  public:
-  explicit TestCluster(int cpu_slots = 2);
+  // `flags` are given to each daemon, beside those that a test needs.
+  explicit TestCluster(int cpu_slots = 2, std::vector<std::string> flags = {});
   // Kills the daemon and every process of its jobs.
   ~TestCluster();
 
@@ -59,6 +60,7 @@ class TestCluster {
   std::string socket_dir_;
   std::string address_;
   const int cpu_slots_;
+  const std::vector<std::string> flags_;
   std::unique_ptr<BackgroundProcess> daemon_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
 };

@@ -39,6 +39,7 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9464");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(120));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(1));
+  EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
 }
 
 TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
@@ -54,7 +55,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
       Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
              "--listen", "localhost:50", "--cpu-slots", "3", "--worker",
              "/bin/w", "--metrics-address", "off", "--rendezvous-timeout",
-             "90s", "--heartbeat-interval=500ms"});
+             "90s", "--heartbeat-interval=500ms", "--drain-grace=2m"});
   ASSERT_TRUE(line.ok()) << line.status();
   const ServerOptions& options = line->options;
   EXPECT_EQ(options.state_dir, "/state");
@@ -65,6 +66,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.metrics_address, "off");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(90));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Milliseconds(500));
+  EXPECT_EQ(options.scheduler.drain_grace, absl::Minutes(2));
 }
 
 TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
@@ -75,12 +77,12 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_THAT(
       SettingsOf(line->options),
-      ElementsAre(Pair("state-dir", "/state"),
-                  Pair("listen", "unix:/a,127.0.0.1:0"), Pair("cpu-slots", "3"),
-                  Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
-                  Pair("metrics-address", "off"),
-                  Pair("rendezvous-timeout", "1m30s"),
-                  Pair("heartbeat-interval", "1s")));
+      ElementsAre(
+          Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
+          Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
+          Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
+          Pair("rendezvous-timeout", "1m30s"),
+          Pair("heartbeat-interval", "1s"), Pair("drain-grace", "30s")));
 }
 
 TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {
@@ -110,6 +112,7 @@ TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
       {{"--rendezvous-timeout", "soon"}, "--rendezvous-timeout \"soon\""},
       {{"--rendezvous-timeout", "-1s"}, "duration above 0"},
       {{"--heartbeat-interval", "inf"}, "duration above 0"},
+      {{"--drain-grace", "0"}, "drain-grace"},
       {{"--state-dri", "x"}, "--state-dri"},
       {{"surplus"}, "surplus"},
   };

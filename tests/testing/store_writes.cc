@@ -35,7 +35,7 @@ v1::Checkpoint CheckpointOf(const std::string& id, int64_t step) {
 StoreWrite WriteOf(const server::JobRecord& record,
                    const std::string& event_type) {
   StoreWrite write;
-  write.jobs.push_back(record);
+  write.jobs.push_back(MakeJobRow(record));
   write.events.push_back(
       EventOf(*JobIdFromName(record.job().name()), event_type));
   return write;

@@ -308,9 +308,12 @@ TEST_F(LockstepJobsTest, ServerDrainAndUndrain) {
   EXPECT_THAT(Lockstep({"server", "status"}).out, Not(HasSubstr("drained")));
   EXPECT_THAT(Lockstep({"server", "drain", "-o", "json"}).out,
               HasSubstr("\"drain_time\""));
-  EXPECT_EQ(Lockstep({"server", "drain", "--undrain", "--wait"}).exit_code, 2);
+  EXPECT_EQ(Lockstep({"server", "drain", "--let-run"}).exit_code, 0);
+  for (const char* flag : {"--wait", "--let-run"}) {
+    EXPECT_EQ(Lockstep({"server", "drain", "--undrain", flag}).exit_code, 2);
+  }
   EXPECT_THAT(coordinator_.cluster.drains,
-              ElementsAre("drain", "undrain", "drain"));
+              ElementsAre("drain", "undrain", "drain", "drain, let run"));
 }
 
 TEST_F(LockstepJobsTest, ServerDrainWaitsUntilNothingRuns) {

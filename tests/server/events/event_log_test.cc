@@ -21,7 +21,8 @@ class EventLogTest : public ::testing::Test {
  protected:
   EventLogTest() {
     for (const char* id : {"a", "b"}) {
-      EXPECT_TRUE(CommitAndWait(store_, {.jobs = {Record(id)}}).ok());
+      EXPECT_TRUE(
+          CommitAndWait(store_, {.jobs = {MakeJobRow(Record(id))}}).ok());
     }
   }
 

@@ -45,6 +45,17 @@ TEST_F(AttemptEndTest, AFinishWinsTheRaceAgainstACancel) {
   EXPECT_EQ(Why().cause, v1::Attempt::CANCELLED);
 }
 
+TEST_F(AttemptEndTest, ADrainIsWhyRanksStop) {
+  live_.drained = true;
+  Exited(kStopped);
+  Exited(kStopped, /*asked_to_stop=*/true);
+  Exited(kPeerLost);
+  EXPECT_EQ(Why().cause, v1::Attempt::PREEMPTED);
+  // Not of what goes wrong meanwhile.
+  Exited(0, false, /*signal=*/11);
+  EXPECT_EQ(Why().cause, v1::Attempt::WORKER_CRASH);
+}
+
 TEST_F(AttemptEndTest, TheRankThatFailedItselfIsTheCause) {
   Exited(kPeerLost);
   Exited(0, false, /*signal=*/9);

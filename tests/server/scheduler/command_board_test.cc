@@ -26,6 +26,21 @@ TEST(CommandBoardTest, TellsRanksAndSupervisorsToStop) {
             AttachResponse::COMMAND_UNSPECIFIED);
 }
 
+TEST(CommandBoardTest, TellsRanksAloneToWriteACheckpoint) {
+  CommandBoard board;
+  board.StopWithCheckpoint(kAttempt);
+  EXPECT_EQ(board.ForRank(kAttempt), HeartbeatResponse::CHECKPOINT_AND_STOP);
+  EXPECT_EQ(board.ForSupervisor(kAttempt).command(),
+            AttachResponse::COMMAND_UNSPECIFIED);
+  // A stop that does not wait for it takes its place.
+  board.Stop(kAttempt, absl::Seconds(1));
+  EXPECT_EQ(board.ForRank(kAttempt), HeartbeatResponse::STOP);
+  EXPECT_EQ(board.ForSupervisor(kAttempt).command(), AttachResponse::STOP);
+  board.StopWithCheckpoint(kAttempt);
+  board.Remove(kAttempt);
+  EXPECT_EQ(board.ForRank(kAttempt), HeartbeatResponse::COMMAND_UNSPECIFIED);
+}
+
 TEST(CommandBoardTest, WakesThoseWhoSubscribed) {
   CommandBoard board;
   int first = 0;

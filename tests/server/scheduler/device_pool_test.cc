@@ -63,13 +63,17 @@ TEST(DevicePoolTest, SaysWhatIsMissing) {
 
 TEST(DevicePoolTest, ShowsWhoHoldsWhat) {
   DevicePool pool = PoolOf(2, 0);
+  const int64_t empty = pool.version();
   pool.Reserve("jobs/a", {{"here", "cpu:1"}});
+  const int64_t held = pool.version();
+  EXPECT_NE(held, empty);
   EXPECT_THAT(pool.Free(v1::Device::CPU),
               ElementsAre(DevicePlace{"here", "cpu:0"}));
   EXPECT_EQ(pool.Nodes()[0].devices(0).job(), "");
   EXPECT_EQ(pool.Nodes()[0].devices(1).job(), "jobs/a");
   pool.Release("jobs/a");
   EXPECT_THAT(pool.Free(v1::Device::CPU), SizeIs(2));
+  EXPECT_NE(pool.version(), held);
 }
 
 TEST(DevicePoolTest, APlaceThatIsGoneIsNotGiven) {

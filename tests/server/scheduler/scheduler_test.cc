@@ -34,11 +34,11 @@ class HeldStore : public JobStore {
     if (!held_) return store_.Commit(std::move(write), std::move(done));
     waiting_.emplace_back(std::move(write), std::move(done));
   }
-  absl::StatusOr<std::vector<server::JobRecord>> LoadAll() override {
+  absl::StatusOr<std::vector<JobRow>> LoadAll() override {
     return store_.LoadAll();
   }
-  absl::StatusOr<v1::Job> Get(absl::string_view name) const override {
-    return store_.Get(name);
+  absl::StatusOr<SharedJob> Find(absl::string_view name) const override {
+    return store_.Find(name);
   }
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override {
     return store_.List(query);

@@ -35,7 +35,8 @@ struct Words {
     return (effect.kill ? "kill " : "terminate ") + InWords(effect.attempt);
   }
   std::string operator()(const StopCommandEffect& effect) const {
-    return "stop " + InWords(effect.attempt);
+    return (effect.checkpoint ? "checkpoint and stop " : "stop ") +
+           InWords(effect.attempt);
   }
   std::string operator()(const CloseEffect& effect) const {
     return "close " + InWords(effect.attempt);
@@ -113,9 +114,11 @@ void StepWorld::Do(decltype(Event::what) what) {
 }
 
 void StepWorld::Restart() {
-  std::vector<server::JobRecord> records;
+  std::vector<JobRow> records;
   std::map<std::string, Checkpoints> listed;
-  for (const std::string& name : order_) records.push_back(disk_.at(name));
+  for (const std::string& name : order_) {
+    records.push_back(MakeJobRow(disk_.at(name)));
+  }
   for (const v1::Checkpoint& checkpoint : checkpoints_) {
     listed[JobOf(checkpoint)].push_back(checkpoint);
   }
@@ -130,7 +133,8 @@ void StepWorld::Advance(absl::Duration by) {
 }
 
 void StepWorld::Write(const StoreWrite& write) {
-  for (const server::JobRecord& record : write.jobs) {
+  for (const JobRow& row : write.jobs) {
+    const server::JobRecord& record = *row;
     const std::string& name = record.job().name();
     const bool is_new = !disk_.contains(name);
     server::JobRecord& old = disk_[name];
@@ -254,9 +258,15 @@ Ticket StepWorld::Update(Scheduler::UpdateJob request) {
   return ticket;
 }
 
-Ticket StepWorld::Drain(bool drain) {
+Ticket StepWorld::Drain(bool let_run) {
   const Ticket ticket = next_ticket_++;
-  Do(DrainEvent{ticket, drain});
+  Do(DrainEvent{.ticket = ticket, .let_run = let_run});
+  return ticket;
+}
+
+Ticket StepWorld::Undrain() {
+  const Ticket ticket = next_ticket_++;
+  Do(DrainEvent{.ticket = ticket, .drain = false});
   return ticket;
 }
 

@@ -30,7 +30,8 @@ class StepWorld {
   Ticket Cancel(const std::string& id, const std::string& etag = "");
   Ticket Delete(const std::string& id, const std::string& etag = "");
   Ticket Update(Scheduler::UpdateJob request);
-  Ticket Drain(bool drain);
+  Ticket Drain(bool let_run = false);
+  Ticket Undrain();
   Ticket Prepared(const std::string& id);
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,

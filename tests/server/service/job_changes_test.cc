@@ -193,7 +193,7 @@ TEST_F(JobChangesTest, NothingElseCanBeUpdated) {
 
 TEST_F(JobChangesTest, ListFiltersAndOrders) {
   for (const char* id : {"b", "c", "a"}) {
-    ASSERT_TRUE(CommitAndWait(store_, {.jobs = {Record(id)}}).ok());
+    ASSERT_TRUE(CommitAndWait(store_, {.jobs = {MakeJobRow(Record(id))}}).ok());
   }
   v1::ListJobsRequest request;
   EXPECT_EQ(Ids(List(request)), "acb");
@@ -216,7 +216,7 @@ TEST_F(JobChangesTest, ListFiltersAndOrders) {
 
 TEST_F(JobChangesTest, APageTokenIsGoodForItsQuestionOnly) {
   for (const char* id : {"a", "b", "c", "d"}) {
-    ASSERT_TRUE(CommitAndWait(store_, {.jobs = {Record(id)}}).ok());
+    ASSERT_TRUE(CommitAndWait(store_, {.jobs = {MakeJobRow(Record(id))}}).ok());
   }
   v1::ListJobsRequest request;
   request.set_page_size(1);

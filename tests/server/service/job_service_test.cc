@@ -180,7 +180,8 @@ TEST_F(JobServiceTest, APageOfLargeJobsFitsIntoAMessage) {
   for (int i = 0; i < 20; ++i) {
     server::JobRecord record = testing::Record(absl::StrCat("big-", i));
     (*record.mutable_job()->mutable_labels())["x"] = std::string(400'000, 'x');
-    ASSERT_TRUE(testing::CommitAndWait(store_, {.jobs = {record}}).ok());
+    ASSERT_TRUE(
+        testing::CommitAndWait(store_, {.jobs = {MakeJobRow(record)}}).ok());
   }
   v1::ListJobsRequest request;
   request.set_page_size(5000);
@@ -215,7 +216,7 @@ TEST_F(JobServiceTest, CancelEndsAJob) {
 
 TEST_F(JobServiceTest, ListsCheckpoints) {
   ASSERT_TRUE(testing::CommitAndWait(
-                  store_, {.jobs = {testing::Record("a")},
+                  store_, {.jobs = {MakeJobRow(testing::Record("a"))},
                            .checkpoints = {testing::CheckpointOf("a", 20),
                                            testing::CheckpointOf("a", 10)}})
                   .ok());

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "tests/server/service/service_fixture.h"
 #include "tests/testing/store_writes.h"
 
@@ -45,6 +46,28 @@ class WatchJobsTest : public ServiceFixture {
 
   grpc::Status last_status_;
 };
+
+// It is read here, and not by gRPC.
+TEST_F(WatchJobsTest, BytesThatAreNoRequestAreRefused) {
+  grpc::GenericStub stub(server_->InProcessChannel(grpc::ChannelArguments()));
+  TestContext context;
+  grpc::CompletionQueue queue;
+  const auto wait = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+  };
+  const auto call =
+      stub.PrepareCall(&context, "/lockstep.v1.JobService/WatchJobs", &queue);
+  call->StartCall(nullptr);
+  wait();
+  const grpc::Slice half("\xff\xff");
+  call->WriteLast(grpc::ByteBuffer(&half, 1), grpc::WriteOptions(), nullptr);
+  wait();
+  call->Finish(&last_status_, nullptr);
+  wait();
+  EXPECT_EQ(last_status_.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
 
 TEST_F(WatchJobsTest, BeginsWithTheJobsAsTheyAre) {
   for (int i = 0; i < 230; ++i) {

@@ -142,6 +142,11 @@ void ProcessLife::Train(const Process& process,
     }
     return;
   }
+  // Most do so in time, and what they commit may get lost.
+  if (process->asked_for_checkpoint && what < 9) {
+    Checkpoint(process, *coordinator);
+    return host_.EndRanks(*process, kStopped);
+  }
   if (what < 12) return Report(process, *coordinator);
   if (what == 12) return Unlist(process, *coordinator);
   Checkpoint(process, *coordinator);
@@ -203,10 +208,10 @@ void ProcessLife::Join(const Process& process, int rank,
 
 void ProcessLife::Heartbeat(const Process& process,
                             SimulatedCoordinator& coordinator) {
-  if (coordinator.board().ForRank(process->attempt()) !=
-      worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED) {
-    process->told_to_stop = true;
-  }
+  using Told = worker::v1::HeartbeatResponse;
+  const Told::Command told = coordinator.board().ForRank(process->attempt());
+  if (told == Told::STOP) process->told_to_stop = true;
+  if (told == Told::CHECKPOINT_AND_STOP) process->asked_for_checkpoint = true;
 }
 
 void ProcessLife::Report(const Process& process,
@@ -307,7 +312,8 @@ void ProcessLife::ActWell(SimulatedCoordinator& coordinator) {
     return Die(process, kOk, 0);
   }
   if (process->ranks_live) {
-    host_.EndRanks(*process, process->told_to_stop ? kStopped : kOk);
+    const bool stops = process->told_to_stop || process->asked_for_checkpoint;
+    host_.EndRanks(*process, stops ? kStopped : kOk);
   }
   Die(process, kOk, 0);
 }

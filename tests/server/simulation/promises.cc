@@ -92,6 +92,19 @@ void Promises::Drained(bool drain, int before) {
   }
 }
 
+// None starts during a drain, so those that live were there when it began.
+void Promises::StoppedAll(int before) {
+  // Over by now, and another one may have begun.
+  if (!drained_ || drains_ > before + 1) return;
+  for (const auto& [name, row] : disk_) {
+    const v1::Attempt* live = LiveAttemptOf(row.job());
+    if (live == nullptr || live->state() == v1::Attempt::DRAINING) continue;
+    Break("P2", absl::StrCat(live->name(),
+                             " trains on, and a drain that stops "
+                             "it is acknowledged"));
+  }
+}
+
 void Promises::CheckpointCommitted(const std::string& uid, int attempt,
                                    int64_t step) {
   if (!listed_.contains({uid, {attempt, step}})) {
@@ -180,16 +193,16 @@ void Promises::Removing(const std::string& uid) {
   removed_uids_.insert(uid);
 }
 
-void Promises::Restarted(const std::vector<server::JobRecord>& rows) {
+void Promises::Restarted(const std::vector<JobRow>& rows) {
   if (rows.size() != disk_.size()) {
     Break("P1", absl::StrCat(disk_.size(), " jobs were on disk, and ",
                              rows.size(), " are"));
   }
-  for (const server::JobRecord& row : rows) {
-    const server::JobRecord* known = Row(row.job().name());
-    if (known == nullptr || known->version() != row.version() ||
-        known->job().uid() != row.job().uid()) {
-      Break("P1", absl::StrCat(row.job().name(), " is not as it was written"));
+  for (const JobRow& row : rows) {
+    const server::JobRecord* known = Row(row->job().name());
+    if (known == nullptr || known->version() != row->version() ||
+        known->job().uid() != row->job().uid()) {
+      Break("P1", absl::StrCat(row->job().name(), " is not as it was written"));
     }
   }
   for (const auto& [name, uid] : acknowledged_) {

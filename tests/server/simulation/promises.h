@@ -7,8 +7,9 @@
 // P1 what was acknowledged is on disk, whole, and stays; one job for one
 //    request id;
 // P2 no process that is well is signalled, and no attempt ends while its ranks
-//    live, whatever becomes of coordinators; watchers miss nothing and see
-//    nothing twice;
+//    live, whatever becomes of coordinators; a drain stops all that trains, and
+//    costs no job one of its restarts; watchers miss nothing and see nothing
+//    twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
 //    checkpoints, and takes no pinned one from the list; a job that has ended
 //    stays ended; of those that wait the first starts first, and none while the
@@ -57,6 +58,7 @@ class Promises {
 
   // Clients ask, and are answered with OK.
   void AskedToDelete(const std::string& name) { delete_asked_.insert(name); }
+  void AskedToStopAll() { stop_asked_ = true; }
   void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
   void Created(const std::string& request_id, const v1::Job& job);
   void Cancelled(const v1::Job& job);
@@ -65,6 +67,7 @@ class Promises {
   void Deleted(const v1::Job& job);
   // `before`: the drains() when it was asked for.
   void Drained(bool drain, int before);
+  void StoppedAll(int before);
   void CheckpointCommitted(const std::string& uid, int attempt, int64_t step);
 
   // The store calls a write durable; it comes before its effects.
@@ -76,7 +79,7 @@ class Promises {
   // A process is refused as one of an attempt that has ended.
   void TurnedAway(const LaunchRequest& process);
   // A new one reads the disk.
-  void Restarted(const std::vector<server::JobRecord>& rows);
+  void Restarted(const std::vector<JobRow>& rows);
   // A watcher reads on.
   void Seen(int64_t cursor_before, const std::vector<JournalEntry>& entries,
             int64_t cursor);
@@ -96,7 +99,7 @@ class Promises {
   void CheckQueue(const v1::Job& started);
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
-  void CheckStops(const v1::Job* old, const v1::Job& next);
+  void CheckStops(const v1::Job* old, const server::JobRecord& row);
   void HoldDevices(const v1::Job& job);
   void WriteCheckpoint(const v1::Checkpoint& checkpoint,
                        const StoreWrite& write);
@@ -126,6 +129,7 @@ class Promises {
   std::set<std::string> removed_uids_;
   int deleted_ = 0;
   bool drained_ = false;
+  bool stop_asked_ = false;
   int drains_ = 0;
 };
 

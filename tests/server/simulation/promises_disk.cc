@@ -36,13 +36,14 @@ void Promises::Durable(const StoreWrite& write) {
     ++drains_;
   }
   // What one job gives back another may take in the same write.
-  for (const server::JobRecord& next : write.jobs) {
+  for (const JobRow& next : write.jobs) {
     std::erase_if(holder_of_device_, [&](const auto& held) {
-      return held.second == next.job().name();
+      return held.second == next->job().name();
     });
   }
   std::vector<std::string> started;
-  for (const server::JobRecord& next : write.jobs) {
+  for (const JobRow& row : write.jobs) {
+    const server::JobRecord& next = *row;
     const server::JobRecord* old = Row(next.job().name());
     const int attempts = old == nullptr ? 0 : old->job().attempts_size();
     if (next.job().attempts_size() > attempts) {
@@ -75,7 +76,7 @@ void Promises::WriteRow(const server::JobRecord& next,
   }
   const int attempts = old == nullptr ? 0 : old->job().attempts_size();
   CheckEndedAttempts(old == nullptr ? nullptr : &old->job(), job);
-  CheckStops(old == nullptr ? nullptr : &old->job(), job);
+  CheckStops(old == nullptr ? nullptr : &old->job(), next);
   CheckDrain(old == nullptr ? nullptr : &old->job(), job);
   HoldDevices(job);
   if (job.attempts_size() > attempts) CheckNewAttempt(job);
@@ -153,8 +154,9 @@ void Promises::CheckEndedAttempts(const v1::Job* old, const v1::Job& next) {
   }
 }
 
-// Only a user, or a rank that does not come, stops an attempt.
-void Promises::CheckStops(const v1::Job* old, const v1::Job& next) {
+// Only a user, a drain, or a rank that does not come, stops an attempt.
+void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
+  const v1::Job& next = row.job();
   if (old == nullptr || next.desired() == v1::Job::CANCEL) return;
   const v1::Attempt* was = LiveAttemptOf(*old);
   const v1::Attempt* is = LiveAttemptOf(next);
@@ -163,6 +165,7 @@ void Promises::CheckStops(const v1::Job* old, const v1::Job& next) {
       is->state() != v1::Attempt::DRAINING) {
     return;
   }
+  if (stop_asked_ && row.processes(next.attempt()).drained()) return;
   if (AllJoined(*host_, next.uid(), next.attempt())) {
     Break("P2", absl::StrCat(is->name(),
                              " is stopped for a missing rank, and all train"));

@@ -79,6 +79,22 @@ std::string AttemptsViolation(const v1::Job& old, const v1::Job& next) {
   return "";
 }
 
+// One that gave its devices up was asked to, and has not failed.
+std::string PreemptionViolation(const server::JobRecord& old,
+                                const server::JobRecord& next) {
+  const v1::Job& job = next.job();
+  if (job.attempts().empty() || old.job().attempt() != job.attempt()) return "";
+  const bool ends =
+      old.job().attempts().rbegin()->state() != v1::Attempt::ENDED &&
+      job.attempts().rbegin()->end_cause() == v1::Attempt::PREEMPTED;
+  if (!ends) return "";
+  if (!next.processes(job.attempt()).drained()) {
+    return "is preempted, and was not drained";
+  }
+  if (job.restarts() != old.job().restarts()) return "pays for a drain";
+  return "";
+}
+
 std::string Violation(const server::JobRecord& old,
                       const server::JobRecord& next,
                       const std::vector<v1::Event>& events) {
@@ -102,6 +118,7 @@ std::string Violation(const server::JobRecord& old,
   std::string violation =
       PathViolation(before.state(), after.state(), after.name(), events);
   if (violation.empty()) violation = AttemptsViolation(before, after);
+  if (violation.empty()) violation = PreemptionViolation(old, next);
   return violation;
 }
 

@@ -40,6 +40,7 @@ void Announce(uint64_t seed) {
 void Add(const SimulationCounts& one, SimulationCounts& all) {
   for (const auto& [state, jobs] : one.ended_in) all.ended_in[state] += jobs;
   all.attempts += one.attempts;
+  all.preempted += one.preempted;
   all.deleted += one.deleted;
   all.checkpoints += one.checkpoints;
   all.crashes += one.crashes;

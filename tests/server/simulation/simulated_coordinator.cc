@@ -46,14 +46,16 @@ std::string SimulatedCoordinator::Entropy() {
 }
 
 void SimulatedCoordinator::Load() {
-  std::vector<server::JobRecord> records = *world_.store.LoadAll();
+  std::vector<JobRow> records = *world_.store.LoadAll();
   world_.promises.Restarted(records);
   std::map<std::string, std::vector<v1::Checkpoint>> checkpoints;
-  for (server::JobRecord& record : records) {
+  for (JobRow& row : records) {
+    server::JobRecord record = *row;
     if (world_.fault == Fault::kForgetsRequests) record.clear_request_id();
     if (world_.fault == Fault::kForgetsPriorities) {
       record.mutable_job()->clear_priority();
     }
+    row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
         *world_.store.ListCheckpoints(record.job().name());
@@ -82,7 +84,7 @@ void SimulatedCoordinator::RemoveFilesOfDeleted() {
 
 void SimulatedCoordinator::Adopt() {
   for (const auto& [name, entry] : state_.jobs) {
-    for (const server::ProcessRecord& process : entry.record.processes()) {
+    for (const server::ProcessRecord& process : entry.record->processes()) {
       if (process.ended()) continue;
       ProcessEnd end;
       if (world_.host

@@ -40,6 +40,8 @@ enum class Fault {
   kForgetsRequests,
   // A restart forgets that the coordinator is drained.
   kForgetsTheDrain,
+  // A drain lets run what it was to stop.
+  kDrainsNothing,
   // A restart forgets which checkpoints are pinned.
   kForgetsPins,
   // A restart forgets what priority jobs were given.

@@ -21,6 +21,7 @@ struct HostProcess {
   int64_t pid = 0;
   bool told_to_stop = false;  // SIGTERM, or the word of the coordinator.
   bool dies = false;          // SIGKILL is on its way.
+  bool asked_for_checkpoint = false;  // And to stop with it.
   bool ranks_live = true;
   // The ranks' ends, once they have ended: what the exit file says.
   std::vector<worker::v1::RankProcess> exit_file;

@@ -46,12 +46,12 @@ std::vector<JournalEntry> SimulatedStore::Apply(StoreWrite write) {
   return rows_.Apply(write);
 }
 
-absl::StatusOr<std::vector<server::JobRecord>> SimulatedStore::LoadAll() {
+absl::StatusOr<std::vector<JobRow>> SimulatedStore::LoadAll() {
   return rows_.All();
 }
 
-absl::StatusOr<v1::Job> SimulatedStore::Get(absl::string_view name) const {
-  return rows_.Get(name);
+absl::StatusOr<SharedJob> SimulatedStore::Find(absl::string_view name) const {
+  return rows_.Find(name);
 }
 
 absl::StatusOr<JobPage> SimulatedStore::List(const ListJobsQuery& query) const {

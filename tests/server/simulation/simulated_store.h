@@ -38,8 +38,8 @@ class SimulatedStore final : public JobStore {
   void Crash();
 
   void Commit(StoreWrite write, Done done) override;
-  absl::StatusOr<std::vector<server::JobRecord>> LoadAll() override;
-  absl::StatusOr<v1::Job> Get(absl::string_view name) const override;
+  absl::StatusOr<std::vector<JobRow>> LoadAll() override;
+  absl::StatusOr<SharedJob> Find(absl::string_view name) const override;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const override;

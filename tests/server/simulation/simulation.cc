@@ -92,7 +92,9 @@ void Simulation::Client() {
   if (what < 10) return Prioritize(name);
   if (what >= 13) return Pin(name);
   // Mostly it is not.
-  if (what < 11) return Drain(chance_.OneIn(3));
+  if (what < 11) {
+    return chance_.OneIn(3) ? Drain(/*let_run=*/chance_.OneIn(3)) : Undrain();
+  }
   Delete(name);
 }
 
@@ -190,13 +192,25 @@ void Simulation::Delete(const std::string& name) {
                          }));
 }
 
-void Simulation::Drain(bool drain) {
+void Simulation::Drain(bool let_run) {
+  if (!let_run) promises_.AskedToStopAll();
   coordinator_->PostCall(
-      DrainEvent{.drain = drain},
-      Scheduler::Ack([this, drain,
+      DrainEvent{.let_run = let_run || fault_ == Fault::kDrainsNothing},
+      Scheduler::Ack([this, let_run,
                       before = promises_.drains()](const absl::Status& status) {
-        if (status.ok()) promises_.Drained(drain, before);
+        if (!status.ok()) return;
+        promises_.Drained(/*drain=*/true, before);
+        if (!let_run) promises_.StoppedAll(before);
       }));
+}
+
+void Simulation::Undrain() {
+  coordinator_->PostCall(DrainEvent{.drain = false},
+                         Scheduler::Ack([this, before = promises_.drains()](
+                                            const absl::Status& status) {
+                           if (status.ok())
+                             promises_.Drained(/*drain=*/false, before);
+                         }));
 }
 
 void Simulation::Watch() {
@@ -284,7 +298,7 @@ void Simulation::Finish() {
   if (coordinator_ != nullptr) Crash();
   Restart();
   Settle();
-  Drain(/*drain=*/false);
+  Undrain();
   Settle();
   for (int round = 0; round < kRoundsToTheEnd; ++round) {
     const bool all_ended = std::all_of(
@@ -309,6 +323,9 @@ void Simulation::Count() {
   for (const auto& [name, row] : promises_.disk()) {
     ++counts_.ended_in[row.job().state()];
     counts_.attempts += row.job().attempt();
+    for (const v1::Attempt& attempt : row.job().attempts()) {
+      if (attempt.end_cause() == v1::Attempt::PREEMPTED) ++counts_.preempted;
+    }
   }
   counts_.deleted = promises_.deleted();
   counts_.checkpoints = promises_.checkpoints();

@@ -26,6 +26,7 @@ namespace lockstep::testing {
 struct SimulationCounts {
   std::map<v1::Job::State, int> ended_in;
   int attempts = 0;
+  int preempted = 0;  // Of these.
   int deleted = 0;
   int checkpoints = 0;
   int crashes = 0;
@@ -51,7 +52,8 @@ class Simulation {
   void Prioritize(const std::string& name);
   void Pin(const std::string& name);
   void Delete(const std::string& name);
-  void Drain(bool drain);
+  void Drain(bool let_run);
+  void Undrain();
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);
   void CoordinatorTurn();

@@ -26,6 +26,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.ended_in[v1::Job::SUCCEEDED], result.seeds);
   EXPECT_GT(counts.ended_in[v1::Job::FAILED], result.seeds);
   EXPECT_GT(counts.ended_in[v1::Job::CANCELLED], result.seeds / 4);
+  EXPECT_GT(counts.preempted, result.seeds / 10);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
@@ -70,6 +71,11 @@ TEST(SimulationFaultTest, ARestartThatForgetsRequestsIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsTheDrain),
               AllOf(StartsWith("P3: "), HasSubstr("is drained")));
+}
+
+TEST(SimulationFaultTest, ADrainThatStopsNothingIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kDrainsNothing),
+              AllOf(StartsWith("P2: "), HasSubstr("trains on")));
 }
 
 TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {

@@ -76,8 +76,8 @@ TEST_P(JobStoreTest, ShowsWhatIsCommitted) {
   ASSERT_TRUE(entries.ok()) << entries.status();
   ASSERT_THAT(*entries, SizeIs(1));
   EXPECT_EQ(entries->front().event.sequence(), 1);
-  EXPECT_EQ(entries->front().job.name(), "jobs/a");
-  EXPECT_EQ(entries->front().job.etag(), "1-uid-a");
+  EXPECT_EQ(entries->front().job->name(), "jobs/a");
+  EXPECT_EQ(entries->front().job->etag(), "1-uid-a");
   EXPECT_EQ(store_->Get("jobs/a")->uid(), "uid-a");
   EXPECT_EQ(store_->LastSequence(), 1);
 
@@ -93,7 +93,7 @@ TEST_P(JobStoreTest, AnEntryShowsTheJobAfterItsOwnWrite) {
   StoreWrite second = WriteOf(Record("a", 2, v1::Job::PREPARING));
   std::vector<v1::Job::State> states;
   const auto note = [&](absl::StatusOr<std::vector<JournalEntry>> entries) {
-    states.push_back(entries->front().job.state());
+    states.push_back(entries->front().job->state());
   };
   store_->Commit(std::move(first), note);
   store_->Commit(std::move(second), note);
@@ -105,8 +105,8 @@ TEST_P(JobStoreTest, LoadsRowsInTheOrderOfCreation) {
   for (const char* id : {"z", "a", "m"}) Insert(id);
   std::vector<std::string> names;
   const auto records = store_->LoadAll();
-  for (const server::JobRecord& record : *records) {
-    names.push_back(record.job().name());
+  for (const JobRow& row : *records) {
+    names.push_back(row->job().name());
   }
   EXPECT_THAT(names, ElementsAre("jobs/z", "jobs/a", "jobs/m"));
 }
@@ -181,14 +181,15 @@ TEST_P(JobStoreTest, ListsInEachOrder) {
 
 TEST_P(JobStoreTest, DeletesAJobWithAllThatIsItsOwn) {
   Insert("a");
-  StoreWrite write = WriteOf(Record("b"));
-  write.jobs[0].set_request_id("r");
+  server::JobRecord record = Record("b");
+  record.set_request_id("r");
+  StoreWrite write = WriteOf(record);
   write.checkpoints = {CheckpointOf("b", 10)};
   ASSERT_TRUE(CommitAndWait(*store_, write).ok());
   const auto entries = CommitAndWait(*store_, DeletionOf("b"));
   ASSERT_TRUE(entries.ok()) << entries.status();
-  EXPECT_EQ(entries->front().job.name(), "jobs/b");
-  EXPECT_FALSE(entries->front().job.has_spec());
+  EXPECT_EQ(entries->front().job->name(), "jobs/b");
+  EXPECT_FALSE(entries->front().job->has_spec());
   EXPECT_EQ(ErrorReason(store_->Get("jobs/b").status()), "JOB_NOT_FOUND");
   EXPECT_EQ(ErrorReason(store_->ListCheckpoints("jobs/b").status()),
             "JOB_NOT_FOUND");
@@ -234,8 +235,8 @@ TEST_P(JobStoreTest, ANameAndARequestAreFreeAfterADeletion) {
   const auto entries = *store_->ReadJournal(0, 100, "jobs/a");
   ASSERT_THAT(entries, SizeIs(2));
   EXPECT_EQ(entries[0].event.type(), kJobDeleted);
-  EXPECT_EQ(entries[0].job.uid(), "");
-  EXPECT_EQ(entries[1].job.uid(), "another");
+  EXPECT_EQ(entries[0].job->uid(), "");
+  EXPECT_EQ(entries[1].job->uid(), "another");
 }
 
 TEST_P(JobStoreTest, AJobMayBeMadeAndDeletedInOneGroup) {
@@ -294,7 +295,7 @@ TEST_P(JobStoreTest, ReadsTheJournalFromAnyPoint) {
   EXPECT_THAT(Sequences(*store_->ReadJournal(5, 100, "")), IsEmpty());
   const auto entries = *store_->ReadJournal(4, 1, "");
   EXPECT_EQ(entries.front().event.type(), "THREE");
-  EXPECT_EQ(entries.front().job.name(), "jobs/a");
+  EXPECT_EQ(entries.front().job->name(), "jobs/a");
 }
 
 TEST_P(JobStoreTest, ShowsProgressUntilTheNextCommitOfTheRow) {
@@ -358,10 +359,10 @@ TEST_P(BadWriteTest, ADeletionOfNoJob) { ExpectBreaks(DeletionOf("none")); }
 TEST_P(BadWriteTest, ASecondJobForOneRequest) {
   server::JobRecord record = Record("r1");
   record.set_request_id("r");
-  ASSERT_TRUE(CommitAndWait(*store_, {.jobs = {record}}).ok());
+  ASSERT_TRUE(CommitAndWait(*store_, {.jobs = {MakeJobRow(record)}}).ok());
   server::JobRecord second = Record("r2");
   second.set_request_id("r");
-  ExpectBreaks({.jobs = {second}});
+  ExpectBreaks({.jobs = {MakeJobRow(second)}});
 }
 
 std::string Name(const ::testing::TestParamInfo<bool>& info) {

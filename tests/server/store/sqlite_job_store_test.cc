@@ -75,11 +75,11 @@ TEST_F(SqliteJobStoreTest, FindsEverythingAgain) {
   const auto store = Open();
   const auto records = *store->LoadAll();
   ASSERT_THAT(records, SizeIs(2));
-  EXPECT_EQ(records[0].request_id(), "r-1");
-  EXPECT_EQ(records[0].request_digest(), "digest");
-  EXPECT_EQ(records[0].processes(0).process_id(), 42);
-  EXPECT_EQ(records[0].version(), 2);
-  EXPECT_EQ(records[1].job().name(), "jobs/b");
+  EXPECT_EQ(records[0]->request_id(), "r-1");
+  EXPECT_EQ(records[0]->request_digest(), "digest");
+  EXPECT_EQ(records[0]->processes(0).process_id(), 42);
+  EXPECT_EQ(records[0]->version(), 2);
+  EXPECT_EQ(records[1]->job().name(), "jobs/b");
   EXPECT_THAT(*store->ListCheckpoints("jobs/a"), SizeIs(1));
   EXPECT_EQ(store->LastSequence(), 3);
   EXPECT_EQ(store->ReadJournal(0, 1, "")->front().event.type(), "CREATED");
@@ -192,8 +192,8 @@ TEST_F(SqliteJobStoreTest, KeepsAllThatWasAcknowledgedThroughKill9) {
     const auto store = Open();
     std::set<std::string> stored;
     const auto records = *store->LoadAll();
-    for (const server::JobRecord& record : records) {
-      EXPECT_TRUE(stored.insert(record.job().name()).second);
+    for (const JobRow& row : records) {
+      EXPECT_TRUE(stored.insert(row->job().name()).second);
     }
     for (const std::string& name : acknowledged) {
       EXPECT_TRUE(stored.contains(name)) << name;

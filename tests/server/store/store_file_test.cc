@@ -66,15 +66,15 @@ class FrozenStoreTest : public ::testing::Test {
     std::vector<std::string> jobs;
     const auto records = *store.LoadAll();
     jobs.reserve(records.size());
-    for (const server::JobRecord& record : records) {
-      jobs.push_back(absl::StrCat(record.job().name(), " ",
-                                  v1::Job::State_Name(record.job().state()),
-                                  " ", record.version()));
+    for (const JobRow& row : records) {
+      jobs.push_back(absl::StrCat(row->job().name(), " ",
+                                  v1::Job::State_Name(row->job().state()), " ",
+                                  row->version()));
     }
     EXPECT_THAT(
         jobs, ElementsAre("jobs/done SUCCEEDED 11", "jobs/broken FAILED 4",
                           "jobs/long RUNNING 15", "jobs/stopped CANCELLED 4"));
-    EXPECT_EQ(records[0].request_id(), "request-1");
+    EXPECT_EQ(records[0]->request_id(), "request-1");
     EXPECT_THAT(*store.ListCheckpoints("jobs/done"), SizeIs(2));
     EXPECT_EQ(store.LastSequence(), 30);
     EXPECT_THAT(*store.ReadJournal(0, 100, ""), SizeIs(30));
@@ -145,8 +145,8 @@ std::vector<std::string> JobsOf(JobStore& store) {
   const auto records = store.LoadAll();
   std::vector<std::string> jobs;
   jobs.reserve(records->size());
-  for (const server::JobRecord& record : *records) {
-    jobs.push_back(record.SerializeAsString());
+  for (const JobRow& row : *records) {
+    jobs.push_back(row->SerializeAsString());
   }
   return jobs;
 }
