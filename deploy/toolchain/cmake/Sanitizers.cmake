@@ -30,11 +30,10 @@ else()
 endif()
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1 -fno-omit-frame-pointer")
-# The sources of a target as one: most of a compiler's time goes into headers,
-# which are then read once, without precompiling them. So within a target, names
-# of a file's own differ between files.
-set(CMAKE_UNITY_BUILD ON)
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)
+# All sources of a target as one: headers are read once, without precompiling
+# them.
+include(Unite)
+cmake_language(DEFER CALL lockstep_unite_all ${CMAKE_SOURCE_DIR} 0)
 set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 add_compile_options(${sanitizer_flags})
 add_link_options(${sanitizer_flags})
