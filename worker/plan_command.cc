@@ -83,7 +83,8 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
                            .placement = overview.placement,
                            .options = {.max_tokens = overview.tokens,
                                        .max_document = spec.data().max_length(),
-                                       .max_documents = MostDocuments(spec)}};
+                                       .max_documents = MostDocuments(spec),
+                                       .deterministic = IsDeterministic(spec)}};
   for (const Recompute recompute : kRecomputeWays) {
     request.options.recompute = recompute;
     Way way = {recompute, PlanMemory(request), std::nullopt};

@@ -67,6 +67,7 @@ void DefaultTrain(v1::TrainSpec& train, bool lora) {
   if (train.gradient_checkpointing()) {
     LOCKSTEP_DEFAULT_ENUM(train, recompute, v1::TrainSpec::RECOMPUTE_BLOCK);
   }
+  LOCKSTEP_DEFAULT(train, full_determinism, true);
   if (train.has_early_stopping_patience()) {
     LOCKSTEP_DEFAULT(train, early_stopping_threshold, 0.0);
   }

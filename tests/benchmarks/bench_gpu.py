@@ -2,22 +2,24 @@
 
     python3 bench_gpu.py --bin BIN [--case CASE ...] [--steps 40] [--peer PEER]
 
-A case is SHAPE-METHOD-GPUS[-RECOMPUTE]: 8b-lora-1, 1b-full-2, 8b-lora-1-block.
-Each is a job, submitted through the command line to a lockstepd of our own:
-rows of 2048 tokens, all of them trained; random weights; LoRA r16 on all
-linears or full; 16384 tokens a rank and step, 8192 for 8b. Models and data are
-made first, by PyTorch on the GPU.
+A case is SHAPE-METHOD-GPUS[-RECOMPUTE][-anyorder]: 8b-lora-1, 1b-full-2,
+8b-fp8-1-anyorder, 8b-lora-1-block; anyorder is full_determinism: false. Each is
+a job, submitted through the command line to a lockstepd of our own: rows of 2048
+tokens, all of them trained; random weights; LoRA r16 on all linears (fp8: with
+its base in FP8) or full; 16384 tokens a rank and step, 8192 for 8b. Models and
+data are made first, by PyTorch on the GPU.
 
-Prints for each case the median tokens a second with the least and the most; for
-a case on 2 GPUs also how many times faster than one, if that was run; with
---peer (unsloth, liger, hf; see peers/gpu_peer.py) also that peer, in the same
-run, on one GPU.
+Prints for each case the median tokens a second with the least and the most, and
+how long its start took; for a case on 2 GPUs also how many times faster than
+one, if that was run; with --peer (unsloth, liger, hf; see peers/gpu_peer.py)
+also that peer, in the same run, on one GPU.
 """
 
 import argparse
 import json
 import pathlib
 import random
+import re
 import shutil
 import statistics
 import struct
@@ -25,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 
-from private_coordinator import coordinator, run, speeds
+from private_coordinator import coordinator, points_of, run, speeds
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
@@ -34,7 +36,11 @@ from gpu_peer import ROW, SHAPES  # pylint: disable=wrong-import-position
 TOKENIZER = HERE.parent / "testdata/models/tiny-llama"
 WARM_UP = 10
 BATCH = {"8b": 4, "1b": 8, "0.5b": 8}
-METHODS = {"lora": "{lora: {r: 16, alpha: 16}}", "full": "{full: {}}"}
+METHODS = {
+    "lora": "{lora: {r: 16, alpha: 16}}",
+    "fp8": "{lora: {r: 16, alpha: 16, base_dtype: fp8}}",
+    "full": "{full: {}}",
+}
 DEFAULT_CASES = ["0.5b-lora-1", "1b-lora-1", "8b-lora-1"]
 JOB = """apiVersion: lockstep/v1
 model: {{path: {model}}}
@@ -44,7 +50,7 @@ train:
   max_steps: {steps}
   per_device_train_batch_size: {batch}
   learning_rate: 1.0e-4
-{recompute}resources: {{gpus: {gpus}}}
+{more}resources: {{gpus: {gpus}}}
 checkpoint: {{save_steps: 0}}
 output_dir: {out}
 """
@@ -105,6 +111,13 @@ def make_model(shape, folder):
       file.write(values.view(torch.uint8).cpu().numpy().tobytes())
 
 
+def train_line(word):
+  """The line of a job for what follows the number of GPUs in a case."""
+  if word == "anyorder":
+    return "  full_determinism: false\n"
+  return f"  recompute: {word}\n"
+
+
 def make_data(path, rows):
   """Rows of more than ROW tokens, which are cut there."""
   rng = random.Random(7)
@@ -135,20 +148,21 @@ class Bench:
     return folder
 
   def run_case(self, case):
-    shape, method, gpus, *recompute = case.split("-")
-    kind = (shape, method, *recompute)
+    shape, method, gpus, *more = case.split("-")
+    kind = (shape, method, *more)
     name = case.replace(".", "-").replace("_", "-")
     out = self.folder / f"out-{case}"
     job = self.folder / f"{case}.yaml"
     job.write_text(JOB.format(
         model=self.model(shape), method=METHODS[method], data=self.data,
         row=ROW, steps=self.args.steps, batch=BATCH[shape], gpus=gpus, out=out,
-        recompute=f"  recompute: {recompute[0]}\n" if recompute else ""))
+        more="".join(map(train_line, more))))
     cli = self.args.bin / "lockstep"
     run([cli, "submit", job, "--name", f"bench-{name}", "--wait"],
         env=self.environment)
     measured = speeds(self.args.bin, self.environment, f"bench-{name}",
                       WARM_UP)
+    start = self.describe_start(shape, f"bench-{name}")
     shutil.rmtree(out, ignore_errors=True)
     median = statistics.median(measured)
     line = (f"{case:22} {median:9.0f} tokens/s [{min(measured):.0f}, "
@@ -158,7 +172,19 @@ class Bench:
     elif kind in self.one_gpu:
       line += f"  {median / self.one_gpu[kind]:.2f}x one GPU"
     print(line, flush=True)
+    print(f"{'':22} {start}", flush=True)
     return median
+
+  def describe_start(self, shape, name):
+    """How long the weights and the first step of a job took."""
+    log = run([self.args.bin / "lockstep", "logs", name],
+              env=self.environment)
+    seconds = float(re.search(r"weights loaded in ([\d.]+) s", log).group(1))
+    size = sum(file.stat().st_size
+               for file in (self.folder / shape).glob("*.safetensors"))
+    first = points_of(self.args.bin, self.environment, name)[0]
+    return (f"weights in {seconds:.2f} s, {size / seconds / 1e9:.1f} GB/s; "
+            f"first step {first['values']['step_seconds']:.2f} s")
 
   def run_peer(self, case, mine):
     shape = case.split("-")[0]

@@ -43,6 +43,8 @@ struct Flags {
   // Tokens of a document; a step is packed with them.
   int64_t document = 2048;
   Recompute recompute = Recompute::kNone;
+  // As with train.full_determinism: false.
+  bool any_order = false;
   bool full = false;
   bool fp8 = false;
   // Also the kernels of a step, the longest first.
@@ -142,7 +144,8 @@ void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   const TransformerOptions options = {.max_tokens = tokens,
                                       .max_document = flags.document,
                                       .max_documents = tokens / flags.document,
-                                      .recompute = flags.recompute};
+                                      .recompute = flags.recompute,
+                                      .deterministic = !flags.any_order};
   c10::cuda::CUDACachingAllocator::emptyCache();
   c10::cuda::CUDACachingAllocator::resetPeakStats(0);
   auto weights = *ModelWeights::Load(config, method, PoolReader(), gpu);
@@ -168,16 +171,17 @@ void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
   const GpuMemory memory = *GpuMemoryOf(gpu);
   std::printf(
-      "%-5s %s %-11s %6ld tokens of %ld  %8.1f ms [%.1f, %.1f]  %9.0f tokens/s"
+      "%-5s %s %-11s %s %6ld tokens of %ld  %8.1f ms [%.1f, %.1f]  %9.0f "
+      "tokens/s"
       "  loss %.3f  GiB: planned %.2f, reserved %.2f, process %.2f\n",
       shape.c_str(),
       flags.full  ? "full"
       : flags.fp8 ? "fp8 "
                   : "lora",
       std::string(RecomputeName(flags.recompute)).c_str(),
-      static_cast<long>(tokens), static_cast<long>(flags.document),
-      median * 1e3, times.front() * 1e3, times.back() * 1e3,
-      static_cast<double>(tokens) / median, loss,
+      flags.any_order ? "any order" : "ordered", static_cast<long>(tokens),
+      static_cast<long>(flags.document), median * 1e3, times.front() * 1e3,
+      times.back() * 1e3, static_cast<double>(tokens) / median, loss,
       GiB(TotalBytes(PlanMemory(config, method, gpu, options))),
       GiB(stats.reserved_bytes[0].peak),
       GiB(memory.total_bytes - memory.free_bytes));
@@ -208,6 +212,8 @@ int main(int argc, char** argv) {
                  "0 none, 1 norms and SwiGLU, "
                  "2 blocks [0]")
       ->check(CLI::Range(0, 2));
+  app.add_flag("--any-order", flags.any_order,
+               "Attention adds up its gradients in any order");
   app.add_flag("--full", flags.full, "All weights, instead of LoRA r16");
   app.add_flag("--fp8", flags.fp8, "Frozen weights in FP8");
   app.add_flag("--profile", flags.profile, "Print the kernels of a step");

@@ -42,10 +42,15 @@ def coordinator(bin_dir, folder):
       daemon.wait()
 
 
-def speeds(bin_dir, environment, name, after_step):
-  """Tokens a second of each step of a job behind `after_step`."""
-  points = [json.loads(line) for line in run(
+def points_of(bin_dir, environment, name):
+  """What the steps of a job reported."""
+  return [json.loads(line) for line in run(
       [bin_dir / "lockstep", "metrics", name, "-o", "json"],
       env=environment).splitlines()]
+
+
+def speeds(bin_dir, environment, name, after_step):
+  """Tokens a second of each step of a job behind `after_step`."""
+  points = points_of(bin_dir, environment, name)
   return [point["values"]["tokens_per_second"] for point in points
           if int(point["step"]) > after_step and "loss" in point["values"]]

@@ -2,8 +2,8 @@
 """clang_tidy.py BUILD [FILE...]: clang-tidy over our sources, or those named.
 
 The checks are those of .clang-tidy. BUILD has been built: a source that was
-clean is not looked at again while it, the headers of ours that its object was
-made from (as ninja recorded them), the checks and clang-tidy are the same.
+clean is not looked at again while it, the files of ours that its object was made
+from (as ninja recorded them), the checks and clang-tidy are the same.
 The marks lie in the user's cache, so that clones share them.
 """
 
@@ -42,15 +42,29 @@ def recorded_headers(build):
   return headers
 
 
+def sources_of(file):
+  """The sources that are compiled as one (deploy/toolchain/cmake/Unite.cmake),
+  or the one that it is."""
+  if not re.search(r"_united_\d+\.cc$", file):
+    return [file]
+  included = re.findall(r'^#include "(.*)"$', pathlib.Path(file).read_text(),
+                        re.MULTILINE)
+  return [str(ROOT / path) for path in included]
+
+
 def commands_for_clang(build, folder):
-  """Writes the compile commands without GCC's precompiled headers, which clang
-  cannot read; returns them by source."""
+  """Writes the compile commands of each source, without GCC's precompiled
+  headers, which clang cannot read; returns them by source."""
   text = pathlib.Path(build, "compile_commands.json").read_text()
   for gcc_only in ("-Winvalid-pch", "-Wno-stringop-overflow"):
     text = text.replace(gcc_only, "")
   text = re.sub(r"-include [^ ]*cmake_pch\.hxx", "", text)
-  pathlib.Path(folder, "compile_commands.json").write_text(text)
-  return {entry["file"]: entry["command"] for entry in json.loads(text)}
+  entries = [
+      entry | {"file": source,
+               "command": entry["command"].replace(entry["file"], source)}
+      for entry in json.loads(text) for source in sources_of(entry["file"])]
+  pathlib.Path(folder, "compile_commands.json").write_text(json.dumps(entries))
+  return {entry["file"]: entry["command"] for entry in entries}
 
 
 class Linter:

@@ -102,7 +102,7 @@ class Plan : public CudnnAttention {
             // Without it, work memory is for documents x longest tokens.
             .set_max_total_seq_len_q(shape_.tokens)
             .set_max_total_seq_len_kv(shape_.tokens)
-            .set_deterministic_algorithm(true));
+            .set_deterministic_algorithm(shape_.ordered));
     Output(kDQuery, layout.query_heads, shape_.d_q_stride,
            Offsets(kDQueryOffsets), *dq);
     Output(kDKey, layout.kv_heads, layout.kv_cols(), d_kv_offsets, *dk);

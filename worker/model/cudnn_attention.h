@@ -4,11 +4,11 @@
 // cuDNN's fused attention on packed documents, through cudnn-frontend: causal
 // within each document, grouped queries, bfloat16, on the engine's own rows of
 // any width. The backward pass adds up in a fixed order, so that a run that is
-// resumed ends in the same bits.
+// resumed ends in the same bits, or in any, which takes less time and memory.
 //
 // A plan is built once, in 0.1 to 1.3 s, for a number of documents and a
-// longest one; a batch of fewer leaves the other documents empty. Its work
-// memory grows with documents x longest^2.
+// longest one; a batch of fewer leaves the other documents empty. The work
+// memory of an ordered one grows with documents x longest^2.
 //
 // Used by the trainer's thread.
 
@@ -51,6 +51,7 @@ struct CudnnAttentionShape {
   // The same of the gradients of q and of the output; of a backward plan only.
   int64_t d_q_stride = 0;
   int64_t d_out_stride = 0;
+  bool ordered = true;
 };
 
 // Where a batch lies on the GPU. Offsets have one entry a document and one

@@ -27,24 +27,29 @@ int64_t RoundUp(int64_t value) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value)));
 }
 
-// What cuDNN 9.19 asks for, and a little more: dP of all documents, each as
-// long as the longest; float32 gradients of k and of v for each query head,
+// What cuDNN 9.19 asks for, and a little more: to add up the gradient of q in
+// order dP of all documents, each as long as the longest, and otherwise that
+// gradient in float32; those of k and of v in float32 for each query head,
 // where heads share them; and a number a row. More than kMostWorkspaceBytes is
 // not told apart.
-int64_t BackwardWorkspaceBytes(const QkvLayout& layout, int64_t documents,
-                               int64_t longest, int64_t tokens) {
+int64_t BackwardWorkspaceBytes(const QkvLayout& layout,
+                               const GpuAttention::Options& options) {
   constexpr int64_t kSlack = 64 << 10;
   constexpr int64_t kFloat = sizeof(float);
+  const int64_t rows = options.tokens * layout.query_cols() * kFloat;
+  const bool shared = layout.query_heads != layout.kv_heads;
+  const int64_t others = (shared ? 2 * rows : 0) +
+                         options.tokens * layout.query_heads * kFloat + kSlack;
+  if (!options.ordered) return rows + others;
+  const int64_t documents = RoundUp(options.documents);
+  const int64_t longest =
+      RoundUp(std::max(kShortest, options.longest_document));
   const int64_t a_document =
       layout.query_heads * longest * longest * kElementBytes;
   if (documents > kMostWorkspaceBytes / a_document) {
     return kMostWorkspaceBytes + 1;
   }
-  const int64_t shared = layout.query_heads == layout.kv_heads
-                             ? 0
-                             : 2 * tokens * layout.query_cols() * kFloat;
-  return documents * a_document + shared +
-         tokens * layout.query_heads * kFloat + kSlack;
+  return documents * a_document + others;
 }
 
 // The most that FlashAttention-2 takes while it runs, which it does where
@@ -61,42 +66,37 @@ int64_t FlashAttentionBytes(const QkvLayout& layout, int64_t tokens) {
 
 // The most that any plan that is used asks for.
 int64_t WorkspaceBytes(const QkvLayout& layout,
-                       const GpuAttention::Limits& limits, bool backward) {
+                       const GpuAttention::Options& options) {
   constexpr int64_t kForwardBytes = 1 << 20;
-  if (!backward) return kForwardBytes;
-  return std::min(kMostWorkspaceBytes,
-                  BackwardWorkspaceBytes(
-                      layout, RoundUp(limits.documents),
-                      RoundUp(std::max(kShortest, limits.longest_document)),
-                      limits.tokens));
+  if (!options.backward) return kForwardBytes;
+  return std::min(kMostWorkspaceBytes, BackwardWorkspaceBytes(layout, options));
 }
 
 at::Tensor OnGpu(const at::Tensor& host) { return host.to(at::kCUDA); }
 
 }  // namespace
 
-GpuAttention::GpuAttention(const QkvLayout& layout, const Limits& limits,
-                           bool backward)
-    : layout_(layout), max_tokens_(limits.tokens) {
+GpuAttention::GpuAttention(const QkvLayout& layout, const Options& options)
+    : layout_(layout), options_(options) {
   absl::StatusOr<std::unique_ptr<Cudnn>> cudnn = Cudnn::Create();
   if (!cudnn.ok()) return;
   cudnn_ = *std::move(cudnn);
   const auto on_gpu = at::TensorOptions(at::kCUDA);
-  workspace_ = at::empty({WorkspaceBytes(layout, limits, backward)},
-                         on_gpu.dtype(at::kByte));
-  if (!backward) return;
-  d_key_value_ = at::empty({2, max_tokens_, layout.kv_cols()},
+  workspace_ =
+      at::empty({WorkspaceBytes(layout, options)}, on_gpu.dtype(at::kByte));
+  if (!options.backward) return;
+  d_key_value_ = at::empty({2, options.tokens, layout.kv_cols()},
                            on_gpu.dtype(at::kBFloat16));
 }
 
-int64_t GpuAttention::WorkBytes(const QkvLayout& layout, const Limits& limits,
-                                bool backward) {
-  const int64_t workspace = WorkspaceBytes(layout, limits, backward);
-  if (!backward) return workspace;
+int64_t GpuAttention::WorkBytes(const QkvLayout& layout,
+                                const Options& options) {
+  const int64_t workspace = WorkspaceBytes(layout, options);
+  if (!options.backward) return workspace;
   // Some batches may be cuDNN's and others not.
   const bool may_be_flash = workspace == kMostWorkspaceBytes;
-  return workspace + 2 * limits.tokens * layout.kv_cols() * kElementBytes +
-         (may_be_flash ? FlashAttentionBytes(layout, limits.tokens) : 0);
+  return workspace + 2 * options.tokens * layout.kv_cols() * kElementBytes +
+         (may_be_flash ? FlashAttentionBytes(layout, options.tokens) : 0);
 }
 
 void GpuAttention::Place(const TokenBatch& batch) {
@@ -127,9 +127,10 @@ CudnnAttentionShape GpuAttention::ShapeOf(const at::Tensor& qkv_TN,
   return {.layout = layout_,
           .documents = key_.first,
           .longest = key_.second,
-          .tokens = max_tokens_,
+          .tokens = options_.tokens,
           .qkv_stride = qkv_TN.stride(0),
-          .out_stride = out_TQ.stride(0)};
+          .out_stride = out_TQ.stride(0),
+          .ordered = options_.ordered};
 }
 
 CudnnAttentionData GpuAttention::DataOf(const at::Tensor& qkv_TN,

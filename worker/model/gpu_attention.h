@@ -3,8 +3,8 @@
 
 // Attention of all blocks on a GPU: by cuDNN where it has a kernel whose work
 // memory is in proportion, else by FlashAttention-2. Which one depends only on
-// the number of documents, the longest of them, the limits and the model, so a
-// repeated batch takes the same way and gives the same bits.
+// the number of documents, the longest of them, the options and the model, so a
+// repeated batch takes the same way and, if ordered, gives the same bits.
 //
 // Used by the trainer's thread.
 
@@ -25,20 +25,23 @@ namespace lockstep {
 
 class GpuAttention {
  public:
-  // The most that a batch holds.
-  struct Limits {
+  struct Options {
+    // The most that a batch holds.
     int64_t tokens = 0;
     int64_t documents = 0;
     int64_t longest_document = 0;
+    // Without a backward pass it needs little memory.
+    bool backward = true;
+    // Whether that pass adds up in a fixed order.
+    bool ordered = true;
   };
 
-  // Takes its work memory at once; without a backward pass it needs little.
-  GpuAttention(const QkvLayout& layout, const Limits& limits, bool backward);
+  // Takes its work memory at once.
+  GpuAttention(const QkvLayout& layout, const Options& options);
 
   // Bytes of that memory, and of what FlashAttention-2 takes beside it where
   // batches may need it.
-  static int64_t WorkBytes(const QkvLayout& layout, const Limits& limits,
-                           bool backward);
+  static int64_t WorkBytes(const QkvLayout& layout, const Options& options);
 
   // Forward and Backward are of this batch, until the next call.
   void Place(const TokenBatch& batch);
@@ -73,7 +76,7 @@ class GpuAttention {
   absl::Status Run(const CudnnAttention& plan, const CudnnAttentionData& data);
 
   const QkvLayout layout_;
-  const int64_t max_tokens_;
+  const Options options_;
   // Null where there is no cuDNN.
   std::unique_ptr<Cudnn> cudnn_;
   // By documents and longest document, both rounded up.

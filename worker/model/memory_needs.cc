@@ -52,8 +52,7 @@ void AddGpu(const ModelConfig& config, const TransformerOptions& options,
             MemoryPlan& plan) {
   plan.push_back(
       {"work memory of attention",
-       GpuAttention::WorkBytes(QkvLayoutOf(config), options.attention_limits(),
-                               options.backward)});
+       GpuAttention::WorkBytes(QkvLayoutOf(config), options.attention())});
   plan.push_back({"CUDA and its libraries", kCudaBytes});
 }
 

@@ -20,8 +20,7 @@ std::unique_ptr<GpuAttention> MakeGpuAttention(
     const ModelWeights& weights, const TransformerOptions& options) {
   if (weights.placement().device.is_cpu()) return nullptr;
   return std::make_unique<GpuAttention>(QkvLayoutOf(weights.config()),
-                                        options.attention_limits(),
-                                        options.backward);
+                                        options.attention());
 }
 
 // The mask of the first module of the first block.

@@ -19,11 +19,15 @@ struct TransformerOptions {
   // Whether ForwardBackward will be called.
   bool backward = true;
   Recompute recompute = Recompute::kNone;
+  // Whether the same steps end in the same bits.
+  bool deterministic = true;
 
-  GpuAttention::Limits attention_limits() const {
+  GpuAttention::Options attention() const {
     return {.tokens = max_tokens,
             .documents = max_documents > 0 ? max_documents : max_tokens,
-            .longest_document = max_document};
+            .longest_document = max_document,
+            .backward = backward,
+            .ordered = deterministic};
   }
 };
 

@@ -83,6 +83,11 @@ int64_t MostDocuments(const v1::JobSpec& spec) {
              : 0;
 }
 
+bool IsDeterministic(const v1::JobSpec& spec) {
+  return !spec.train().has_full_determinism() ||
+         spec.train().full_determinism();
+}
+
 MemoryPlan PlanMemory(const MemoryRequest& request) {
   return PlanMemory(request.config, request.method, request.placement,
                     request.options);

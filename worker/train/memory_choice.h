@@ -34,6 +34,8 @@ std::optional<Recompute> RecomputeOf(const v1::JobSpec& spec);
 int64_t MostSequences(const v1::JobSpec& spec);
 // Documents of it; 0 when packing leaves that open.
 int64_t MostDocuments(const v1::JobSpec& spec);
+// train.full_determinism, which a job of an older release does not have.
+bool IsDeterministic(const v1::JobSpec& spec);
 
 // What a rank of the spec is planned with. options.recompute is overwritten.
 struct MemoryRequest {

@@ -148,12 +148,13 @@ absl::Status Trainer::SaveIfDue(bool asked) {
   const bool due =
       asked || finished() ||
       (options_.save_steps > 0 && step_ % options_.save_steps == 0);
-  if (!due) return absl::OkStatus();
+  if (!due) return parts_.saver.Poll(&parts_.log);
   parts_.progress.SetPhase(worker::v1::PHASE_SAVING);
   RETURN_IF_ERROR(parts_.data_parallel.CheckReplicas());
-  RETURN_IF_ERROR(parts_.checkpointer.Save(step_, &parts_.log));
-  // Rank 0 alone writes. The others wait here, and not in the next step's
-  // collective, whose deadline is a shorter one.
+  RETURN_IF_ERROR(parts_.saver.Begin(step_, &parts_.log));
+  if (asked || finished()) RETURN_IF_ERROR(parts_.saver.Finish(&parts_.log));
+  // Rank 0 alone writes. While it waits for the disk the others wait here, and
+  // not in the next step's collective, whose deadline is a shorter one.
   return parts_.data_parallel.Barrier();
 }
 

@@ -17,7 +17,7 @@
 #include "worker/model/transformer.h"
 #include "worker/optim/lr_schedule.h"
 #include "worker/optim/optimizer.h"
-#include "worker/train/checkpointer.h"
+#include "worker/train/checkpoint_saver.h"
 #include "worker/train/data_parallel.h"
 #include "worker/train/evaluator.h"
 #include "worker/train/progress.h"
@@ -51,7 +51,7 @@ struct TrainerParts {
   DataParallel& data_parallel;
   // Null when there is no evaluation set.
   Evaluator* evaluator = nullptr;
-  Checkpointer& checkpointer;
+  CheckpointSaver& saver;
   TrainingLog& log;
   Progress& progress;
   // Set by SIGTERM: write a checkpoint, then stop.

@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "google/protobuf/util/json_util.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
@@ -83,7 +86,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Build(
   RETURN_IF_ERROR(run->OpenEvaluation());
   RETURN_IF_ERROR(run->BuildModel());
   run->BuildOptimizer();
-  RETURN_IF_ERROR(run->BuildCheckpointer());
+  RETURN_IF_ERROR(run->BuildCheckpointLoader());
   return run;
 }
 
@@ -138,8 +141,9 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
   }
   TransformerOptions options = {
       .max_tokens = train_loader_->max_micro_batch_tokens(),
-      .max_document = spec_.data().max_length()};
-  options.max_documents = MostDocuments(spec_);
+      .max_document = spec_.data().max_length(),
+      .max_documents = MostDocuments(spec_),
+      .deterministic = IsDeterministic(spec_)};
   if (eval_loader_ != nullptr) {
     options.max_tokens =
         std::max(options.max_tokens, eval_loader_->max_micro_batch_tokens());
@@ -161,12 +165,18 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
 
 absl::Status TrainingRun::BuildModel() {
   ASSIGN_OR_RETURN(const TransformerOptions options, PlanModel());
+  const absl::Time begin = absl::Now();
   absl::StatusOr<std::unique_ptr<ModelWeights>> weights =
       LoadModel(spec_, context_.placement);
   if (!weights.ok()) {
     return ExplainLoadFailure(weights.status(), spec_, context_.job.plan());
   }
   weights_ = *std::move(weights);
+  if (context_.lines != nullptr) {
+    *context_.lines << absl::StrFormat(
+        "weights loaded in %.3f s\n",
+        absl::ToDoubleSeconds(absl::Now() - begin));
+  }
   absl::StatusOr<std::unique_ptr<Transformer>> transformer =
       Transformer::Create(*weights_, options);
   if (!transformer.ok()) {
@@ -211,8 +221,9 @@ void TrainingRun::BuildOptimizer() {
   if (leads()) log_->SetLines(context_.lines);
 }
 
-absl::Status TrainingRun::BuildCheckpointer() {
-  CheckpointerOptions options = {
+absl::Status TrainingRun::BuildCheckpointLoader() {
+  CheckpointOptions& options = checkpoint_options_;
+  options = {
       .output_dir = spec_.output_dir(),
       .attempt = context_.attempt,
       .steps_per_epoch = train_loader_->steps_per_epoch(),
@@ -232,13 +243,17 @@ absl::Status TrainingRun::BuildCheckpointer() {
       options.files["config.json"] = inputs_.side_files["config.json"];
     }
   }
-  checkpointer_ = std::make_unique<Checkpointer>(
-      std::move(options), CheckpointerParts{.weights = *weights_,
-                                            .optimizer = *optimizer_,
-                                            .data_parallel = *data_parallel_,
-                                            .coordinator = context_.coordinator,
-                                            .progress = context_.progress});
+  checkpoint_loader_ =
+      std::make_unique<CheckpointLoader>(options, PartsOfCheckpoint());
   return absl::OkStatus();
+}
+
+CheckpointParts TrainingRun::PartsOfCheckpoint() const {
+  return {.weights = *weights_,
+          .optimizer = *optimizer_,
+          .data_parallel = *data_parallel_,
+          .coordinator = context_.coordinator,
+          .progress = context_.progress};
 }
 
 RunIdentity TrainingRun::Identity() const {
@@ -262,10 +277,13 @@ RunIdentity TrainingRun::Identity() const {
 }
 
 absl::Status TrainingRun::Restore() {
-  ASSIGN_OR_RETURN(const RestoredRun restored,
-                   checkpointer_->Restore({context_.job.checkpoints().begin(),
-                                           context_.job.checkpoints().end()},
-                                          log_.get()));
+  ASSIGN_OR_RETURN(
+      const RestoredRun restored,
+      checkpoint_loader_->Restore({context_.job.checkpoints().begin(),
+                                   context_.job.checkpoints().end()},
+                                  log_.get()));
+  checkpoint_saver_ = std::make_unique<CheckpointSaver>(
+      checkpoint_options_, PartsOfCheckpoint(), restored.kept);
   resumed_step_ = restored.step;
   if (restored.origin.has_value()) {
     RETURN_IF_ERROR(GoOnFrom(*restored.origin));
@@ -333,7 +351,7 @@ absl::StatusOr<Trainer::End> TrainingRun::Train() {
        .schedule = *schedule_,
        .data_parallel = *data_parallel_,
        .evaluator = evaluator_.get(),
-       .checkpointer = *checkpointer_,
+       .saver = *checkpoint_saver_,
        .log = *log_,
        .progress = context_.progress,
        .stop_requested = context_.stop_requested});
@@ -347,7 +365,7 @@ absl::Status TrainingRun::LoadBest() {
   if (!spec_.checkpoint().load_best_at_end() || !best.has_value()) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(checkpointer_->LoadWeights(best->step));
+  RETURN_IF_ERROR(checkpoint_loader_->LoadWeights(best->step));
   context_.progress.AddEvent(
       v1::Event::INFO, "BEST_LOADED",
       absl::StrCat("the result has the weights of step ", best->step, " of ",
@@ -362,7 +380,7 @@ absl::Status TrainingRun::Save() {
   log_->AddSummary(last_step_);
   const absl::Status written = WriteRunResult(
       spec_, *weights_, inputs_.side_files, log_->ToTrainerState(last_step_),
-      [this] { return checkpointer_->AskAgain(last_step_); });
+      [this] { return checkpoint_saver_->AskAgain(last_step_); });
   // What is read here is the base's, for the second time.
   const bool base_changed =
       absl::IsNotFound(written) || absl::IsInvalidArgument(written);

@@ -24,7 +24,9 @@
 #include "worker/model/transformer_options.h"
 #include "worker/optim/lr_schedule.h"
 #include "worker/optim/optimizer.h"
-#include "worker/train/checkpointer.h"
+#include "worker/train/checkpoint_loader.h"
+#include "worker/train/checkpoint_options.h"
+#include "worker/train/checkpoint_saver.h"
 #include "worker/train/data_parallel.h"
 #include "worker/train/evaluator.h"
 #include "worker/train/progress.h"
@@ -87,7 +89,8 @@ class TrainingRun {
   // How the model is to be built.
   absl::StatusOr<TransformerOptions> PlanModel();
   absl::Status BuildModel();
-  absl::Status BuildCheckpointer();
+  absl::Status BuildCheckpointLoader();
+  CheckpointParts PartsOfCheckpoint() const;
   void BuildOptimizer();
   RunIdentity Identity() const;
   absl::Status GoOnFrom(const CheckpointState& origin);
@@ -110,7 +113,9 @@ class TrainingRun {
   std::unique_ptr<LrSchedule> schedule_;
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<TrainingLog> log_;
-  std::unique_ptr<Checkpointer> checkpointer_;
+  CheckpointOptions checkpoint_options_;
+  std::unique_ptr<CheckpointLoader> checkpoint_loader_;
+  std::unique_ptr<CheckpointSaver> checkpoint_saver_;
   // Of rank 0.
   RunInputs inputs_;
   int64_t resumed_step_ = 0;

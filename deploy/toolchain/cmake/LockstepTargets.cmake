@@ -8,9 +8,8 @@ find_package(GTest CONFIG REQUIRED)
 # Warnings are errors, on our code only. Sanitizers, and sources compiled as one,
 # make GCC see some that are false.
 add_library(lockstep_warnings INTERFACE)
-if(LOCKSTEP_SANITIZE)
-  target_compile_options(lockstep_warnings INTERFACE -Wno-subobject-linkage)
-else()
+target_compile_options(lockstep_warnings INTERFACE -Wno-subobject-linkage)
+if(NOT LOCKSTEP_SANITIZE)
   target_compile_options(lockstep_warnings INTERFACE
     -Wall -Wextra -Werror -Wno-missing-field-initializers)
 endif()
@@ -64,15 +63,15 @@ function(lockstep_target_headers target)
 endfunction()
 
 # A library that holds nothing but the precompiled headers that are named.
-# Whoever reuses them must have equal flags; the code model `pic` is one of them.
-function(lockstep_precompile owner pic)
-  cmake_parse_arguments(ARG "" "" "HEADERS;DEPS" ${ARGN})
+# Whoever reuses them must have equal flags; FLAGS are those that not all have.
+function(lockstep_precompile owner)
+  cmake_parse_arguments(ARG "" "" "FLAGS;HEADERS;DEPS" ${ARGN})
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${owner}.cc)
   file(GENERATE OUTPUT ${source} CONTENT "// Owns precompiled headers.\n")
   lockstep_library(${owner} SOURCES ${source} DEPS ${ARG_DEPS})
   set_target_properties(${owner} PROPERTIES
-    POSITION_INDEPENDENT_CODE OFF LOCKSTEP_PIC ${pic})
-  target_compile_options(${owner} PRIVATE ${pic} -pthread)
+    POSITION_INDEPENDENT_CODE OFF LOCKSTEP_FLAGS "${ARG_FLAGS};-pthread")
+  target_compile_options(${owner} PRIVATE ${ARG_FLAGS} -pthread)
   lockstep_target_headers(${owner} ${ARG_HEADERS})
 endfunction()
 
@@ -82,8 +81,8 @@ function(lockstep_reuse_headers target owner)
   if(LOCKSTEP_SANITIZE)
     return()
   endif()
-  get_target_property(pic ${owner} LOCKSTEP_PIC)
-  target_compile_options(${target} PRIVATE ${pic} -pthread)
+  get_target_property(flags ${owner} LOCKSTEP_FLAGS)
+  target_compile_options(${target} PRIVATE ${flags})
   set_target_properties(${target} PROPERTIES
     POSITION_INDEPENDENT_CODE OFF PRECOMPILE_HEADERS_REUSE_FROM ${owner})
   add_dependencies(${target} ${owner})

@@ -30,10 +30,6 @@ else()
 endif()
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1 -fno-omit-frame-pointer")
-# All sources of a target as one: headers are read once, without precompiling
-# them.
-include(Unite)
-cmake_language(DEFER CALL lockstep_unite_all ${CMAKE_SOURCE_DIR} 0)
 set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 add_compile_options(${sanitizer_flags})
 add_link_options(${sanitizer_flags})

@@ -3,14 +3,14 @@
 # differ between files. CMake's unity builds would do this, but name sources by
 # their whole paths, by which no clone finds in ccache what another has compiled.
 #
-# A target with UNITY_BUILD OFF, and a source with options of its own, stay as
-# they are.
+# A source with options of its own stays as it is. So do those of a target with
+# UNITY_BUILD OFF, but for the sources with a UNITY_GROUP, which become one.
 
 # The sources of `target`, in order and `batch` at a time; 0: all.
 function(lockstep_unite target batch)
   get_target_property(unity ${target} UNITY_BUILD)
   if(unity STREQUAL "OFF")
-    return()
+    set(batch 0)
   endif()
   get_target_property(sources ${target} SOURCES)
   get_target_property(folder ${target} SOURCE_DIR)
@@ -19,6 +19,11 @@ function(lockstep_unite target batch)
     cmake_path(GET source EXTENSION LAST_ONLY extension)
     cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${folder})
     lockstep_has_options(${target} ${source} has_options)
+    get_source_file_property(group ${source} TARGET_DIRECTORY ${target}
+                             UNITY_GROUP)
+    if(unity STREQUAL "OFF" AND NOT group)
+      continue()
+    endif()
     if(extension STREQUAL ".cc" AND NOT has_options)
       set_source_files_properties(${source} TARGET_DIRECTORY ${target}
                                   PROPERTIES HEADER_FILE_ONLY ON)

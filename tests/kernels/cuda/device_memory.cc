@@ -9,7 +9,7 @@
 namespace lockstep::testing {
 namespace {
 
-constexpr float kUntouched = -12352;  // A bfloat16.
+constexpr float kUntouchedElement = -12352;  // A bfloat16.
 
 void Check(cudaError_t error) {
   EXPECT_EQ(CudaStatus("test", error).message(), "");
@@ -79,7 +79,7 @@ DeviceMatrix::DeviceMatrix(int64_t rows, int64_t cols, DType dtype,
 void DeviceMatrix::Upload(const std::vector<float>& values) {
   if (values.empty()) return;
   const auto size = static_cast<int64_t>(values.size());
-  std::vector<float> floats(size / view_.cols * view_.stride, kUntouched);
+  std::vector<float> floats(size / view_.cols * view_.stride, kUntouchedElement);
   for (int64_t i = 0; i < size; ++i) {
     floats[i / view_.cols * view_.stride + i % view_.cols] = values[i];
   }
@@ -140,7 +140,7 @@ Matrix DeviceMatrix::Download() const {
     if (col < view_.cols) {
       matrix.at(row, col) = floats[i];
     } else {
-      EXPECT_EQ(floats[i], kUntouched) << "tail of row " << row;
+      EXPECT_EQ(floats[i], kUntouchedElement) << "tail of row " << row;
     }
   }
   return matrix;

@@ -154,6 +154,28 @@ TEST(MemoryNeedsTest, MostTokensOfLongDocumentsStayInProportion) {
   }
 }
 
+// dP of all documents, or the gradient of q in float32.
+TEST(MemoryNeedsTest, AnyOrderTakesLessWorkMemory) {
+  ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  config.num_heads = 32;
+  config.num_kv_heads = 8;
+  config.head_dim = 128;
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  TransformerOptions options = {
+      .max_tokens = 8192, .max_document = 2048, .max_documents = 4};
+  const auto work = [&] {
+    return ByPurpose(PlanMemory(config, LoraMethod(4), gpu,
+                                options))["work memory of attention"];
+  };
+  const int64_t ordered = work();
+
+  options.deterministic = false;
+
+  EXPECT_EQ(ordered - work(), (4 * 32 * 2048 * 2048 * int64_t{2}) -
+                                  (8192 * 32 * 128 * int64_t{4}));
+}
+
 TEST(MemoryNeedsTest, MoreTokensOfRowsAreMoreDocuments) {
   ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
   config.num_heads = config.num_kv_heads = 32;
