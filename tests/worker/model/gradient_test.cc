@@ -11,7 +11,7 @@
 namespace lockstep {
 namespace {
 
-constexpr double kTolerance = 2e-5;
+constexpr double kGradientTolerance = 2e-5;
 
 struct Case {
   std::string name;
@@ -58,7 +58,7 @@ TEST_P(GradientTest, EqualAutogradInFloat64) {
   for (const auto& [name, gradient] : oracle.gradients) {
     EXPECT_GT(gradient.norm().item<double>(), 1e-6) << name;
     EXPECT_LT(RelativeError(weights->parameters()->Gradient(name), gradient),
-              kTolerance)
+              kGradientTolerance)
         << name;
   }
 }
