@@ -55,11 +55,12 @@ struct FrozenStore {
   int version;
   // Name, state and version of each row.
   std::vector<std::string> jobs;
-  // Listed of jobs/done, of which so many are pinned.
-  size_t checkpoints;
+  // Pinned of jobs/long.
   int pinned;
   int64_t last_sequence;
   size_t journal_entries;
+  // Deleted jobs of which files may be left.
+  size_t unforgotten;
   bool drained;
 };
 
@@ -67,17 +68,19 @@ const FrozenStore kFrozenStores[] = {
     {.version = 1,
      .jobs = {"jobs/done SUCCEEDED 11", "jobs/broken FAILED 4",
               "jobs/long RUNNING 15", "jobs/stopped CANCELLED 4"},
-     .checkpoints = 2,
      .pinned = 0,
      .last_sequence = 30,
      .journal_entries = 30,
+     .unforgotten = 0,
      .drained = false},
     {.version = 3,
-     .jobs = {},
-     .checkpoints = 2,
+     .jobs = {"jobs/done SUCCEEDED 11", "jobs/broken FAILED 4",
+              "jobs/long RUNNING 10", "jobs/stopped CANCELLED 4",
+              "jobs/waiting QUEUED 5"},
      .pinned = 1,
-     .last_sequence = 0,
-     .journal_entries = 0,
+     .last_sequence = 41,
+     .journal_entries = 31,
+     .unforgotten = 1,
      .drained = true},
 };
 
@@ -107,8 +110,8 @@ class FrozenStoreTest : public ::testing::TestWithParam<FrozenStore> {
     }
     EXPECT_EQ(jobs, GetParam().jobs);
     EXPECT_THAT(records[0].request_id(), StartsWith("request-"));
-    const auto checkpoints = *store.ListCheckpoints("jobs/done");
-    EXPECT_THAT(checkpoints, SizeIs(GetParam().checkpoints));
+    EXPECT_THAT(*store.ListCheckpoints("jobs/done"), SizeIs(2));
+    const auto checkpoints = *store.ListCheckpoints("jobs/long");
     EXPECT_EQ(std::count_if(checkpoints.begin(), checkpoints.end(),
                             [](const auto& one) { return one.pinned(); }),
               GetParam().pinned);
@@ -117,6 +120,7 @@ class FrozenStoreTest : public ::testing::TestWithParam<FrozenStore> {
                 SizeIs(GetParam().journal_entries));
     EXPECT_EQ(store.ReadJournal(0, 1, "jobs/long")->front().event.type(),
               "JOB_CREATED");
+    EXPECT_THAT(*store.Unforgotten(), SizeIs(GetParam().unforgotten));
     EXPECT_EQ(store.Coordinator().has_drain_time(), GetParam().drained);
   }
 

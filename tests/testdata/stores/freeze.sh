@@ -3,9 +3,9 @@
 # after it. Made once for each version of the schema, when it is released; FILE
 # is vN.db beside this script, and is never changed again.
 #
-# In it: a job that succeeded and whose first checkpoint is pinned, one that failed
-# in prepare, one that was deleted, one that runs, one that was cancelled and one
-# that waits, of a coordinator that is drained.
+# In it: a job that succeeded, one that failed in prepare, one that was deleted,
+# one that runs and whose first checkpoint is pinned, one that was cancelled and
+# one that waits, of a coordinator that is drained.
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 file=$(realpath -m "$2")
@@ -32,32 +32,36 @@ until grep -q '^lockstepd: listening' "$dir/lockstepd.log"; do
   sleep 0.1
 done
 
-# submit NAME STEPS MODEL [flags]
+# submit NAME STEPS SAVE_STEPS MODEL [flags]
 submit() {
   cat >"$dir/job.yaml" <<EOF
 apiVersion: lockstep/v1
-model: {path: $3}
+model: {path: $4}
 method: {lora: {r: 8}}
 data: {train: [{path: $dir/text.jsonl}], max_length: 64}
 train: {max_steps: $2}
-checkpoint: {save_steps: 2, save_total_limit: 2}
+checkpoint: {save_steps: $3, save_total_limit: 2}
 labels: {team: nlp}
 resources: {device: cpu, ranks: 1}
 output_dir: $dir/out/$1
 EOF
-  lockstep submit "$dir/job.yaml" --name "$1" --request-id "request-$1" "${@:4}"
+  lockstep submit "$dir/job.yaml" --name "$1" --request-id "request-$1" "${@:5}"
 }
 
-submit done 4 "$dir/model" --wait
-submit broken 4 "$dir/none" --wait || true
-submit gone 4 "$dir/model" --wait
-lockstep jobs delete gone --yes
-submit long 100000 "$dir/model"
-lockstep checkpoints pin done 2
-submit stopped 4 "$dir/model"
+submit done 4 2 "$dir/model" --wait
+submit broken 4 2 "$dir/none" --wait || true
+submit gone 4 2 "$dir/model" --wait
+submit long 1000000 500 "$dir/model"
+submit stopped 4 2 "$dir/model"
 lockstep jobs cancel stopped
-submit waiting 4 "$dir/model" --priority 5
+submit waiting 4 2 "$dir/model" --priority high
+until lockstep checkpoints list long 2>/dev/null | grep -q checkpoint-500; do
+  kill -0 "$daemon"
+  sleep 0.1
+done
+lockstep checkpoints pin long 500
 lockstep server drain
-until lockstep checkpoints list long | grep -q out/long/checkpoint; do sleep 0.1; done
+# By now its processes have ended, too.
+lockstep jobs delete gone --yes
 lockstep server backup "$file"
 lockstep jobs list
