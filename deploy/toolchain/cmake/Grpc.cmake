@@ -38,10 +38,6 @@ function(lockstep_proto_library name)
   set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   target_include_directories(${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/gen)
   target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
-  if(LOCKSTEP_SANITIZE)
-    # Not our code; and compiled as in a plain build, it comes from ccache.
-    set_target_properties(${name} PROPERTIES COMPILE_OPTIONS "")
-  endif()
 endfunction()
 
 # lockstep_stub_library(NAME ROOT dir PROTOS a/b.proto ... MESSAGES lib)
