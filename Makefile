@@ -2,8 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: quickstart test test-asan test-tsan test-gpu build toolchain format lint \
-        bench-hf bench-gpu bench-load bundle clean
+.PHONY: quickstart test test-asan test-tsan test-release test-gpu \
+        build toolchain format lint bench-hf bench-gpu bench-load bundle clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -20,9 +20,14 @@ test: build
 # The unit tests that link no Torch, under AddressSanitizer and UBSan; and those
 # of them with threads and without gRPC, under ThreadSanitizer.
 test-asan: toolchain
-	@JOBS=$(JOBS) tests/run_sanitized.sh address $(BUILD) $(BUILD)-asan
+	@JOBS=$(JOBS) tests/run_sanitized.sh address $(BUILD) $(BUILD)-address
 test-tsan: toolchain
-	@JOBS=$(JOBS) tests/run_sanitized.sh thread $(BUILD) $(BUILD)-tsan
+	@JOBS=$(JOBS) tests/run_sanitized.sh thread $(BUILD) $(BUILD)-thread
+
+# The acceptance tests in full length; what they show goes to
+# docs/release_tests.md.
+test-release: build
+	@tests/run_release.sh $(BUILD)
 
 # What needs a GPU.
 test-gpu: build
@@ -54,4 +59,4 @@ bench-load: build
 	@LOCKSTEP_BIN_DIR=$(BUILD)/bin $(BUILD)/tests/load_benchmark
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
+	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread

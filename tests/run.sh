@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # run.sh BUILD [ctest arguments]: runs every test that needs no GPU (the others
-# are `make test-gpu`) and checks that none goes quiet: the number of skipped
-# tests must be the expected one, which is 0 when LOCKSTEP_TEST_DATA names the
-# real data, and tests/expected_skips otherwise. Of a part of the tests, chosen
-# by arguments, only the former is known.
+# are `make test-gpu`) and is not overlong (`make test-release`), and checks that
+# none goes quiet: the number of skipped tests must be the expected one, which is
+# 0 when LOCKSTEP_TEST_DATA names the real data, and tests/expected_skips
+# otherwise. Of a part of the tests, chosen by arguments, only the former is
+# known.
 set -euo pipefail
 build=$(cd "$1" && pwd); shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +16,7 @@ export GTEST_OUTPUT="xml:$results/"
 export OMP_NUM_THREADS=1
 
 status=0
-ctest --test-dir "$build" --output-on-failure -LE gpu "$@" || status=$?
+ctest --test-dir "$build" --output-on-failure -LE '^(gpu|release)$' "$@" || status=$?
 expected=0
 if [ -z "${LOCKSTEP_TEST_DATA:-}" ]; then
   expected=$(cat "$here/expected_skips")

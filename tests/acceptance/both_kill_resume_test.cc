@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/acceptance/length.h"
 #include "tests/acceptance/seed.h"
 #include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
@@ -16,7 +17,6 @@
 namespace lockstep::testing {
 namespace {
 
-constexpr int kKills = 6;
 constexpr LongRun kRun = {.steps = 1500, .save_steps = 20};
 
 // The supervisor of a rank.
@@ -44,6 +44,7 @@ class BothKillResumeTest : public ::testing::Test {
     for (const pid_t pid : pids) kill(pid, SIGKILL);
   }
 
+  const int kills_ = LengthOfTest(/*usual=*/6, /*full=*/10);
   Chance chance_{SeedOfTest()};
   TestCluster cluster_;
   v1::Job job_;
@@ -54,7 +55,7 @@ TEST_F(BothKillResumeTest, TheRunEndsInTheUndisturbedBits) {
   ASSERT_FALSE(calm.empty());
   SubmitDetached(cluster_, "storm", LongJob(cluster_.Path("storm"), kRun));
 
-  for (int attempt = 1; attempt <= kKills; ++attempt) {
+  for (int attempt = 1; attempt <= kills_; ++attempt) {
     SCOPED_TRACE("kill " + std::to_string(attempt));
     ASSERT_TRUE(TrainedPast(cluster_, "storm", 1, attempt));
     const v1::Job started = cluster_.GetJob("storm");
@@ -74,14 +75,14 @@ TEST_F(BothKillResumeTest, TheRunEndsInTheUndisturbedBits) {
 
   ASSERT_EQ(wait.exit_code, 0) << wait.err << cluster_.daemon_log();
   job_ = cluster_.GetJob("storm");
-  EXPECT_EQ(job_.attempts_size(), kKills + 1);
+  EXPECT_EQ(job_.attempts_size(), kills_ + 1);
   for (int i = 1; i < job_.attempts_size(); ++i) {
     EXPECT_GT(job_.attempts(i).resume_step(),
               job_.attempts(i - 1).resume_step())
         << "attempt " << i + 1;
   }
   EXPECT_EQ(AdapterIn(cluster_.Path("storm")), calm);
-  std::cout << "A04 both_kill_resume: " << kKills << " kills, "
+  std::cout << "A04 both_kill_resume: " << kills_ << " kills, "
             << job_.attempts_size() << " attempts, the same " << calm.size()
             << " bytes\n";
 }

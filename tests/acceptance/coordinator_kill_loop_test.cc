@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/acceptance/length.h"
 #include "tests/acceptance/seed.h"
 #include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
@@ -71,43 +73,95 @@ std::vector<int64_t> PidsOf(const v1::Job& job) {
   return pids;
 }
 
-TEST(CoordinatorKillLoopTest, TrainingGoesOnAndNoPointIsLostOrSeenTwice) {
-  Chance chance(SeedOfTest());
-  TestCluster cluster;
-  SubmitDetached(cluster, "job", LongJob(cluster.Path("out"), kRun));
-  Reader reader(cluster, "job");
-  ASSERT_TRUE(reader.ReadTo(1)) << cluster.daemon_log();
-  const std::vector<int64_t> pids = PidsOf(cluster.GetJob("job"));
-  ASSERT_THAT(pids, SizeIs(2));
+// A job that trains all the while.
+struct Watched {
+  Watched(TestCluster& cluster, const std::string& id)
+      : id(id), reader(cluster, id) {
+    SubmitDetached(cluster, id, LongJob(cluster.Path("out-" + id), kRun));
+  }
+
+  std::string id;
+  Reader reader;
+  std::vector<int64_t> pids;
+};
+
+class CoordinatorKillLoopTest : public ::testing::Test {
+ protected:
+  void Start() {
+    for (int i = 0; i < jobs_; ++i) {
+      Watched& job =
+          watched_.emplace_back(cluster_, absl::StrCat("job-", i + 1));
+      ASSERT_TRUE(job.reader.ReadTo(1)) << cluster_.daemon_log();
+      job.pids = PidsOf(cluster_.GetJob(job.id));
+      ASSERT_THAT(job.pids, SizeIs(2));
+    }
+  }
+
+  void KillAndStartDaemon() {
+    cluster_.KillDaemon();
+    for (const Watched& job : watched_) {
+      for (const int64_t pid : job.pids) {
+        ASSERT_EQ(kill(static_cast<pid_t>(pid), 0), 0)
+            << "a rank of " << job.id << " is gone";
+      }
+    }
+    cluster_.StartDaemon();
+  }
+
+  // Trained by the processes that began it.
+  void ExpectUndisturbed(const Watched& watched) {
+    const v1::Job job = cluster_.GetJob(watched.id);
+    // Its ranks may have trained a step before their first report was on disk.
+    ASSERT_THAT(job.state(), AnyOf(v1::Job::STARTING, v1::Job::RUNNING))
+        << cluster_.daemon_log();
+    ASSERT_EQ(PidsOf(job), watched.pids);
+  }
+
+  // Every point was read, and there was but one attempt.
+  void ExpectWholeWhenCancelled(Watched& watched) {
+    Reader& reader = watched.reader;
+    ASSERT_TRUE(reader.ReadTo(reader.newest_step() + 1));
+    ASSERT_EQ(cluster_.Lockstep({"jobs", "cancel", watched.id}).exit_code, 0);
+    // The stream ends with the job.
+    EXPECT_FALSE(reader.ReadTo(kRun.steps + 1));
+
+    const v1::Job job = cluster_.GetJob(watched.id);
+    EXPECT_EQ(job.state(), v1::Job::CANCELLED) << job.error().message();
+    EXPECT_THAT(job.attempts(), SizeIs(1));
+    EXPECT_EQ(job.restarts(), 0);
+    EXPECT_THAT(reader.steps(), SizeIs(reader.newest_step()));
+  }
+
+  const int jobs_ = LengthOfTest(/*usual=*/1, /*full=*/4);
+  Chance chance_{SeedOfTest()};
+  TestCluster cluster_{/*cpu_slots=*/2 * jobs_};
+  std::vector<Watched> watched_;
+};
+
+TEST_F(CoordinatorKillLoopTest, TrainingGoesOnAndNoPointIsLostOrSeenTwice) {
+  ASSERT_NO_FATAL_FAILURE(Start());
 
   for (int i = 0; i < kKills; ++i) {
     SCOPED_TRACE("kill " + std::to_string(i + 1));
-    const int64_t next =
-        reader.newest_step() + 1 + chance.Below(kMostStepsBetween);
-    ASSERT_TRUE(reader.ReadTo(next)) << cluster.daemon_log();
-    cluster.KillDaemon();
-    for (const int64_t pid : pids) {
-      ASSERT_EQ(kill(static_cast<pid_t>(pid), 0), 0) << "a rank is gone";
+    for (Watched& job : watched_) {
+      const int64_t next =
+          job.reader.newest_step() + 1 + chance_.Below(kMostStepsBetween);
+      ASSERT_TRUE(job.reader.ReadTo(next)) << cluster_.daemon_log();
     }
-    cluster.StartDaemon();
-    const v1::Job job = cluster.GetJob("job");
-    // Its ranks may have trained a step before their first report was on disk.
-    ASSERT_THAT(job.state(), AnyOf(v1::Job::STARTING, v1::Job::RUNNING))
-        << cluster.daemon_log();
-    ASSERT_EQ(PidsOf(job), pids);
+    ASSERT_NO_FATAL_FAILURE(KillAndStartDaemon());
+    for (const Watched& job : watched_) {
+      ASSERT_NO_FATAL_FAILURE(ExpectUndisturbed(job)) << job.id;
+    }
   }
-  ASSERT_TRUE(reader.ReadTo(reader.newest_step() + 1));
-  ASSERT_EQ(cluster.Lockstep({"jobs", "cancel", "job"}).exit_code, 0);
-  // The stream ends with the job.
-  EXPECT_FALSE(reader.ReadTo(kRun.steps + 1));
 
-  const v1::Job job = cluster.GetJob("job");
-  EXPECT_EQ(job.state(), v1::Job::CANCELLED) << job.error().message();
-  EXPECT_THAT(job.attempts(), SizeIs(1));
-  EXPECT_EQ(job.restarts(), 0);
-  EXPECT_THAT(reader.steps(), SizeIs(reader.newest_step()));
-  std::cout << "A03 coordinator_kill_loop: " << kKills << " kills, 0 restarts, "
-            << reader.points() << " points read once each\n";
+  int64_t points = 0;
+  for (Watched& job : watched_) {
+    ASSERT_NO_FATAL_FAILURE(ExpectWholeWhenCancelled(job)) << job.id;
+    points += job.reader.points();
+  }
+  std::cout << "A03 coordinator_kill_loop: " << kKills << " kills under "
+            << jobs_ << (jobs_ == 1 ? " job" : " jobs") << ", 0 restarts, "
+            << points << " points read once each\n";
 }
 
 }  // namespace

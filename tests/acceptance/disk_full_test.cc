@@ -101,7 +101,7 @@ TEST_F(DiskFullTest, AJobSurvivesItAndGoesOnWhenThereIsRoom) {
       cluster.Lockstep({"checkpoints", "export", "job", "--step", "40",
                         "--output", cluster.Path("adapter")});
   EXPECT_EQ(exported.exit_code, 0) << exported.err;
-  std::cout << "disk_full: ended after " << job.attempts_size()
+  std::cout << "A09 disk_full: ended after " << job.attempts_size()
             << " attempts\n";
 }
 

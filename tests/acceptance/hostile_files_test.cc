@@ -117,7 +117,7 @@ class HostileFilesTest : public ::testing::Test {
     const RunResult next =
         Submit(group + "-next", GoodJob(cluster_.Path("job")));
     EXPECT_EQ(next.exit_code, 0) << next.err << cluster_.daemon_log();
-    std::cout << "hostile_files: " << attacks << " attacks by " << group
+    std::cout << "A20 hostile_files: " << attacks << " attacks by " << group
               << " refused, lockstepd grew by " << (growth >> 10) << " KiB\n";
   }
 
@@ -174,8 +174,8 @@ TEST(HostileFiles, Generated) {
     fs::remove_all(dir.Path("out"));
   }
   EXPECT_GT(refused, kGenerated / 2);
-  std::cout << "hostile_files: " << kGenerated << " damaged files, " << refused
-            << " refused, 0 crashes\n";
+  std::cout << "A20 hostile_files: " << kGenerated << " damaged files, "
+            << refused << " refused, 0 crashes\n";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "gtest/gtest.h"
+#include "tests/acceptance/length.h"
 #include "tests/server/simulation/seeds.h"
 
 namespace lockstep::testing {
@@ -12,7 +13,8 @@ namespace {
 TEST(Sim10kSeedsTest, PromisesHoldInAnyOrder) {
   const std::clock_t start = std::clock();
   const SeedsResult result =
-      RunSeeds(/*first=*/1, /*seeds=*/10'000, /*events=*/500);
+      RunSeeds(/*first=*/1, /*seeds=*/10'000,
+               /*events=*/LengthOfTest(/*usual=*/500, /*full=*/1000));
 
   EXPECT_EQ(result.failure, "");
   std::cout << "A24 sim_10k_seeds: " << result.seeds << " seeds, "

@@ -16,6 +16,8 @@
 #include "gtest/gtest.h"
 #include "server/launcher/process_table.h"
 #include "tests/acceptance/folder_watch.h"
+#include "tests/acceptance/length.h"
+#include "tests/acceptance/seed.h"
 #include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
 
@@ -51,9 +53,11 @@ absl::Duration Since(absl::Time start, const google::protobuf::Timestamp& end) {
   return absl::UnixEpoch() + after_epoch - start;
 }
 
-// The rank that is killed.
+// By the number of the kill: even ones hit rank 0.
 class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
  protected:
+  static int rank() { return GetParam() % 2; }
+
   // Returns when attempt 1 has processes. The model is a copy, so that only
   // this job's ranks open it.
   void Submit() {
@@ -62,7 +66,7 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
     LongRun run = kRun;
     run.model = model_;
     SubmitDetached(cluster_, "storm", LongJob(out_, run));
-    pid_ = PidOf(GetParam());
+    pid_ = PidOf(rank());
   }
 
   pid_t PidOf(int rank) {
@@ -91,14 +95,14 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
     EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::WORKER_CRASH)
         << job.attempts(0).end_message();
     EXPECT_THAT(job.attempts(0).end_message(),
-                HasSubstr(absl::StrCat("rank ", GetParam())));
+                HasSubstr(absl::StrCat("rank ", rank())));
     EXPECT_GE(job.attempts(1).resume_step(), from_step);
     EXPECT_LE(job.attempts(1).resume_step(), to_step);
     EXPECT_EQ(AdapterIn(out_), Undisturbed());
     const absl::Duration seen = Since(killed_, job.attempts(0).end_time());
     const absl::Duration again = Since(killed_, job.attempts(1).start_time());
     EXPECT_LT(again, absl::Seconds(5));
-    std::cout << "A05 worker_kill_every_phase: rank " << GetParam() << " in "
+    std::cout << "A05 worker_kill_every_phase: rank " << rank() << " in "
               << phase << ", seen after " << absl::FormatDuration(seen)
               << ", started again after " << absl::FormatDuration(again)
               << " from step " << job.attempts(1).resume_step() << "\n";
@@ -114,7 +118,7 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
 TEST_P(WorkerKillEveryPhaseTest, WhileItWaitsForTheOthers) {
   Submit();
   // The other one never comes.
-  const pid_t other = PidOf(1 - GetParam());
+  const pid_t other = PidOf(1 - rank());
   ASSERT_EQ(kill(other, SIGSTOP), 0);
   while (!HasSocket(pid_)) ASSERT_EQ(kill(pid_, 0), 0);
   Kill();
@@ -131,20 +135,13 @@ TEST_P(WorkerKillEveryPhaseTest, WhileItLoads) {
   ExpectGoodEnd("loading", 0, 0);
 }
 
-TEST_P(WorkerKillEveryPhaseTest, WhileItTrains) {
-  Submit();
-  ASSERT_TRUE(TrainedPast(cluster_, "storm", 40));
-  Kill();
-  ExpectGoodEnd("training", 30, 270);
-}
-
 TEST_P(WorkerKillEveryPhaseTest, WhileACheckpointIsWritten) {
   Submit();
   FolderWatch out(out_, FolderWatch::For::kMade);
   ASSERT_TRUE(out.WaitFor("checkpoint-60."));
   Kill();
   // If the other rank wrote it, it may have come to the end of it.
-  ExpectGoodEnd("a checkpoint", 30, GetParam() == 0 ? 30 : 60);
+  ExpectGoodEnd("a checkpoint", 30, rank() == 0 ? 30 : 60);
 }
 
 TEST_P(WorkerKillEveryPhaseTest, WhileTheResultIsWritten) {
@@ -155,10 +152,29 @@ TEST_P(WorkerKillEveryPhaseTest, WhileTheResultIsWritten) {
   ExpectGoodEnd("export", 270, 300);
 }
 
+std::string NameOfKill(const ::testing::TestParamInfo<int>& info) {
+  return absl::StrCat("Rank", info.param % 2, "Kill", info.param / 2 + 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ranks, WorkerKillEveryPhaseTest,
-                         ::testing::Values(0, 1), [](const auto& info) {
-                           return absl::StrCat("Rank", info.param);
-                         });
+                         ::testing::Values(0, 1), NameOfKill);
+
+// At any step, and anywhere in it: forward, backward, in an all-reduce or in
+// the optimizer, since a rank does not wait for whoever reads its points.
+using WorkerKillAtAnyStepTest = WorkerKillEveryPhaseTest;
+
+TEST_P(WorkerKillAtAnyStepTest, WhileItTrains) {
+  Chance chance(SeedOfTest() + GetParam());
+  Submit();
+  ASSERT_TRUE(TrainedPast(cluster_, "storm", 40 + chance.Below(80)));
+  Kill();
+  ExpectGoodEnd("training", 30, 270);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, WorkerKillAtAnyStepTest,
+                         ::testing::Range(0, 2 * LengthOfTest(/*usual=*/1,
+                                                              /*full=*/8)),
+                         NameOfKill);
 
 // Prepare has no second try when it dies by a signal: its input may be what
 // killed it. The job says so, and a retry by hand is a job like any other.

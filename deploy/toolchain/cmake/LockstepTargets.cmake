@@ -39,12 +39,17 @@ function(lockstep_program name)
                         ${LOCKSTEP_SANITIZER})
 endfunction()
 
-# The ctest entry of a test program.
-function(lockstep_add_test name labels timeout)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES
+# lockstep_add_test(PROGRAM LABELS SECONDS [NAME name] [ENVIRONMENT X=y])
+# The ctest entry of a test program, by its name unless another is given.
+function(lockstep_add_test program labels timeout)
+  cmake_parse_arguments(ARG "" "NAME;ENVIRONMENT" "" ${ARGN})
+  if(NOT ARG_NAME)
+    set(ARG_NAME ${program})
+  endif()
+  add_test(NAME ${ARG_NAME} COMMAND ${program})
+  set_tests_properties(${ARG_NAME} PROPERTIES
     LABELS "${labels}" TIMEOUT ${timeout}
-    ENVIRONMENT "LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
+    ENVIRONMENT "${ARG_ENVIRONMENT};LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
 endfunction()
 
 # Precompiles headers for the sources of `target`. A precompiled header differs

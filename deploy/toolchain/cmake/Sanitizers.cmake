@@ -13,8 +13,7 @@ if(NOT LOCKSTEP_SANITIZE)
 elseif(LOCKSTEP_SANITIZE STREQUAL "address")
   set(sanitizer_flags
       -fsanitize=address,undefined,float-cast-overflow
-      -fno-sanitize-recover=all)
-  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+      -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS)
   set(sanitizer_sources address_options.cc)
   # LibTorch takes minutes to compile against and to start with.
   set(LOCKSTEP_FOREIGN torch::torch)
@@ -29,9 +28,9 @@ else()
           "address, thread, or nothing")
 endif()
 
-set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1 -fno-omit-frame-pointer")
 set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
-add_compile_options(${sanitizer_flags})
+# After the flags of a plain build, which these replace.
+add_compile_options(-O1 -fno-omit-frame-pointer ${sanitizer_flags})
 add_link_options(${sanitizer_flags})
 
 # Linked into every program: the options and suppressions that hold wherever
