@@ -17,20 +17,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr int64_t kSteps = 13;
+constexpr int64_t kResumedSteps = 13;
 
 class TrainerResumeTest : public ::testing::TestWithParam<bool> {};
 
 TEST_P(TrainerResumeTest, EveryCheckpointLeadsToTheSameBits) {
   ScopedTempDir outputs;
-  auto job = ResumeJob(outputs.Path("straight"), kSteps, GetParam());
+  auto job = ResumeJob(outputs.Path("straight"), kResumedSteps, GetParam());
   FakeCoordinator straight;
   const at::Tensor expected = job->MustRun(straight)[0].values;
-  ASSERT_THAT(straight.checkpoints(), SizeIs(kSteps));
-  ASSERT_GT(kSteps, job->job.plan().steps_per_epoch());
+  ASSERT_THAT(straight.checkpoints(), SizeIs(kResumedSteps));
+  ASSERT_GT(kResumedSteps, job->job.plan().steps_per_epoch());
 
   // The first, two within an epoch, one with a window half full, the last.
-  for (const int64_t step : {int64_t{1}, int64_t{5}, int64_t{7}, kSteps}) {
+  for (const int64_t step :
+       {int64_t{1}, int64_t{5}, int64_t{7}, kResumedSteps}) {
     const std::string out = outputs.Path("resumed" + std::to_string(step));
     job->spec().set_output_dir(out);
     *job->job.mutable_checkpoints()->Add() = straight.checkpoints()[step - 1];
@@ -57,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(LoraAndFull, TrainerResumeTest,
 
 TEST(TrainerResumeFaultTest, ADamagedCheckpointIsSkippedByName) {
   ScopedTempDir outputs;
-  auto job = ResumeJob(outputs.Path("out"), kSteps);
+  auto job = ResumeJob(outputs.Path("out"), kResumedSteps);
   FakeCoordinator straight;
   const at::Tensor expected = job->MustRun(straight)[0].values;
   const v1::Checkpoint damaged = straight.checkpoints()[8];
@@ -87,7 +88,7 @@ TEST(TrainerResumeFaultTest, ADamagedCheckpointIsSkippedByName) {
 
 TEST(TrainerResumeFaultTest, AnotherKindOfRunIsNotResumed) {
   ScopedTempDir outputs;
-  auto job = ResumeJob(outputs.Path("out"), kSteps);
+  auto job = ResumeJob(outputs.Path("out"), kResumedSteps);
   FakeCoordinator straight;
   job->MustRun(straight);
   *job->job.mutable_checkpoints()->Add() = straight.checkpoints()[3];
@@ -104,7 +105,7 @@ TEST(TrainerResumeFaultTest, AnotherKindOfRunIsNotResumed) {
 
 TEST(TrainerResumeFaultTest, NeverMeansFromTheBeginning) {
   ScopedTempDir outputs;
-  auto job = ResumeJob(outputs.Path("out"), kSteps);
+  auto job = ResumeJob(outputs.Path("out"), kResumedSteps);
   FakeCoordinator straight;
   const at::Tensor expected = job->MustRun(straight)[0].values;
   *job->job.mutable_checkpoints()->Add() = straight.checkpoints()[3];
@@ -120,7 +121,7 @@ TEST(TrainerResumeFaultTest, NeverMeansFromTheBeginning) {
 
 TEST(TrainerResumeFaultTest, LeftoversOfADeadAttemptAreRemoved) {
   ScopedTempDir outputs;
-  auto job = ResumeJob(outputs.Path("out"), kSteps);
+  auto job = ResumeJob(outputs.Path("out"), kResumedSteps);
   const std::string leftover = outputs.Path("out/checkpoint-2.a1.tmp");
   std::filesystem::create_directories(leftover);
   FakeCoordinator coordinator;
