@@ -8,9 +8,13 @@ namespace lockstep {
 
 absl::StatusOr<GpuIdentity> IdentifyGpu(int index) {
   cudaDeviceProp properties = {};
-  const absl::Status status = CudaStatus(
-      "identify the GPU", cudaGetDeviceProperties(&properties, index));
-  if (!status.ok()) return status;
+  absl::Status status = CudaStatus("identify the GPU",
+                                   cudaGetDeviceProperties(&properties, index));
+  if (!status.ok()) {
+    // Or the next who asks how a kernel started gets this answer.
+    cudaGetLastError();
+    return status;
+  }
   return GpuIdentity{.name = properties.name,
                      .major = properties.major,
                      .minor = properties.minor};

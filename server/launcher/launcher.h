@@ -76,7 +76,7 @@ class Launcher {
   // Gets the devices that others use: once before this returns, then again and
   // again. One that looks at none never calls.
   using UseListener = std::function<void(ForeignUses)>;
-  virtual void SetUseListener(UseListener) {}
+  virtual void SetUseListener(UseListener listener) = 0;
 };
 
 }  // namespace lockstep

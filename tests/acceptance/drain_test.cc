@@ -1,7 +1,9 @@
 // A drain in the middle of a run costs no step: the run ends in the bits of one
 // that nothing disturbs, and each step was trained once.
 
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <iostream>
@@ -11,6 +13,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/launcher/process_table.h"
 #include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
 
@@ -87,6 +90,12 @@ TEST(DrainTest, RanksThatDoNotComeToACheckpointAreKilled) {
   SubmitDetached(cluster, "storm", LongJob(cluster.Path("storm"), kSaving));
   ASSERT_TRUE(TrainedPast(cluster, "storm", 120));
   const v1::Job running = cluster.GetJob("storm");
+  // Readable when the process is dead, also before somebody has reaped it.
+  std::vector<pollfd> ranks;
+  for (const v1::RankPlacement& rank : running.attempts(0).ranks()) {
+    ranks.push_back({.fd = OpenPidfd(rank.pid()), .events = POLLIN});
+    ASSERT_GE(ranks.back().fd, 0);
+  }
   ASSERT_EQ(kill(running.attempts(0).ranks(1).pid(), SIGSTOP), 0);
 
   ASSERT_EQ(cluster.Lockstep({"server", "drain", "--wait"}).exit_code, 0);
@@ -96,8 +105,9 @@ TEST(DrainTest, RanksThatDoNotComeToACheckpointAreKilled) {
   EXPECT_EQ(job.restarts(), 0);
   EXPECT_THAT(cluster.Lockstep({"events", "storm"}).out,
               HasSubstr("no checkpoint came within 1s"));
-  for (const v1::RankPlacement& rank : running.attempts(0).ranks()) {
-    EXPECT_NE(kill(rank.pid(), 0), 0) << "rank " << rank.rank() << " lives";
+  for (pollfd& rank : ranks) {
+    EXPECT_EQ(poll(&rank, 1, /*timeout=*/60'000), 1) << "a rank lives";
+    close(rank.fd);
   }
 
   ASSERT_EQ(cluster.Lockstep({"server", "drain", "--undrain"}).exit_code, 0);

@@ -56,7 +56,8 @@ def commands_for_clang(build, folder):
   """Writes the compile commands of each source, without GCC's precompiled
   headers, which clang cannot read; returns them by source."""
   text = pathlib.Path(build, "compile_commands.json").read_text()
-  for gcc_only in ("-Winvalid-pch", "-Wno-stringop-overflow"):
+  for gcc_only in ("-Winvalid-pch", "-Wno-stringop-overflow",
+                   "-Wno-subobject-linkage"):
     text = text.replace(gcc_only, "")
   text = re.sub(r"-include [^ ]*cmake_pch\.hxx", "", text)
   entries = [

@@ -78,8 +78,8 @@ class Event {
 };
 
 // A stream that the default stream does not wait for, nor it for that one. Its
-// kernels get the next multiprocessors that are free, before those of the model:
-// the other ranks wait for them.
+// kernels get the next multiprocessors that are free, before those of the
+// model: the other ranks wait for them.
 class SideStream {
  public:
   SideStream() = default;

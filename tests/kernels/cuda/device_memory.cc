@@ -79,7 +79,8 @@ DeviceMatrix::DeviceMatrix(int64_t rows, int64_t cols, DType dtype,
 void DeviceMatrix::Upload(const std::vector<float>& values) {
   if (values.empty()) return;
   const auto size = static_cast<int64_t>(values.size());
-  std::vector<float> floats(size / view_.cols * view_.stride, kUntouchedElement);
+  std::vector<float> floats(size / view_.cols * view_.stride,
+                            kUntouchedElement);
   for (int64_t i = 0; i < size; ++i) {
     floats[i / view_.cols * view_.stride + i % view_.cols] = values[i];
   }

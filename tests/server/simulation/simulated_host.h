@@ -85,6 +85,8 @@ class SimulatedHost final : public Launcher {
   absl::Status Signal(const AttemptRef& attempt, bool kill) override;
   absl::Status RemoveFiles(const std::string& job_uid) override;
   std::vector<v1::Node> Nodes() const override;
+  // Nobody else is there.
+  void SetUseListener(UseListener /*listener*/) override {}
 
  private:
   std::shared_ptr<HostProcess> Find(const std::string& uid, int attempt) const;

@@ -114,7 +114,9 @@ TEST_F(NcclCommunicatorTest, AGroupThatIsLeftWithSumsBegunDoesNotWaitForThem) {
   CommunicatorGroup group = MakeNcclGroup(kGpus, {});
   const absl::Time start = absl::Now();
   OnAllRanks(kGpus, /*on_gpus=*/true, [&](int rank) {
-    const at::Tensor buffer = at::ones({1000}, at::device(at::kCUDA));
+    at::Tensor buffer = at::ones({1000}, at::device(at::kCUDA));
+    // The first one connects the ranks, and waits for both.
+    ASSERT_TRUE(group[rank]->AllReduceSum(buffer).ok());
     if (rank == 0) {
       EXPECT_TRUE(group[rank]->BeginAllReduceSum(buffer).ok());
       group[rank].reset();
