@@ -61,7 +61,7 @@ absl::StatusOr<Fp8Matrix> QuantizeActivations(const at::Tensor& in_TK,
                                               const LinearScratch& scratch) {
   const int64_t rows = in_TK.size(0), columns = in_TK.size(1) - tail;
   const int64_t row_bytes = Fp8RowBytes(columns, tail);
-  const Fp8Matrix quantized = {
+  Fp8Matrix quantized = {
       .values_TK = scratch.fp8_bytes.narrow(0, 0, rows * row_bytes)
                        .view(at::kFloat8_e4m3fn)
                        .view({rows, row_bytes})
