@@ -8,7 +8,6 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
 #include "server/scheduler/proto_time.h"
-#include "server/store/etag.h"
 
 namespace lockstep {
 
@@ -100,7 +99,6 @@ StepResult Decision::Finish() && {
     server::JobRecord& record = entry.record.Mutable();
     record.set_version(record.version() + 1);
     *record.mutable_job()->mutable_update_time() = ToProto(time_.wall);
-    record.mutable_job()->set_etag(EtagOf(record));
     result_.write.jobs.push_back(entry.record.Share());
   }
   // Callers are answered before processes are started for them.

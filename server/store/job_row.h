@@ -19,11 +19,6 @@ namespace lockstep {
 using JobRow = std::shared_ptr<const server::JobRecord>;
 using SharedJob = std::shared_ptr<const v1::Job>;
 
-inline JobRow MakeJobRow(server::JobRecord record) {
-  record.mutable_job()->set_etag(EtagOf(record));
-  return std::make_shared<const server::JobRecord>(std::move(record));
-}
-
 // What users see of it.
 inline SharedJob JobOf(const JobRow& row) { return {row, &row->job()}; }
 
@@ -54,6 +49,7 @@ class RowDraft {
   v1::Job& MutableJob() { return *Mutable().mutable_job(); }
 
   JobRow Share() {
+    if (own_ != nullptr) own_->mutable_job()->set_etag(EtagOf(*own_));
     own_.reset();
     return row_;
   }
@@ -62,6 +58,10 @@ class RowDraft {
   std::shared_ptr<server::JobRecord> own_;  // Null when others hold it, too.
   JobRow row_;
 };
+
+inline JobRow MakeJobRow(server::JobRecord record) {
+  return RowDraft(std::move(record)).Share();
+}
 
 }  // namespace lockstep
 
