@@ -151,8 +151,8 @@ absl::Status QuantizeFp8Cuda(const QuantizeFp8Args& args, Stream stream) {
       cuda::CheckViews("quantize_fp8", args.in.dtype, {args.in}));
   cuda::WithDType(args.in.dtype, cuda::AreVectorsAligned(args),
                   [&]<typename T, int kWidth>() {
-                    constexpr int kFew = 4,
-                                  kMany = 8;  // Vectors that a thread keeps.
+                    // Vectors that a thread keeps.
+                    constexpr int kFew = 4, kMany = 8;
                     const cuda::Params<T> params = {
                         .in = cuda::Matrix<T>(args.in),
                         .out = args.out,

@@ -40,11 +40,11 @@ __device__ inline void StoreE4m3(uint8_t* out, const float (&floats)[kWidth]) {
   if constexpr (kWidth == 1) {
     bytes.values[0] = ToE4m3Bits(floats[0]);
   } else {
+    // Two are converted by one machine instruction.
 #pragma unroll
-    for (int i = 0; i < kWidth; i += 2) {  // Two are converted by one machine
-      const __nv_fp8x2_storage_t pair =
-          __nv_cvt_float2_to_fp8x2(  // instruction.
-              make_float2(floats[i], floats[i + 1]), __NV_SATFINITE, __NV_E4M3);
+    for (int i = 0; i < kWidth; i += 2) {
+      const __nv_fp8x2_storage_t pair = __nv_cvt_float2_to_fp8x2(
+          make_float2(floats[i], floats[i + 1]), __NV_SATFINITE, __NV_E4M3);
       bytes.values[i] = static_cast<uint8_t>(pair & 0xff);
       bytes.values[i + 1] = static_cast<uint8_t>(pair >> 8);
     }
