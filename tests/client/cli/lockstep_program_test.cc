@@ -300,14 +300,19 @@ TEST_F(LockstepProgramTest, LogsComeAsTheyAre) {
   EXPECT_EQ(Lockstep({"logs", "demo", "--tail", "2"}).out, "one\ntwo");
 }
 
-TEST_F(LockstepProgramTest, NodesAreListedByDevice) {
+v1::Node BoxWith(const v1::Device& device) {
   v1::Node node;
   node.set_name("nodes/box");
-  v1::Device& device = *node.add_devices();
+  *node.add_devices() = device;
+  return node;
+}
+
+TEST_F(LockstepProgramTest, NodesAreListedByDevice) {
+  v1::Device device;
   device.set_id("cpu:0");
   device.set_kind(v1::Device::CPU);
   device.set_job("jobs/demo");
-  coordinator_.cluster.nodes = {node};
+  coordinator_.cluster.nodes = {BoxWith(device)};
 
   EXPECT_THAT(Lockstep({"nodes", "list"}).out,
               MatchesRegex("NODE +DEVICE +KIND +MODEL +MEMORY +JOB\n"
@@ -315,13 +320,11 @@ TEST_F(LockstepProgramTest, NodesAreListedByDevice) {
 }
 
 TEST_F(LockstepProgramTest, ADeviceThatOthersUseIsListedWithThem) {
-  v1::Node node;
-  node.set_name("nodes/box");
-  v1::Device& device = *node.add_devices();
+  v1::Device device;
   device.set_id("GPU-0");
   device.set_kind(v1::Device::CUDA);
   device.set_used_by("process 7");
-  coordinator_.cluster.nodes = {node};
+  coordinator_.cluster.nodes = {BoxWith(device)};
 
   EXPECT_THAT(Lockstep({"nodes", "list"}).out, HasSubstr("(process 7)\n"));
   EXPECT_THAT(Lockstep({"nodes", "list", "-o", "json"}).out,

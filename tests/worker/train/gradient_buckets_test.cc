@@ -84,18 +84,22 @@ TEST(GradientBucketsTest, WhatTakesTheWholePassHoldsNoBlockUp) {
       ElementsAre(Pair(100, 133), Pair(133, 133 + kTail), Pair(0, 100)));
 }
 
-TEST(GradientBucketsTest, AdaptersAreOneBucketWithTheTail) {
+ModelConfig TwelveBlocks() {
   ModelConfig config;
-  config.vocab_size = 10;
+  config.vocab_size = 50;
   config.hidden_size = 8;
   config.intermediate_size = 16;
   config.num_layers = 12;
   config.num_heads = config.num_kv_heads = 2;
   config.head_dim = 4;
+  return config;
+}
+
+TEST(GradientBucketsTest, AdaptersAreOneBucketWithTheTail) {
   LoraOptions lora;
   lora.r = 2;
   lora.target_modules = {"q_proj", "down_proj"};
-  const auto parameters = LaidOut(LoraParameters(config, lora));
+  const auto parameters = LaidOut(LoraParameters(TwelveBlocks(), lora));
   const int64_t size = parameters.back().offset + parameters.back().size();
 
   const auto buckets = GradientBuckets(parameters, /*least_floats=*/1);
@@ -106,13 +110,7 @@ TEST(GradientBucketsTest, AdaptersAreOneBucketWithTheTail) {
 class FullModelTest : public ::testing::TestWithParam<bool> {};
 
 TEST_P(FullModelTest, EachBlockIsABucketAndEachFloatInOne) {
-  ModelConfig config;
-  config.vocab_size = 50;
-  config.hidden_size = 8;
-  config.intermediate_size = 16;
-  config.num_layers = 12;
-  config.num_heads = config.num_kv_heads = 2;
-  config.head_dim = 4;
+  ModelConfig config = TwelveBlocks();
   config.tie_word_embeddings = GetParam();
   const auto parameters = LaidOut(FullParameters(config));
   const int64_t size = parameters.back().offset + parameters.back().size();
