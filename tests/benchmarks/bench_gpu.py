@@ -12,7 +12,9 @@ data are made first, by PyTorch on the GPU.
 Prints for each case the median tokens a second with the least and the most, and
 how long its start took; for a case on 2 GPUs also how many times faster than
 one, if that was run; with --peer (unsloth, liger, hf; see peers/gpu_peer.py)
-also that peer, in the same run, on one GPU.
+also what that peer reaches with the same shape on one GPU, in the same run:
+recomputing where ours recomputes blocks, and full where ours is, which unsloth
+is not asked for.
 """
 
 import argparse
@@ -134,6 +136,7 @@ class Bench:
     self.args, self.folder, self.environment = args, folder, environment
     self.data = folder / "rows.jsonl"
     self.one_gpu = {}
+    self.of_peer = {}
     make_data(self.data, rows=256)
 
   def model(self, shape):
@@ -187,13 +190,23 @@ class Bench:
             f"first step {first['values']['step_seconds']:.2f} s")
 
   def run_peer(self, case, mine):
-    shape = case.split("-")[0]
-    words = [sys.executable, HERE / "peers/gpu_peer.py", "--impl",
+    shape, method, gpus, *more = case.split("-")
+    full = method == "full"
+    if gpus != "1" or (full and self.args.peer == "unsloth"):
+      return
+    words = [sys.executable, str(HERE / "peers/gpu_peer.py"), "--impl",
              self.args.peer, "--shape", shape, "--tokens",
              str(BATCH[shape] * ROW)]
+    words += ["--full"] if full else []
+    words += ["--checkpointing"] if "block" in more else []
     if self.args.tokenizer:
       words += ["--tokenizer", self.args.tokenizer]
-    theirs = json.loads(run(words).strip().splitlines()[-1])
+    if tuple(words) not in self.of_peer:
+      # Peers talk before and behind it.
+      figures = next(line for line in run(words).splitlines()
+                     if line.startswith("{"))
+      self.of_peer[tuple(words)] = json.loads(figures)
+    theirs = self.of_peer[tuple(words)]
     print(f"{'':22} {theirs['tokens_per_second']:9} {self.args.peer}, "
           f"{mine / theirs['tokens_per_second']:.2f}x", flush=True)
 
@@ -220,7 +233,7 @@ def main():
       bench = Bench(args, folder, environment)
       for case in args.cases or DEFAULT_CASES:
         mine = bench.run_case(case)
-        if args.peer and case.endswith("-lora-1"):
+        if args.peer:
           bench.run_peer(case, mine)
 
 

@@ -1,5 +1,6 @@
 // Optimizer steps of one GPU at the shapes that people train: LoRA r16 on all
-// linears, bfloat16, rows of 2048 tokens, random weights, all tokens trained.
+// linears, bfloat16, rows of 2048 tokens, random weights, all tokens trained
+// unless told otherwise.
 //
 //     cuda_step_benchmark [flags] SHAPE TOKENS ...
 //     cuda_step_benchmark 8b 8192 1b 16384
@@ -42,6 +43,8 @@ struct Flags {
   int steps = 20;
   // Tokens of a document; a step is packed with them.
   int64_t document = 2048;
+  // The share of a document's tokens that are trained: its last.
+  double trained = 1;
   Recompute recompute = Recompute::kNone;
   // As with train.full_determinism: false.
   bool any_order = false;
@@ -134,6 +137,18 @@ double GiB(int64_t bytes) {
   return static_cast<double>(bytes) / (int64_t{1} << 30);
 }
 
+Batch MakeBatch(int64_t tokens, const Flags& flags, int64_t vocabulary) {
+  std::vector<Document> documents = TrainedDocuments(
+      std::vector<int64_t>(tokens / flags.document, flags.document),
+      vocabulary);
+  const auto masked = static_cast<int64_t>((1 - flags.trained) *
+                                           static_cast<double>(flags.document));
+  for (Document& document : documents) {
+    std::fill_n(document.trained.begin(), masked, 0);
+  }
+  return Batch(documents);
+}
+
 void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   const ModelConfig config = ConfigOf(shape);
   Method method =
@@ -151,9 +166,7 @@ void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   auto weights = *ModelWeights::Load(config, method, PoolReader(), gpu);
   auto transformer = *Transformer::Create(*weights, options);
   TrainingStep trainer(*weights, *transformer);
-  const Batch batch(TrainedDocuments(
-      std::vector<int64_t>(tokens / flags.document, flags.document),
-      config.vocab_size));
+  const Batch batch = MakeBatch(tokens, flags, config.vocab_size);
 
   std::vector<double> times;
   double loss = 0;
@@ -171,7 +184,8 @@ void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
   const GpuMemory memory = *GpuMemoryOf(gpu);
   std::printf(
-      "%-5s %s %-11s %s %6ld tokens of %ld  %8.1f ms [%.1f, %.1f]  %9.0f "
+      "%-5s %s %-11s %s %6ld tokens of %ld, %3.0f%% trained  %8.1f ms [%.1f, "
+      "%.1f]  %9.0f "
       "tokens/s"
       "  loss %.3f  GiB: planned %.2f, reserved %.2f, process %.2f\n",
       shape.c_str(),
@@ -180,8 +194,9 @@ void Run(const std::string& shape, int64_t tokens, const Flags& flags) {
                   : "lora",
       std::string(RecomputeName(flags.recompute)).c_str(),
       flags.any_order ? "any order" : "ordered", static_cast<long>(tokens),
-      static_cast<long>(flags.document), median * 1e3, times.front() * 1e3,
-      times.back() * 1e3, static_cast<double>(tokens) / median, loss,
+      static_cast<long>(flags.document), 100 * flags.trained, median * 1e3,
+      times.front() * 1e3, times.back() * 1e3,
+      static_cast<double>(tokens) / median, loss,
       GiB(TotalBytes(PlanMemory(config, method, gpu, options))),
       GiB(stats.reserved_bytes[0].peak),
       GiB(memory.total_bytes - memory.free_bytes));
@@ -208,6 +223,9 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--document", flags.document, "Tokens of a document [2048]")
       ->check(CLI::PositiveNumber);
+  app.add_option("--trained", flags.trained,
+                 "The share of tokens that are trained [1]")
+      ->check(CLI::Range(0.01, 1.0));
   app.add_option("--recompute", flags.recompute,
                  "0 none, 1 norms and SwiGLU, "
                  "2 blocks [0]")

@@ -1,19 +1,20 @@
 """A peer's optimizer steps on one GPU, for comparison with cuda_step_benchmark.
 
     python3 gpu_peer.py --impl hf|liger|unsloth --shape 0.5b|1b|8b --tokens N
-        [--steps 20] [--checkpointing] [--tokenizer DIR]
+        [--steps 20] [--checkpointing] [--full] [--tokenizer DIR]
 
 The same work: LoRA r16 on all seven linears, bfloat16, rows of 2048 tokens,
 random weights, all tokens trained, AdamW and clipping at 1. hf is Transformers
 and PEFT with scaled-dot-product attention and PyTorch's fused AdamW; liger puts
 Liger's kernels into it; unsloth loads the same random model by itself and wants
-a tokenizer, whose pad token must be in the vocabulary. The packages are not
-part of the toolchain: install transformers, peft, liger-kernel or unsloth.
+a tokenizer, whose pad token must be in the vocabulary. --full (hf, liger) trains
+all weights, which like AdamW's moments are float32. The packages are not part of
+the toolchain: install transformers, peft, liger-kernel or unsloth.
 
 Prints one line of JSON:
 
-    {"impl", "shape", "tokens", "checkpointing", "tokens_per_second", "step_ms",
-     "least_ms", "most_ms", "peak_gib", "first_step_s", "loss"}
+    {"impl", "shape", "tokens", "checkpointing", "full", "tokens_per_second",
+     "step_ms", "least_ms", "most_ms", "peak_gib", "first_step_s", "loss"}
 
 peak_gib is what PyTorch reserved; first_step_s holds what the peer compiles.
 """
@@ -49,36 +50,40 @@ SHAPES = {
 }
 
 
-def random_model(shape):
+def random_model(shape, weights="bfloat16"):
   import torch
   from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
   family, sizes = SHAPES[shape]
   config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](
       max_position_embeddings=8192, **sizes)
-  torch.set_default_dtype(torch.bfloat16)
+  dtype = getattr(torch, weights)
+  torch.set_default_dtype(dtype)
   with torch.device("cuda"):
     model = AutoModelForCausalLM.from_config(
-        config, attn_implementation="sdpa", dtype=torch.bfloat16)
+        config, attn_implementation="sdpa", dtype=dtype)
   torch.set_default_dtype(torch.float32)
   return model
 
 
-def peft_model(args):
-  from peft import LoraConfig, get_peft_model
+def hf_model(args):
   if args.impl == "liger":
     from liger_kernel.transformers import (apply_liger_kernel_to_llama,
                                            apply_liger_kernel_to_qwen2)
     apply_liger_kernel_to_llama()
     apply_liger_kernel_to_qwen2()
-  model = random_model(args.shape)
+  model = random_model(args.shape, "float32" if args.full else "bfloat16")
   if args.checkpointing:
     model.gradient_checkpointing_enable({"use_reentrant": False})
     model.enable_input_require_grads()
-  model = get_peft_model(model, LoraConfig(
-      r=16, lora_alpha=16, target_modules=LINEARS, task_type="CAUSAL_LM"))
   model.config.use_cache = False
   model.train()
-  return model
+  return model if args.full else with_adapters(model)
+
+
+def with_adapters(model):
+  from peft import LoraConfig, get_peft_model
+  return get_peft_model(model, LoraConfig(
+      r=16, lora_alpha=16, target_modules=LINEARS, task_type="CAUSAL_LM"))
 
 
 def unsloth_model(args, FastLanguageModel):
@@ -112,10 +117,13 @@ def main():
   parser.add_argument("--tokens", type=int, required=True)
   parser.add_argument("--steps", type=int, default=20)
   parser.add_argument("--checkpointing", action="store_true")
+  parser.add_argument("--full", action="store_true")
   parser.add_argument("--tokenizer")
   args = parser.parse_args()
   if args.tokens % ROW:
     parser.error(f"--tokens must be a multiple of {ROW}")
+  if args.full and args.impl == "unsloth":
+    parser.error("--full: hf or liger")
 
   # Before torch and transformers, which it patches.
   FastLanguageModel = None
@@ -126,7 +134,7 @@ def main():
   if args.impl == "unsloth":
     model = unsloth_model(args, FastLanguageModel)
   else:
-    model = peft_model(args)
+    model = hf_model(args)
   trained = [p for p in model.parameters() if p.requires_grad]
   optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=True)
   rows = args.tokens // ROW
@@ -155,7 +163,7 @@ def main():
   median = times[len(times) // 2]
   print(json.dumps({
       "impl": args.impl, "shape": args.shape, "tokens": args.tokens,
-      "checkpointing": args.checkpointing,
+      "checkpointing": args.checkpointing, "full": args.full,
       "tokens_per_second": round(args.tokens / median),
       "step_ms": round(1e3 * median, 1), "least_ms": round(1e3 * times[0], 1),
       "most_ms": round(1e3 * times[-1], 1),
