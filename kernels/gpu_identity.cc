@@ -2,9 +2,18 @@
 
 #include <cuda_runtime_api.h>
 
+#include "absl/strings/str_cat.h"
 #include "kernels/cuda_status.h"
+#include "kernels/status.h"
 
 namespace lockstep {
+namespace {
+
+std::string Version(int number) {
+  return absl::StrCat(number / 1000, ".", number % 1000 / 10);
+}
+
+}  // namespace
 
 absl::StatusOr<GpuIdentity> IdentifyGpu(int index) {
   cudaDeviceProp properties = {};
@@ -18,6 +27,24 @@ absl::StatusOr<GpuIdentity> IdentifyGpu(int index) {
   return GpuIdentity{.name = properties.name,
                      .major = properties.major,
                      .minor = properties.minor};
+}
+
+absl::Status CheckGpuDriver(int driver, int build) {
+  if (driver / 1000 >= build / 1000) return absl::OkStatus();
+  const std::string found =
+      driver == 0 ? "there is no driver for NVIDIA's GPUs (libcuda.so.1)"
+                  : absl::StrCat("the GPU's driver is for CUDA ",
+                                 Version(driver), ", which is too old");
+  return absl::FailedPreconditionError(absl::StrCat(
+      found, "; this build needs one for CUDA ", Version(build),
+      " or newer; nvidia-smi shows driver and CUDA version in its first line"));
+}
+
+absl::Status CheckGpuDriver() {
+  int driver = 0;
+  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
+      CudaStatus("ask for the driver", cudaDriverGetVersion(&driver)));
+  return CheckGpuDriver(driver, CUDART_VERSION);
 }
 
 }  // namespace lockstep

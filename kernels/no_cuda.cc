@@ -62,6 +62,8 @@ absl::Status SquaredSumCuda(const SquaredSumArgs&, Stream) {
   return NoCuda("global_norm");
 }
 
+absl::Status CheckGpuDriver() { return NoCuda("gpu driver"); }
+
 absl::StatusOr<GpuIdentity> IdentifyGpu(int) {
   return NoCuda("identify the GPU");
 }

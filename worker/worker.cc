@@ -22,6 +22,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "kernels/gpu_identity.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "proto/contract/check.h"
 #include "proto/contract/exit_code.h"
@@ -93,11 +94,14 @@ absl::StatusOr<Placement> PlacementOn(const std::string& device) {
 absl::Status CheckGpu(const WorkerOptions& options,
                       const Placement& placement) {
   if (placement.device.is_cpu() || at::hasCUDA()) return absl::OkStatus();
-  return WithCause(v1::Attempt::GPU_FAULT,
-                   absl::UnavailableError(absl::StrCat(
-                       options.device,
-                       ": CUDA shows no such GPU; nvidia-smi -L lists what "
-                       "the driver sees")));
+  const absl::Status driver = CheckGpuDriver();
+  return WithCause(
+      v1::Attempt::GPU_FAULT,
+      absl::UnavailableError(absl::StrCat(
+          options.device, ": ",
+          driver.ok() ? "CUDA shows no such GPU; nvidia-smi -L lists what the "
+                        "driver sees, and dmesg | grep -i xid why one is gone"
+                      : driver.message())));
 }
 
 absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(

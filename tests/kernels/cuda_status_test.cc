@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kernels/global_norm.h"
+#include "kernels/gpu_identity.h"
 #include "kernels/linear_bias.h"
 #include "kernels/row_select.h"
 #include "kernels/swiglu.h"
@@ -28,6 +29,21 @@ TEST(CudaStatusTest, SaysWhatTheCallerMayDo) {
             absl::StatusCode::kInternal);
   EXPECT_EQ(CudaStatus("op", cudaErrorNoDevice).message(),
             "op: cudaErrorNoDevice: no CUDA-capable device is detected");
+}
+
+TEST(GpuDriverTest, OfAnOlderCudaIsRefusedWithWhatToInstall) {
+  EXPECT_TRUE(CheckGpuDriver(13000, 13000).ok());
+  EXPECT_TRUE(CheckGpuDriver(13010, 13000).ok());
+  EXPECT_TRUE(CheckGpuDriver(13000, 13020).ok());
+  EXPECT_TRUE(CheckGpuDriver(14000, 13000).ok());
+
+  const absl::Status old = CheckGpuDriver(12080, 13000);
+  EXPECT_EQ(old.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(old.message(),
+              HasSubstr("is for CUDA 12.8, which is too old; this build needs "
+                        "one for CUDA 13.0 or newer"));
+  EXPECT_THAT(CheckGpuDriver(0, 13000).message(),
+              HasSubstr("there is no driver for NVIDIA's GPUs"));
 }
 
 TEST(CudaViewsTest, OthersThanTheFirstsDTypeOnTheGpuAreRefused) {

@@ -59,6 +59,7 @@ TEST(NoCudaTest, EveryKernelSaysThatThisBuildHasNone) {
       EmbeddingBackward(none, none, nullptr),
       SquaredSum({.sum = &sum, .device = Device::kCuda}),
       IdentifyGpu(0).status(),
+      CheckGpuDriver(),
       LinearBiasForward(none, row),
       LinearBiasBackward(nullptr, none),
       LoraPack({.stacked_a_RK = none,
