@@ -282,6 +282,8 @@ class NcclCommunicator : public Communicator {
     while (true) {
       ASSIGN_OR_RETURN(const bool ready, State());
       if (ready) return absl::OkStatus();
+      // The first collective of a group connects it, and waits for all of it.
+      if (aborted_) return absl::UnavailableError("aborted");
       if (absl::Now() > deadline) {
         return absl::DeadlineExceededError(absl::StrCat(
             "NCCL could not ", what, ", rank ", rank(), " of ", world_size(),
