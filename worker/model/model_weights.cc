@@ -45,15 +45,20 @@ ModelWeights::ModelWeights(const ModelConfig& config, const Method& method,
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
     const ModelConfig& config, const Method& method, const TensorReader& read,
-    const Placement& placement, TensorPlacer place) {
+    const Placement& placement) {
+  return Load(config, method, ByWayOf(read), placement);
+}
+
+absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(
+    const ModelConfig& config, const Method& method, const TensorPlacer& place,
+    const Placement& placement) {
   RETURN_IF_ERROR(CheckBuildable(config, method, placement, GpuOf(placement)));
-  if (place == nullptr) place = ByWayOf(read);
   std::unique_ptr<ModelWeights> weights(
       new ModelWeights(config, method, placement));
   switch (method.kind) {
     case Method::Kind::kFull:
       weights->MakeParameters(FullParameters(config));
-      RETURN_IF_ERROR(weights->ReadParameters(read));
+      RETURN_IF_ERROR(weights->PlaceParameters(place));
       weights->BindFull();
       break;
     case Method::Kind::kLora:
@@ -97,6 +102,13 @@ void ModelWeights::MakeParameters(std::vector<Parameter> list) {
 
 at::Tensor ModelWeights::Computed(const std::string& name) const {
   return parameters_->ViewLike(computed_, name);
+}
+
+absl::Status ModelWeights::PlaceParameters(const TensorPlacer& place) {
+  for (const Parameter& parameter : parameters_->list()) {
+    RETURN_IF_ERROR(place(parameter.name, parameters_->Value(parameter.name)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ModelWeights::ReadParameters(const TensorReader& read) {

@@ -31,24 +31,27 @@
 
 namespace lockstep {
 
-// Reads one tensor of the model's files by name, checked against `shape`, as
-// float32 into `out`, which is in host memory.
-using TensorReader = std::function<absl::Status(
-    const std::string& name, const std::vector<int64_t>& shape, float* out)>;
-
-// The same straight into a tensor of that shape, on any device and of any
-// floating type.
+// Fills `out` from the tensor of that name in the model's files, which must
+// have its shape; `out` is on any device and of any floating type.
 using TensorPlacer =
     std::function<absl::Status(const std::string& name, const at::Tensor& out)>;
 
+// Reads such a tensor as float32 into host memory.
+using TensorReader = std::function<absl::Status(
+    const std::string& name, const std::vector<int64_t>& shape, float* out)>;
+
 class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
  public:
-  // Reads the model; frozen weights by `place`, or if there is none by way of
-  // `read`. New adapters get PEFT's start: A uniform in +-1/sqrt(in), B zero.
-  // Errors are CheckBuildable's (buildable.h), and those of the readers.
+  // Has `place` fill all of the model's weights. New adapters get PEFT's start:
+  // A uniform in +-1/sqrt(in), B zero. Errors are CheckBuildable's
+  // (buildable.h), and those of `place`.
+  static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
+      const ModelConfig& config, const Method& method,
+      const TensorPlacer& place, const Placement& placement = {});
+  // The same by way of host memory.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
       const ModelConfig& config, const Method& method, const TensorReader& read,
-      const Placement& placement = {}, TensorPlacer place = {});
+      const Placement& placement = {});
 
   // Replaces the adapters by those that `read` finds under PEFT's names.
   absl::Status LoadAdapters(const TensorReader& read);
@@ -91,6 +94,7 @@ class ModelWeights : public BlockWeightProvider, public BlockGradientSink {
   ModelWeights(const ModelConfig& config, const Method& method,
                const Placement& placement);
 
+  absl::Status PlaceParameters(const TensorPlacer& place);
   absl::Status ReadParameters(const TensorReader& read);
   void MakeParameters(std::vector<Parameter> list);
   void CarveBase();

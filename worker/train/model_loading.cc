@@ -97,12 +97,10 @@ absl::StatusOr<std::unique_ptr<ModelWeights>> LoadBase(
   WeightUpload upload(source, placement.device);
   return ModelWeights::Load(
       config, method,
-      [&source](const std::string& name, const std::vector<int64_t>& shape,
-                float* out) { return source.ReadFloat32(name, shape, out); },
-      placement,
       [&upload](const std::string& name, const at::Tensor& out) {
         return upload.Place(name, out);
-      });
+      },
+      placement);
 }
 
 absl::Status LoadAdapter(const PeftAdapter& adapter, ModelWeights& weights) {

@@ -207,6 +207,30 @@ TEST(ModelWeightsTest, PassesOnWhatTheReaderSays) {
   }
 }
 
+// Full fine-tuning trains what frozen weights are otherwise, and both are
+// placed.
+TEST(ModelWeightsTest, WeightsArePlacedAsTheyAreRead) {
+  const TensorPlacer placer = [](const std::string& name,
+                                 const at::Tensor& out) {
+    const at::Tensor host = at::empty(out.sizes(), at::kFloat);
+    const absl::Status status =
+        RandomReader()(name, out.sizes().vec(), host.data_ptr<float>());
+    out.copy_(host);
+    return status;
+  };
+  for (const Method& method : {FullMethod(), Method()}) {
+    auto placed = *ModelWeights::Load(Qwen2(), method, placer);
+    auto read = *ModelWeights::Load(Qwen2(), method, RandomReader());
+
+    EXPECT_TRUE(at::equal(placed->embedding(), read->embedding()));
+    EXPECT_TRUE(at::equal(placed->final_norm(), read->final_norm()));
+    EXPECT_TRUE(at::equal(placed->Weights(1).gate_up.matrix,
+                          read->Weights(1).gate_up.matrix));
+    EXPECT_TRUE(
+        at::equal(placed->Weights(0).qkv.bias, read->Weights(0).qkv.bias));
+  }
+}
+
 TEST(ModelWeightsTest, LoadAdaptersPassesOnWhatTheReaderSays) {
   auto weights = *ModelWeights::Load(Qwen2(), LoraMethod(4), RandomReader());
 
