@@ -27,6 +27,10 @@ Head::Head(const Placement& placement, int64_t max_tokens)
   const auto options = at::TensorOptions().device(placement.device);
   loss_sum_ = at::zeros({1}, options.dtype(at::kDouble));
   correct_ = at::zeros({1}, options.dtype(at::kLong));
+  if (placement.device.is_cpu()) return;
+  chunk_sum_ = at::zeros({1}, options.dtype(at::kDouble));
+  losses_ = at::empty({std::min(kGpuChunkRows, max_tokens)},
+                      options.dtype(at::kDouble));
 }
 
 int64_t Head::ChunkRows(const Placement& placement, int64_t vocabulary,
@@ -66,7 +70,10 @@ CrossEntropyArgs Head::LossArgs(const at::Tensor& logits_CV, int64_t begin,
 
 void Head::AddLosses(const StepBuffers& buffers, int64_t rows) {
   if (loss_sum_.is_cuda()) {
-    loss_sum_.add_(buffers.loss_C.narrow(0, 0, rows).sum(at::kDouble));
+    const at::Tensor losses_C = losses_.narrow(0, 0, rows);
+    losses_C.copy_(buffers.loss_C.narrow(0, 0, rows));
+    at::sum_out(chunk_sum_, losses_C, {0}, /*keepdim=*/true);
+    loss_sum_.add_(chunk_sum_);
     return;
   }
   // Here in the order of the rows.

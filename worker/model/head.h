@@ -70,6 +70,9 @@ class Head {
   // Where the losses are; float64 and int64, one element each.
   at::Tensor loss_sum_;
   at::Tensor correct_;
+  // What they are added up in on a GPU: those of a chunk in float64.
+  at::Tensor losses_;
+  at::Tensor chunk_sum_;
 };
 
 }  // namespace lockstep

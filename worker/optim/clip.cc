@@ -3,27 +3,30 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 #include "kernels/global_norm.h"
 #include "proto/contract/check.h"
 
 namespace lockstep {
 
-double GlobalNorm(const at::Tensor& flat) {
-  LOCKSTEP_CHECK(flat.is_contiguous());
-  const bool on_gpu = flat.is_cuda();
-  const auto options = flat.options().dtype(at::kDouble);
-  const at::Tensor sum = at::empty({1}, options);
-  const at::Tensor scratch =
-      at::empty({on_gpu ? kSquaredSumScratch : 0}, options);
+GlobalNorm::GlobalNorm(at::Tensor flat) : flat_(std::move(flat)) {
+  LOCKSTEP_CHECK(flat_.is_contiguous());
+  const auto options = flat_.options().dtype(at::kDouble);
+  sum_ = at::empty({1}, options);
+  if (flat_.is_cuda()) scratch_ = at::empty({kSquaredSumScratch}, options);
+}
+
+double GlobalNorm::Measure() const {
+  const bool on_gpu = flat_.is_cuda();
   LOCKSTEP_CHECK(
-      SquaredSum({.sum = sum.data_ptr<double>(),
-                  .values = flat.data_ptr<float>(),
-                  .size = flat.numel(),
+      SquaredSum({.sum = sum_.data_ptr<double>(),
+                  .values = flat_.data_ptr<float>(),
+                  .size = flat_.numel(),
                   .device = on_gpu ? Device::kCuda : Device::kCpu,
-                  .scratch = on_gpu ? scratch.data_ptr<double>() : nullptr})
+                  .scratch = on_gpu ? scratch_.data_ptr<double>() : nullptr})
           .ok());
-  return std::sqrt(sum.item<double>());
+  return std::sqrt(sum_.item<double>());
 }
 
 double ClipFactor(double norm, double max_norm) {

@@ -7,9 +7,21 @@
 
 namespace lockstep {
 
-// Euclidean norm of a contiguous float32 buffer, summed in double in a fixed
-// order. On a GPU it waits for the sum.
-double GlobalNorm(const at::Tensor& flat);
+// Euclidean norm of a contiguous float32 buffer.
+class GlobalNorm {
+ public:
+  explicit GlobalNorm(at::Tensor flat);
+
+  // Of what the buffer holds now, summed in double in a fixed order. On a GPU
+  // it waits for the sum.
+  double Measure() const;
+
+ private:
+  const at::Tensor flat_;
+  at::Tensor sum_;
+  // Of a GPU; else undefined.
+  at::Tensor scratch_;
+};
 
 // What gradients of this norm are multiplied by: 1, or max_norm / (norm +
 // 1e-6) if that is less. max_norm 0 turns clipping off.

@@ -123,8 +123,7 @@ absl::StatusOr<StepFigures> Trainer::Update(const StepSums& sums) {
       sums.trained_tokens > 0 ? 1.0 / sums.trained_tokens : 0.0;
   StepFigures figures;
   figures.learning_rate = parts_.schedule.At(step_);
-  figures.grad_norm =
-      GlobalNorm(parts_.weights.parameters()->gradients()) * per_token;
+  figures.grad_norm = gradient_norm_.Measure() * per_token;
   if (!std::isfinite(sums.loss_sum) || !std::isfinite(figures.grad_norm)) {
     return NotFinite(step_ + 1, sums.loss_sum * per_token, figures);
   }

@@ -15,6 +15,7 @@
 #include "worker/data/data_loader.h"
 #include "worker/model/model_weights.h"
 #include "worker/model/transformer.h"
+#include "worker/optim/clip.h"
 #include "worker/optim/lr_schedule.h"
 #include "worker/optim/optimizer.h"
 #include "worker/train/checkpoint_saver.h"
@@ -68,7 +69,9 @@ class Trainer {
   };
 
   Trainer(const TrainerOptions& options, const TrainerParts& parts)
-      : options_(options), parts_(parts) {}
+      : options_(options),
+        parts_(parts),
+        gradient_norm_(parts.weights.parameters()->gradients()) {}
 
   // Trains from `step` steps done to the end. Errors carry their cause
   // (rank_end.h); NOT_FINITE: the loss or the gradients are, and neither an
@@ -90,6 +93,7 @@ class Trainer {
 
   const TrainerOptions options_;
   const TrainerParts parts_;
+  const GlobalNorm gradient_norm_;
   int64_t step_ = 0;
 };
 

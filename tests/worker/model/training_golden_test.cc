@@ -83,7 +83,8 @@ class TrainingRun {
   // Returns the global norm before the clip.
   double Update(int64_t trained_tokens) {
     const double scale = 1.0 / static_cast<double>(trained_tokens);
-    const double norm = GlobalNorm(weights_->parameters()->gradients()) * scale;
+    const double norm =
+        GlobalNorm(weights_->parameters()->gradients()).Measure() * scale;
     const double clip = ClipFactor(norm, golden_["optimizer"]["max_grad_norm"]);
     optimizer_->Step(schedule_.At(optimizer_->steps()), scale * clip);
     EXPECT_TRUE(weights_->AfterUpdate().ok());

@@ -11,7 +11,8 @@ TrainingStep::TrainingStep(ModelWeights& weights, Transformer& transformer)
     : weights_(weights),
       transformer_(transformer),
       adamw_(weights.parameters()->values(), weights.parameters()->gradients(),
-             {{0, weights.parameters()->size(), true}}, AdamWOptions{}) {}
+             {{0, weights.parameters()->size(), true}}, AdamWOptions{}),
+      gradient_norm_(weights.parameters()->gradients()) {}
 
 double TrainingStep::Run(const TokenBatch& batch, double learning_rate) {
   Parameters& parameters = *weights_.parameters();
@@ -19,7 +20,7 @@ double TrainingStep::Run(const TokenBatch& batch, double learning_rate) {
   const auto output = transformer_.ForwardBackward(batch, adamw_.steps());
   LOCKSTEP_CHECK(output.ok());
   const double scale = 1.0 / static_cast<double>(output->trained_tokens);
-  const double norm = GlobalNorm(parameters.gradients()) * scale;
+  const double norm = gradient_norm_.Measure() * scale;
   adamw_.Step(learning_rate, scale * ClipFactor(norm, 1.0));
   LOCKSTEP_CHECK(weights_.AfterUpdate().ok());
   return output->loss_sum * scale;

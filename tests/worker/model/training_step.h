@@ -9,6 +9,7 @@
 #include "worker/model/token_batch.h"
 #include "worker/model/transformer.h"
 #include "worker/optim/adamw.h"
+#include "worker/optim/clip.h"
 
 namespace lockstep {
 
@@ -25,6 +26,7 @@ class TrainingStep {
   ModelWeights& weights_;
   Transformer& transformer_;
   AdamW adamw_;
+  const GlobalNorm gradient_norm_;
 };
 
 }  // namespace lockstep
