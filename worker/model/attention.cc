@@ -45,7 +45,7 @@ absl::Status Attention::Forward(const BlockWeights& weights,
       qkv_.Forward(weights.qkv, kept.x1_TD, kept.qkv_TN, mask, buffers.linear));
   RETURN_IF_ERROR(
       RotaryEmbeddingForward(RotaryArgs(layout_, rotary_, batch, kept.qkv_TN)));
-  RETURN_IF_ERROR(AttendForward(batch, kept));
+  RETURN_IF_ERROR(AttendForward(batch, kept, buffers));
   return o_.Forward(weights.o, kept.attended_TQ, buffers.delta_TD, mask,
                     buffers.linear);
 }
@@ -61,9 +61,11 @@ absl::Status Attention::Remake(Recompute recompute, const BlockWeights& weights,
 }
 
 absl::Status Attention::AttendForward(const PlacedBatch& batch,
-                                      BlockActivations& kept) const {
+                                      BlockActivations& kept,
+                                      StepBuffers& buffers) const {
   if (gpu_ != nullptr) {
-    return gpu_->Forward(batch, kept.qkv_TN, kept.attended_TQ, kept.log_sum_HT);
+    return gpu_->Forward(batch, kept.qkv_TN, kept.attended_TQ, kept.log_sum_HT,
+                         buffers.attention_work);
   }
   return AttentionForward(
       {.out_TQ = View(kept.attended_TQ, layout_.query_cols()),
@@ -78,7 +80,8 @@ absl::Status Attention::AttendBackward(const PlacedBatch& batch,
                                        StepBuffers& buffers) const {
   if (gpu_ != nullptr) {
     return gpu_->Backward(batch, kept.qkv_TN, kept.attended_TQ, kept.log_sum_HT,
-                          buffers.dattended_TQ, buffers.dqkv_TN);
+                          buffers.dattended_TQ, buffers.dqkv_TN,
+                          buffers.attention_work);
   }
   return AttentionBackward(
       {.d_qkv_TN = View(buffers.dqkv_TN, layout_.cols()),

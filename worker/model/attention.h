@@ -47,8 +47,8 @@ class Attention {
 
  private:
   // Scores, softmax and the sum of values, on the device of the buffers.
-  absl::Status AttendForward(const PlacedBatch& batch,
-                             BlockActivations& kept) const;
+  absl::Status AttendForward(const PlacedBatch& batch, BlockActivations& kept,
+                             StepBuffers& buffers) const;
   absl::Status AttendBackward(const PlacedBatch& batch,
                               const BlockActivations& kept,
                               StepBuffers& buffers) const;

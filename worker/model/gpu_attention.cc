@@ -70,39 +70,53 @@ int64_t FlashAttentionBytes(const QkvLayout& layout, int64_t tokens) {
          (splits * static_cast<int64_t>(sizeof(float)) + 4 * kElementBytes);
 }
 
-// The most that any plan that is used asks for.
+// The most that any plan that is used asks for, in whole lines of memory.
 int64_t WorkspaceBytes(const QkvLayout& layout,
                        const GpuAttention::Options& options) {
   constexpr int64_t kForwardBytes = 1 << 20;
+  constexpr int64_t kLine = 256;
   if (!options.backward) return kForwardBytes;
-  return std::min(kMostWorkspaceBytes, BackwardWorkspaceBytes(layout, options));
+  const int64_t bytes =
+      std::min(kMostWorkspaceBytes, BackwardWorkspaceBytes(layout, options));
+  return (bytes + kLine - 1) / kLine * kLine;
 }
 
-at::Tensor OnGpu(const at::Tensor& host) { return host.to(at::kCUDA); }
+// The first of `to`.
+template <typename T>
+void CopyTo(const at::Tensor& to, std::vector<T>& values, at::ScalarType type) {
+  const auto count = static_cast<int64_t>(values.size());
+  to.narrow(0, 0, count).copy_(at::from_blob(values.data(), {count}, type));
+}
 
 }  // namespace
 
 GpuAttention::GpuAttention(const QkvLayout& layout, const Options& options)
-    : layout_(layout), options_(options) {
+    : layout_(layout),
+      options_(options),
+      workspace_bytes_(WorkspaceBytes(layout, options)) {
   absl::StatusOr<std::unique_ptr<Cudnn>> cudnn = Cudnn::Create();
   if (!cudnn.ok()) return;
   cudnn_ = *std::move(cudnn);
+  const int64_t documents = RoundUp(options.documents);
   const auto on_gpu = at::TensorOptions(at::kCUDA);
-  workspace_ =
-      at::empty({WorkspaceBytes(layout, options)}, on_gpu.dtype(at::kByte));
-  if (!options.backward) return;
-  d_key_value_ = at::empty({2, options.tokens, layout.kv_cols()},
-                           on_gpu.dtype(at::kBFloat16));
+  begins_ = at::empty({documents + 1}, on_gpu.dtype(at::kLong));
+  lengths_ = at::empty({documents}, on_gpu.dtype(at::kInt));
 }
 
 int64_t GpuAttention::WorkBytes(const QkvLayout& layout,
                                 const Options& options) {
   const int64_t workspace = WorkspaceBytes(layout, options);
   if (!options.backward) return workspace;
+  return workspace + 2 * options.tokens * layout.kv_cols() * kElementBytes;
+}
+
+int64_t GpuAttention::FlashBytes(const QkvLayout& layout,
+                                 const Options& options) {
   // Some batches may be cuDNN's and others not.
-  const bool may_be_flash = workspace == kMostWorkspaceBytes;
-  return workspace + 2 * options.tokens * layout.kv_cols() * kElementBytes +
-         (may_be_flash ? FlashAttentionBytes(layout, options.tokens) : 0);
+  const bool may_be_flash =
+      options.backward &&
+      BackwardWorkspaceBytes(layout, options) >= kMostWorkspaceBytes;
+  return may_be_flash ? FlashAttentionBytes(layout, options.tokens) : 0;
 }
 
 void GpuAttention::Place(const TokenBatch& batch) {
@@ -116,16 +130,22 @@ void GpuAttention::Place(const TokenBatch& batch) {
           RoundUp(std::max(kShortest, batch.longest_document()))};
   begins.resize(key_.first + 1, batch.cu_seqlens.back());
   lengths.resize(key_.first, 0);
-  begins_ = OnGpu(at::tensor(begins, at::kLong));
-  lengths_ = OnGpu(at::tensor(lengths, at::kInt));
-  offsets_.clear();
   current_ = &plans_[key_];
+  if (cudnn_ == nullptr) return;
+  CopyTo(begins_, begins, at::kLong);
+  CopyTo(lengths_, lengths, at::kInt);
+  for (auto& [stride, offsets] : offsets_) offsets.current = false;
 }
 
 int64_t* GpuAttention::OffsetsOf(int64_t stride) {
-  at::Tensor& offsets = offsets_[stride];
-  if (!offsets.defined()) offsets = begins_ * stride;
-  return offsets.data_ptr<int64_t>();
+  Offsets& offsets = offsets_[stride];
+  if (!offsets.values.defined()) offsets.values = at::empty_like(begins_);
+  if (!offsets.current) {
+    offsets.values.copy_(begins_);
+    offsets.values.mul_(stride);
+    offsets.current = true;
+  }
+  return offsets.values.data_ptr<int64_t>();
 }
 
 CudnnAttentionShape GpuAttention::ShapeOf(const at::Tensor& qkv_TN,
@@ -152,25 +172,22 @@ CudnnAttentionData GpuAttention::DataOf(const at::Tensor& qkv_TN,
 }
 
 bool GpuAttention::Fits(const CudnnAttention& plan) const {
-  return plan.workspace_bytes() <= workspace_.numel();
-}
-
-absl::Status GpuAttention::Run(const CudnnAttention& plan,
-                               const CudnnAttentionData& data) {
-  return plan.Run(*cudnn_, data, workspace_.data_ptr());
+  return plan.workspace_bytes() <= workspace_bytes_;
 }
 
 absl::Status GpuAttention::Forward(const PlacedBatch& batch,
                                    const at::Tensor& qkv_TN,
                                    const at::Tensor& out_TQ,
-                                   const at::Tensor& log_sum_HT) {
+                                   const at::Tensor& log_sum_HT,
+                                   const at::Tensor& work) {
   if (!current_->forward_tried && cudnn_ != nullptr) {
     auto plan = CudnnAttention::Forward(*cudnn_, ShapeOf(qkv_TN, out_TQ));
     if (plan.ok() && Fits(**plan)) current_->forward = *std::move(plan);
   }
   current_->forward_tried = true;
   if (current_->forward != nullptr) {
-    return Run(*current_->forward, DataOf(qkv_TN, out_TQ, log_sum_HT));
+    return current_->forward->Run(*cudnn_, DataOf(qkv_TN, out_TQ, log_sum_HT),
+                                  work.data_ptr());
   }
   FlashAttentionForward(layout_, batch, qkv_TN, out_TQ, log_sum_HT);
   return absl::OkStatus();
@@ -181,7 +198,8 @@ absl::Status GpuAttention::Backward(const PlacedBatch& batch,
                                     const at::Tensor& out_TQ,
                                     const at::Tensor& log_sum_HT,
                                     const at::Tensor& d_out_TQ,
-                                    const at::Tensor& d_qkv_TN) {
+                                    const at::Tensor& d_qkv_TN,
+                                    const at::Tensor& work) {
   const int64_t tokens = qkv_TN.size(0);
   if (!current_->backward_tried && current_->forward != nullptr) {
     CudnnAttentionShape shape = ShapeOf(qkv_TN, out_TQ);
@@ -192,21 +210,8 @@ absl::Status GpuAttention::Backward(const PlacedBatch& batch,
   }
   current_->backward_tried = true;
   if (current_->backward != nullptr) {
-    CudnnAttentionData data = DataOf(qkv_TN, out_TQ, log_sum_HT);
-    data.d_q_offsets = OffsetsOf(d_qkv_TN.stride(0));
-    data.d_kv_offsets = OffsetsOf(layout_.kv_cols());
-    data.d_out_offsets = OffsetsOf(d_out_TQ.stride(0));
-    data.d_q_TQ = d_qkv_TN.data_ptr();
-    data.d_k_TK = d_key_value_[0].data_ptr();
-    data.d_v_TK = d_key_value_[1].data_ptr();
-    data.d_out_TQ = d_out_TQ.data_ptr();
-    RETURN_IF_ERROR(Run(*current_->backward, data));
-    const auto columns = [&](int64_t begin) {
-      return d_qkv_TN.narrow(1, begin, layout_.kv_cols());
-    };
-    columns(layout_.key_begin()).copy_(d_key_value_[0].narrow(0, 0, tokens));
-    columns(layout_.value_begin()).copy_(d_key_value_[1].narrow(0, 0, tokens));
-    return absl::OkStatus();
+    return BackwardByCudnn(qkv_TN, out_TQ, log_sum_HT, d_out_TQ, d_qkv_TN,
+                           work);
   }
   // cuDNN wrote a row for each token, where FlashAttention-2 wants one a head.
   const at::Tensor log_sum =
@@ -217,6 +222,35 @@ absl::Status GpuAttention::Backward(const PlacedBatch& batch,
                 .t();
   FlashAttentionBackward(layout_, batch, qkv_TN, out_TQ, log_sum, d_out_TQ,
                          d_qkv_TN);
+  return absl::OkStatus();
+}
+
+absl::Status GpuAttention::BackwardByCudnn(const at::Tensor& qkv_TN,
+                                           const at::Tensor& out_TQ,
+                                           const at::Tensor& log_sum_HT,
+                                           const at::Tensor& d_out_TQ,
+                                           const at::Tensor& d_qkv_TN,
+                                           const at::Tensor& work) {
+  const int64_t tokens = qkv_TN.size(0), columns = layout_.kv_cols();
+  const at::Tensor d_key_value =
+      work.narrow(0, workspace_bytes_,
+                  2 * options_.tokens * columns * kElementBytes)
+          .view(at::kBFloat16)
+          .view({2, options_.tokens, columns});
+  CudnnAttentionData data = DataOf(qkv_TN, out_TQ, log_sum_HT);
+  data.d_q_offsets = OffsetsOf(d_qkv_TN.stride(0));
+  data.d_kv_offsets = OffsetsOf(columns);
+  data.d_out_offsets = OffsetsOf(d_out_TQ.stride(0));
+  data.d_q_TQ = d_qkv_TN.data_ptr();
+  data.d_k_TK = d_key_value[0].data_ptr();
+  data.d_v_TK = d_key_value[1].data_ptr();
+  data.d_out_TQ = d_out_TQ.data_ptr();
+  RETURN_IF_ERROR(current_->backward->Run(*cudnn_, data, work.data_ptr()));
+  const auto of_qkv = [&](int64_t begin) {
+    return d_qkv_TN.narrow(1, begin, columns);
+  };
+  of_qkv(layout_.key_begin()).copy_(d_key_value[0].narrow(0, 0, tokens));
+  of_qkv(layout_.value_begin()).copy_(d_key_value[1].narrow(0, 0, tokens));
   return absl::OkStatus();
 }
 

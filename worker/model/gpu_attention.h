@@ -36,23 +36,25 @@ class GpuAttention {
     bool ordered = true;
   };
 
-  // Takes its work memory at once.
   GpuAttention(const QkvLayout& layout, const Options& options);
 
-  // Bytes of that memory, and of what FlashAttention-2 takes beside it where
-  // batches may need it.
+  // Bytes that Forward and Backward work in.
   static int64_t WorkBytes(const QkvLayout& layout, const Options& options);
+  // What FlashAttention-2 takes beside them where batches may need it.
+  static int64_t FlashBytes(const QkvLayout& layout, const Options& options);
 
   // Forward and Backward are of this batch, until the next call.
   void Place(const TokenBatch& batch);
 
   // As in kernels/attention.h. What is written to log_sum_HT only Backward can
-  // read.
+  // read. `work` is WorkBytes of any content.
   absl::Status Forward(const PlacedBatch& batch, const at::Tensor& qkv_TN,
-                       const at::Tensor& out_TQ, const at::Tensor& log_sum_HT);
+                       const at::Tensor& out_TQ, const at::Tensor& log_sum_HT,
+                       const at::Tensor& work);
   absl::Status Backward(const PlacedBatch& batch, const at::Tensor& qkv_TN,
                         const at::Tensor& out_TQ, const at::Tensor& log_sum_HT,
-                        const at::Tensor& d_out_TQ, const at::Tensor& d_qkv_TN);
+                        const at::Tensor& d_out_TQ, const at::Tensor& d_qkv_TN,
+                        const at::Tensor& work);
 
   // Whether a backward pass of this batch is cuDNN's; for tests.
   bool backward_by_cudnn() const;
@@ -73,25 +75,34 @@ class GpuAttention {
                             const at::Tensor& log_sum_HT);
   int64_t* OffsetsOf(int64_t stride);
   bool Fits(const CudnnAttention& plan) const;
-  absl::Status Run(const CudnnAttention& plan, const CudnnAttentionData& data);
+  absl::Status BackwardByCudnn(const at::Tensor& qkv_TN,
+                               const at::Tensor& out_TQ,
+                               const at::Tensor& log_sum_HT,
+                               const at::Tensor& d_out_TQ,
+                               const at::Tensor& d_qkv_TN,
+                               const at::Tensor& work);
 
   const QkvLayout layout_;
   const Options options_;
+  // Of any plan that is used; the gradients of k and of v lie behind it until
+  // they are copied to the engine's.
+  const int64_t workspace_bytes_;
   // Null where there is no cuDNN.
   std::unique_ptr<Cudnn> cudnn_;
   // By documents and longest document, both rounded up.
   absl::flat_hash_map<std::pair<int64_t, int64_t>, Plans> plans_;
   std::pair<int64_t, int64_t> key_;
   Plans* current_ = nullptr;
-  // Of the batch: the first token of each document and the end, on the GPU, and
-  // what that is in rows of some width.
+  // Of the batch, on the GPU, with room for the most documents: the first token
+  // of each and the end, the lengths, and the former in rows of some width.
   at::Tensor begins_;
   at::Tensor lengths_;
-  absl::flat_hash_map<int64_t, at::Tensor> offsets_;
-  // Of any plan that is used.
-  at::Tensor workspace_;
-  // Gradients of k and of v, until they are copied to the engine's.
-  at::Tensor d_key_value_;
+  struct Offsets {
+    at::Tensor values;
+    // Whether they are this batch's.
+    bool current = false;
+  };
+  absl::flat_hash_map<int64_t, Offsets> offsets_;
 };
 
 }  // namespace lockstep

@@ -110,7 +110,6 @@ absl::Status Linear::Backward(const LinearWeights& weights,
                               const LinearScratch& scratch) const {
   const int64_t in = shape_.in, out = shape_.out;
   const at::Tensor dy = Columns(dy_TN, 0, out);
-  const at::Tensor dx = dx_TK.defined() ? Columns(dx_TK, 0, in) : at::Tensor();
   if (gradients.matrix.defined()) {
     AddProduct(gradients.matrix, dy.t(), Columns(x_TK, 0, in));
   }
@@ -119,17 +118,18 @@ absl::Status Linear::Backward(const LinearWeights& weights,
   }
   if (inside_ > 0) {
     Product(Columns(dy_TN, out, inside_), dy, weights.scaled_b);
-  }
-  if (dx.defined()) {
-    RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/true, dx,
-                                Columns(dy_TN, 0, out + inside_), scratch));
-  }
-  if (inside_ > 0) {
     AddAdapterGradients(gradients, x_TK, dy_TN);
-    return absl::OkStatus();
+  } else {
+    RETURN_IF_ERROR(AddPlainAdapterGradients(weights, gradients, x_TK, dy_TN,
+                                             mask, scratch));
   }
-  return BackwardPlainAdapters(weights, gradients, x_TK, dy_TN, dx, mask,
-                               scratch);
+  if (!dx_TK.defined()) return absl::OkStatus();
+  // Below this line x_TK is not read, so that dx may take its place.
+  const at::Tensor dx = Columns(dx_TK, 0, in);
+  RETURN_IF_ERROR(BaseProduct(weights, /*transposed=*/true, dx,
+                              Columns(dy_TN, 0, out + inside_), scratch));
+  if (inside_ > 0) return absl::OkStatus();
+  return AddPlainInputGradients(weights, dy_TN, dx, mask, scratch);
 }
 
 void Linear::AddAdapterGradients(LinearGradients& gradients,
@@ -147,10 +147,10 @@ void Linear::AddAdapterGradients(LinearGradients& gradients,
   }
 }
 
-absl::Status Linear::BackwardPlainAdapters(
+absl::Status Linear::AddPlainAdapterGradients(
     const LinearWeights& weights, LinearGradients& gradients,
-    const at::Tensor& x_TK, const at::Tensor& dy_TN, const at::Tensor& dx_TK,
-    const DropoutMask& mask, const LinearScratch& scratch) const {
+    const at::Tensor& x_TK, const at::Tensor& dy_TN, const DropoutMask& mask,
+    const LinearScratch& scratch) const {
   size_t number = 0;
   for (const LinearSegment& segment : shape_.segments) {
     if (!segment.adapted) continue;
@@ -165,12 +165,24 @@ absl::Status Linear::BackwardPlainAdapters(
     ASSIGN_OR_RETURN(const at::Tensor input,
                      AdapterInput(x_TK, segment, mask, scratch));
     AddProduct(gradient.a, dh.t(), input, scale_);
-    if (!dx_TK.defined()) continue;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Linear::AddPlainInputGradients(
+    const LinearWeights& weights, const at::Tensor& dy_TN,
+    const at::Tensor& dx_TK, const DropoutMask& mask,
+    const LinearScratch& scratch) const {
+  size_t number = 0;
+  for (const LinearSegment& segment : shape_.segments) {
+    if (!segment.adapted) continue;
+    const Adapter& adapter = weights.adapters[number++];
+    const at::Tensor dh = Columns(dy_TN, shape_.out + segment.column, r_);
     if (mask.p == 0) {
       AddProduct(dx_TK, dh, adapter.a, scale_);
       continue;
     }
-    // The input is no longer needed: its place takes the input's gradient.
+    const at::Tensor input = Columns(scratch.dropped_TK, 0, shape_.in);
     Product(input, dh, adapter.a);
     RETURN_IF_ERROR(Dropout(View(input), View(input), OfModule(mask, segment)));
     dx_TK.add_(input, scale_);

@@ -43,8 +43,8 @@ class Linear {
                              const at::Tensor& x_TK, const DropoutMask& mask,
                              const LinearScratch& scratch) const;
 
-  // Adds to `gradients`; writes dx_TK ([T, K] or wider) if it is defined.
-  // `mask` and `scratch` as in Forward.
+  // Adds to `gradients`; writes dx_TK ([T, K] or wider) if it is defined, which
+  // may lie in the place of x_TK. `mask` and `scratch` as in Forward.
   absl::Status Backward(const LinearWeights& weights,
                         LinearGradients& gradients, const at::Tensor& x_TK,
                         const at::Tensor& dy_TN, const at::Tensor& dx_TK,
@@ -54,10 +54,17 @@ class Linear {
  private:
   void AddPlainAdapters(const LinearWeights& weights, const at::Tensor& x_TK,
                         const at::Tensor& y_TN) const;
-  absl::Status BackwardPlainAdapters(
-      const LinearWeights& weights, LinearGradients& gradients,
-      const at::Tensor& x_TK, const at::Tensor& dy_TN, const at::Tensor& dx_TK,
-      const DropoutMask& mask, const LinearScratch& scratch) const;
+  absl::Status AddPlainAdapterGradients(const LinearWeights& weights,
+                                        LinearGradients& gradients,
+                                        const at::Tensor& x_TK,
+                                        const at::Tensor& dy_TN,
+                                        const DropoutMask& mask,
+                                        const LinearScratch& scratch) const;
+  absl::Status AddPlainInputGradients(const LinearWeights& weights,
+                                      const at::Tensor& dy_TN,
+                                      const at::Tensor& dx_TK,
+                                      const DropoutMask& mask,
+                                      const LinearScratch& scratch) const;
   void AddAdapterGradients(LinearGradients& gradients, const at::Tensor& x_TK,
                            const at::Tensor& dy_TN) const;
   // out = in W^T, or in W, with the tails of concatenated adapters. With a base

@@ -50,9 +50,10 @@ void AddTrained(const ModelConfig& config, const Method& method,
 // What the plan cannot cut from an arena.
 void AddGpu(const ModelConfig& config, const TransformerOptions& options,
             MemoryPlan& plan) {
-  plan.push_back(
-      {"work memory of attention",
-       GpuAttention::WorkBytes(QkvLayoutOf(config), options.attention())});
+  if (const int64_t flash =
+          GpuAttention::FlashBytes(QkvLayoutOf(config), options.attention())) {
+    plan.push_back({"FlashAttention-2", flash});
+  }
   plan.push_back({"CUDA and its libraries", kCudaBytes});
 }
 
@@ -62,6 +63,7 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
                       const Placement& placement,
                       const TransformerOptions& options) {
   const LoraOptions* lora = method.adapters();
+  const bool gpu = !placement.device.is_cpu();
   return StepShape{
       .max_tokens = options.max_tokens,
       .compute = placement.compute,
@@ -70,6 +72,11 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
       .fp8 = lora != nullptr && lora->fp8_base,
       .fp8_tails = lora != nullptr && lora->fp8_base && lora->concatenated(),
       .recompute = options.recompute,
+      .offload_residual =
+          gpu && options.backward && options.recompute == Recompute::kBlock,
+      .attention_work_bytes = gpu ? GpuAttention::WorkBytes(QkvLayoutOf(config),
+                                                            options.attention())
+                                  : 0,
       .logits_rows =
           Head::ChunkRows(placement, config.vocab_size, options.max_tokens),
   };

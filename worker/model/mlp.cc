@@ -41,13 +41,14 @@ absl::Status Mlp::Backward(const BlockWeights& weights,
                            BlockGradients& gradients, BlockActivations& kept,
                            StepBuffers& buffers,
                            const DropoutMask& mask) const {
+  // The gradient takes the place of what it is a gradient of.
   RETURN_IF_ERROR(down_.Backward(weights.down, gradients.down, kept.inner_TI,
-                                 buffers.dresidual_TD, buffers.dinner_TI, mask,
+                                 buffers.dresidual_TD, kept.inner_TI, mask,
                                  buffers.linear));
   // In place: gate and up become their gradients.
   RETURN_IF_ERROR(SwigluBackward(View(kept.gate_up_TI, 2 * inner_),
                                  /*activation_TI=*/{},
-                                 View(buffers.dinner_TI)));
+                                 View(kept.inner_TI, inner_)));
   return gate_up_.Backward(weights.gate_up, gradients.gate_up, kept.x2_TD,
                            kept.gate_up_TI, buffers.dx_TD, mask,
                            buffers.linear);

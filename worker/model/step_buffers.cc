@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "worker/model/fp8_matrix.h"
+#include "worker/model/residual_offload.h"
 
 namespace lockstep {
 namespace {
@@ -12,6 +13,15 @@ namespace {
 // A row for each token.
 at::Tensor TakeRows(int64_t columns, const StepShape& shape, Arena& arena) {
   return arena.Take({shape.max_tokens, columns}, shape.compute);
+}
+
+// Rows of so many columns at the beginning of `place`.
+at::Tensor RowsIn(const at::Tensor& place, int64_t columns) {
+  if (!place.defined()) return place;
+  const int64_t tokens = place.size(0);
+  return place.view({-1})
+      .narrow(0, 0, tokens * columns)
+      .view({tokens, columns});
 }
 
 // What a block keeps under `recompute` in buffers of its own; the rest stays
@@ -24,7 +34,6 @@ void CarveKept(const ModelConfig& config, const BlockShape& block,
   const auto rows = [&](int64_t columns) {
     return TakeRows(columns, shape, arena);
   };
-  kept.residual_TD = rows(hidden);
   if (recompute == Recompute::kBlock) return;
   kept.middle_TD = rows(hidden);
   kept.inv_rms1_T = arena.Take({tokens});
@@ -77,13 +86,14 @@ void CarveScratch(const ModelConfig& config, const BlockShape& block,
       arena.Take({shape.logits_rows, config.vocab_size}, shape.compute);
   buffers.loss_C = arena.Take({shape.logits_rows});
   arena.Release(head);
-  buffers.delta_TD = rows(hidden);
+  const at::Tensor place = rows(std::max(hidden, block.o.in));
+  buffers.delta_TD = RowsIn(place, hidden);
   CarveLinearScratch(hidden, block, shape, arena, buffers.linear);
+  buffers.attention_work = arena.Take({shape.attention_work_bytes}, at::kByte);
   if (!shape.backward) return;
-  buffers.dx_TD = rows(hidden);
-  buffers.dattended_TQ = rows(block.o.in);
+  buffers.dx_TD = RowsIn(place, hidden);
+  buffers.dattended_TQ = RowsIn(place, block.o.in);
   buffers.dqkv_TN = rows(block.qkv.out + block.qkv.tail);
-  buffers.dinner_TI = rows(block.down.in);
 }
 
 at::Tensor Rows(const at::Tensor& tensor, int64_t rows) {
@@ -116,6 +126,9 @@ StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
   BlockActivations kept;
   for (int64_t i = 0; i < config.num_layers; ++i) {
     if (i == 0 || shape.backward) {
+      kept.residual_TD = shape.offload_residual && i >= kResidualPlaces
+                             ? buffers.blocks[i - kResidualPlaces].residual_TD
+                             : TakeRows(config.hidden_size, shape, arena);
       CarveKept(config, block, shape,
                 i == 0 ? Recompute::kNone : shape.recompute, arena, kept);
     }
@@ -137,7 +150,7 @@ StepBuffers StepBuffers::FirstRows(int64_t tokens) const {
        {&first.last_residual_TD, &first.last_inv_rms_T, &first.final_TD,
         &first.head_x_TD, &first.head_dx_TD, &first.delta_TD,
         &first.linear.dropped_TK, &first.dresidual_TD, &first.dx_TD,
-        &first.dattended_TQ, &first.dqkv_TN, &first.dinner_TI}) {
+        &first.dattended_TQ, &first.dqkv_TN}) {
     *tensor = Rows(*tensor, tokens);
   }
   return first;

@@ -38,7 +38,8 @@ struct BlockActivations {
   at::Tensor attended_TQ;  // +
   // Gate and up side by side; the backward pass turns them into gradients.
   at::Tensor gate_up_TI;  // +
-  at::Tensor inner_TI;    // +
+  // Likewise.
+  at::Tensor inner_TI;  // +
 };
 
 struct StepBuffers {
@@ -46,8 +47,6 @@ struct StepBuffers {
   at::Tensor last_residual_TD;
   at::Tensor last_inv_rms_T;
   at::Tensor final_TD;
-  // Output of o and of down, before it is added to the residual.
-  at::Tensor delta_TD;
 
   // The head sees trained rows only.
   at::Tensor head_x_TD;
@@ -55,16 +54,22 @@ struct StepBuffers {
   at::Tensor logits_CV;
   at::Tensor loss_C;
 
-  // Gradients: of the residual stream, and within a block.
+  // The gradient of the residual stream.
   at::Tensor dresidual_TD;  // +
+
+  // Within a block, three in one place, which are never needed together: output
+  // of o and of down before it is added to the residual; the gradient of a
+  // norm's output; that of attention's.
+  at::Tensor delta_TD;
   at::Tensor dx_TD;
   at::Tensor dattended_TQ;
   at::Tensor dqkv_TN;  // +
-  at::Tensor dinner_TI;
   LinearScratch linear;
+  // What GpuAttention works in.
+  at::Tensor attention_work;
 
-  // The first `tokens` rows of all that has a row a token. Scratch of the head
-  // and of FP8 stays whole.
+  // The first `tokens` rows of all that has a row a token. Scratch of the head,
+  // of FP8 and of attention stays whole.
   StepBuffers FirstRows(int64_t tokens) const;
 };
 
@@ -91,6 +96,10 @@ struct StepShape {
   // Whether adapters lie inside the matrices in FP8.
   bool fp8_tails = false;
   Recompute recompute = Recompute::kNone;
+  // Whether blocks share two places for the residual stream that enters them
+  // (residual_offload.h).
+  bool offload_residual = false;
+  int64_t attention_work_bytes = 0;
   // Rows of logits that exist at a time.
   int64_t logits_rows = 0;
 };

@@ -66,6 +66,10 @@ Transformer::Transformer(ModelWeights& weights,
       std::make_unique<Arena>(measure.peak_bytes(), weights.placement().device);
   all_buffers_ =
       CarveStepBuffers(weights.config(), weights.block_shape(), shape, *arena_);
+  if (shape.offload_residual) {
+    offload_ = std::make_unique<ResidualOffload>(
+        weights.config().num_layers, all_buffers_.blocks[0].residual_TD);
+  }
 }
 
 absl::StatusOr<StepOutput> Transformer::ForwardBackward(
@@ -78,7 +82,7 @@ absl::StatusOr<StepOutput> Transformer::ForwardBackward(
   at::AutoDispatchBelowADInplaceOrView guard;
   StepBuffers& buffers = BuffersFor(batch.tokens());
   const DropoutMask mask = MaskOf(weights_, micro_batch);
-  RETURN_IF_ERROR(Forward(batch, buffers, mask));
+  RETURN_IF_ERROR(Forward(batch, buffers, mask, offload_.get()));
   ASSIGN_OR_RETURN(const StepOutput output,
                    head_.ForwardBackward(weights_.head(),
                                          weights_.head_gradient(), buffers));
@@ -91,7 +95,7 @@ absl::StatusOr<StepOutput> Transformer::Evaluate(const TokenBatch& batch) {
   if (head_.SelectTrained(batch.labels) == 0) return StepOutput{};
   at::AutoDispatchBelowADInplaceOrView guard;
   StepBuffers& buffers = BuffersFor(batch.tokens());
-  RETURN_IF_ERROR(Forward(batch, buffers, /*mask=*/{}));
+  RETURN_IF_ERROR(Forward(batch, buffers, /*mask=*/{}, /*offload=*/nullptr));
   return head_.Forward(weights_.head(), buffers);
 }
 
@@ -99,7 +103,7 @@ absl::StatusOr<at::Tensor> Transformer::Logits(const TokenBatch& batch) {
   RETURN_IF_ERROR(Check(batch));
   at::AutoDispatchBelowADInplaceOrView guard;
   StepBuffers& buffers = BuffersFor(batch.tokens());
-  RETURN_IF_ERROR(Forward(batch, buffers, /*mask=*/{}));
+  RETURN_IF_ERROR(Forward(batch, buffers, /*mask=*/{}, /*offload=*/nullptr));
   return at::mm(buffers.final_TD, weights_.head().t());
 }
 
@@ -119,6 +123,13 @@ absl::Status Transformer::Check(const TokenBatch& batch) const {
         "a micro-batch of ", tokens, " tokens has ", batch.labels.size(),
         " labels, ", batch.positions.size(), " positions and documents up to ",
         batch.cu_seqlens.empty() ? 0 : batch.cu_seqlens.back()));
+  }
+  const auto documents = static_cast<int64_t>(batch.cu_seqlens.size()) - 1;
+  const int64_t most = options_.attention().documents;
+  if (documents > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a micro-batch of ", documents,
+                     " documents was planned with at most ", most));
   }
   const int64_t vocabulary = weights_.config().vocab_size;
   for (int64_t t = 0; t < tokens; ++t) {
@@ -141,7 +152,8 @@ StepBuffers& Transformer::BuffersFor(int64_t tokens) {
 }
 
 absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
-                                  const DropoutMask& mask) {
+                                  const DropoutMask& mask,
+                                  ResidualOffload* offload) {
   batch_.Place(batch);
   if (gpu_attention_ != nullptr) gpu_attention_->Place(batch);
   const int64_t layers = weights_.config().num_layers;
@@ -149,11 +161,13 @@ absl::Status Transformer::Forward(const TokenBatch& batch, StepBuffers& buffers,
                                    View(weights_.embedding()), batch_.ids()));
   at::Tensor base_TD;
   for (int64_t layer = 0; layer < layers; ++layer) {
+    BlockActivations& kept = buffers.blocks[layer];
+    if (offload != nullptr) offload->BeforeForward(layer);
     RETURN_IF_ERROR(block_.Forward(weights_.Weights(layer), batch_, base_TD,
-                                   buffers.blocks[layer], buffers,
-                                   OfLayer(mask, layer)));
+                                   kept, buffers, OfLayer(mask, layer)));
+    if (offload != nullptr) offload->AfterForward(layer, kept.residual_TD);
     weights_.Release(layer);
-    base_TD = buffers.blocks[layer].middle_TD;
+    base_TD = kept.middle_TD;
   }
   return RmsNormForward({.out_TD = View(buffers.final_TD),
                          .sum_TD = View(buffers.last_residual_TD),
@@ -181,6 +195,7 @@ absl::Status Transformer::Backward(StepBuffers& buffers,
   for (int64_t layer = last; layer >= 0; --layer) {
     const BlockWeights& weights = weights_.Weights(layer);
     BlockActivations& kept = buffers.blocks[layer];
+    if (offload_ != nullptr) offload_->BeforeBackward(layer);
     // What the last block has shared is still there.
     if (layer < last) {
       RETURN_IF_ERROR(block_.Remake(options_.recompute, weights, batch_, kept,
@@ -190,6 +205,7 @@ absl::Status Transformer::Backward(StepBuffers& buffers,
         block_.Backward(weights, weights_.Gradients(layer), batch_,
                         /*need_input_gradient=*/layer > 0 || trains_embedding,
                         kept, buffers, OfLayer(mask, layer)));
+    if (offload_ != nullptr) offload_->AfterBackward(layer, kept.residual_TD);
     weights_.Release(layer);
     if (listener != nullptr) RETURN_IF_ERROR(listener->Passed(layer));
   }

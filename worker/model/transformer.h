@@ -18,6 +18,7 @@
 #include "worker/model/head.h"
 #include "worker/model/model_weights.h"
 #include "worker/model/placed_batch.h"
+#include "worker/model/residual_offload.h"
 #include "worker/model/rotary_table.h"
 #include "worker/model/step_buffers.h"
 #include "worker/model/token_batch.h"
@@ -60,8 +61,9 @@ class Transformer {
 
   absl::Status Check(const TokenBatch& batch) const;
   StepBuffers& BuffersFor(int64_t tokens);
+  // `offload` is null unless a backward pass follows.
   absl::Status Forward(const TokenBatch& batch, StepBuffers& buffers,
-                       const DropoutMask& mask);
+                       const DropoutMask& mask, ResidualOffload* offload);
   // Of the batch that Forward was given.
   absl::Status Backward(StepBuffers& buffers, const DropoutMask& mask,
                         BackwardListener* listener);
@@ -76,6 +78,8 @@ class Transformer {
   PlacedBatch batch_;
   std::unique_ptr<Arena> arena_;
   StepBuffers all_buffers_;
+  // Null where all is kept on the device.
+  std::unique_ptr<ResidualOffload> offload_;
   // Views for the newest size of batch.
   StepBuffers buffers_;
   int64_t buffers_tokens_ = -1;

@@ -8,7 +8,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tests/worker/model/allocations.h"
 #include "tests/worker/model/random_model.h"
+#include "tests/worker/model/training_step.h"
 #include "worker/model/frozen_weights.h"
 #include "worker/model/random.h"
 #include "worker/model/step_buffers.h"
@@ -64,6 +66,26 @@ std::map<std::string, int64_t> ByPurpose(const MemoryPlan& plan) {
   return bytes;
 }
 
+// After the first step.
+void ExpectStepsToAllocateNothing(ModelWeights& weights,
+                                  Transformer& transformer,
+                                  const ModelConfig& config,
+                                  const TransformerOptions& options) {
+  // A document of one token has nothing to train.
+  if (options.max_document < 2) return;
+  const Batch batch(
+      TrainedDocuments({options.max_document}, config.vocab_size));
+  TrainingStep step(weights, transformer);
+  step.Run(batch.view(), /*learning_rate=*/1e-4);
+  const Allocations seen(c10::kCPU);
+  step.Run(batch.view(), /*learning_rate=*/1e-4);
+  EXPECT_EQ(seen.count(), 0) << seen.bytes() << " bytes";
+  // It would be seen.
+  const at::Tensor taken = at::empty({1000});
+  EXPECT_EQ(seen.count(), 1);
+  EXPECT_GE(seen.bytes(), 4000);
+}
+
 TEST(MemoryNeedsTest, AreWhatTwoHundredGeneratedModelsTake) {
   constexpr Recompute kWays[] = {Recompute::kNone, Recompute::kNormSwiglu,
                                  Recompute::kBlock};
@@ -90,6 +112,7 @@ TEST(MemoryNeedsTest, AreWhatTwoHundredGeneratedModelsTake) {
       EXPECT_EQ(planned["gradients"],
                 weights->parameters()->gradients_and_tail().nbytes());
       EXPECT_EQ(planned["optimizer"], 2 * parameters->values().nbytes());
+      ExpectStepsToAllocateNothing(*weights, *transformer, config, options);
     }
   }
 }
@@ -109,7 +132,8 @@ TEST(MemoryNeedsTest, OnlyAGpuHasACopyToComputeWithAndLibrariesInMemory) {
   EXPECT_EQ(2 * on_gpu["copy to compute with"], on_gpu["trained weights"]);
   EXPECT_EQ(on_gpu["CUDA and its libraries"], kCudaBytes);
   EXPECT_LT(on_gpu["activations and scratch"],
-            on_cpu["activations and scratch"]);
+            on_cpu["activations and scratch"] +
+                StepShapeOf(config, full, gpu, options).attention_work_bytes);
 }
 
 TEST(MemoryNeedsTest, AnFp8BaseIsThereInBothDirections) {
@@ -219,8 +243,8 @@ TEST(MemoryNeedsTest, AnyOrderTakesLessWorkMemory) {
   TransformerOptions options = {
       .max_tokens = 8192, .max_document = 2048, .max_documents = 4};
   const auto work = [&] {
-    return ByPurpose(PlanMemory(config, LoraMethod(4), gpu,
-                                options))["work memory of attention"];
+    return StepShapeOf(config, LoraMethod(4), gpu, options)
+        .attention_work_bytes;
   };
   const int64_t ordered = work();
 

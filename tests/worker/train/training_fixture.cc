@@ -104,6 +104,7 @@ void TrainingFixture::SetData(const std::vector<Document>& train,
                               const std::vector<Document>& eval) {
   WriteTokenCache(Path("cache"), "train", train);
   job.mutable_plan()->set_eval_rows(static_cast<int64_t>(eval.size()));
+  if (!eval.empty()) spec().mutable_data()->set_eval_fraction(0.1);
   if (!eval.empty()) WriteTokenCache(Path("cache"), "eval", eval);
 }
 

@@ -55,14 +55,15 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
     log_sum_ = at::empty({layout().query_heads, tokens},
                          at::device(at::kCUDA).dtype(at::kFloat));
     // More tokens than this batch has, as in the engine.
-    attention_ = std::make_unique<GpuAttention>(
-        layout(),
-        GpuAttention::Options{
-            .tokens = 2 * tokens,
-            .documents = static_cast<int64_t>(GetParam().lengths.size()),
-            .longest_document = *std::max_element(GetParam().lengths.begin(),
-                                                  GetParam().lengths.end()),
-            .ordered = GetParam().ordered});
+    const GpuAttention::Options options = {
+        .tokens = 2 * tokens,
+        .documents = static_cast<int64_t>(GetParam().lengths.size()),
+        .longest_document = *std::max_element(GetParam().lengths.begin(),
+                                              GetParam().lengths.end()),
+        .ordered = GetParam().ordered};
+    attention_ = std::make_unique<GpuAttention>(layout(), options);
+    work_ = at::full({GpuAttention::WorkBytes(layout(), options)}, 0xff,
+                     at::device(at::kCUDA).dtype(at::kByte));
     batch_ = std::make_unique<PlacedBatch>(at::Device(at::kCUDA), tokens);
     const TokenBatch batch = {.ids = positions_,
                               .labels = positions_,
@@ -80,9 +81,10 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
   const QkvLayout& layout() const { return GetParam().layout; }
 
   void Attend() {
-    ASSERT_TRUE(attention_->Forward(*batch_, qkv_, out_, log_sum_).ok());
+    ASSERT_TRUE(attention_->Forward(*batch_, qkv_, out_, log_sum_, work_).ok());
     ASSERT_TRUE(
-        attention_->Backward(*batch_, qkv_, out_, log_sum_, d_out_, d_qkv_)
+        attention_
+            ->Backward(*batch_, qkv_, out_, log_sum_, d_out_, d_qkv_, work_)
             .ok());
   }
 
@@ -125,6 +127,7 @@ class GpuAttentionTest : public ::testing::TestWithParam<Case> {
   at::Tensor d_out_;
   at::Tensor d_qkv_;
   at::Tensor log_sum_;
+  at::Tensor work_;
   std::unique_ptr<GpuAttention> attention_;
   std::unique_ptr<PlacedBatch> batch_;
 };

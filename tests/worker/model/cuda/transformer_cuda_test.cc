@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/check.h"
+#include "tests/worker/model/allocations.h"
 #include "tests/worker/model/random_model.h"
 #include "tests/worker/model/training_step.h"
 #include "worker/model/transformer.h"
@@ -112,17 +113,39 @@ TEST_P(TransformerCudaTest, LossAndGradientsEqualTheCpus) {
   }
 }
 
+// Blocks enough that residual streams go to the host and come back.
 TEST_P(TransformerCudaTest, WhatIsMadeAgainHasTheSameBits) {
+  ModelConfig config = config_;
+  config.num_layers = 7;
+  const Batch other(RandomDocuments({33, 300}, config.vocab_size));
   for (const Method& method : Methods()) {
-    Model kept(config_, method, kGpu);
-    const StepOutput expected = kept.ForwardBackward(batch_);
+    Model kept(config, method, kGpu);
     for (const Recompute recompute :
          {Recompute::kNormSwiglu, Recompute::kBlock}) {
-      Model made(config_, method, kGpu, recompute);
-      const StepOutput output = made.ForwardBackward(batch_);
+      Model made(config, method, kGpu, recompute);
+      for (const Batch* batch : {&batch_, &other, &batch_}) {
+        const StepOutput expected = kept.ForwardBackward(*batch);
+        const StepOutput output = made.ForwardBackward(*batch);
 
-      EXPECT_EQ(output.loss_sum, expected.loss_sum);
-      EXPECT_TRUE(at::equal(made.Gradients(), kept.Gradients()));
+        EXPECT_EQ(output.loss_sum, expected.loss_sum);
+        EXPECT_TRUE(at::equal(made.Gradients(), kept.Gradients()));
+      }
+    }
+  }
+}
+
+// The GPU's memory is all planned; nothing is taken of it after the first step.
+TEST_P(TransformerCudaTest, StepsAllocateNothingOnTheGpu) {
+  for (const Method& method : Methods()) {
+    for (const Recompute recompute : {Recompute::kNone, Recompute::kBlock}) {
+      Model model(config_, method, kGpu, recompute);
+      TrainingStep step(*model.weights, *model.transformer);
+      step.Run(batch_.view(), /*learning_rate=*/1e-4);
+
+      const Allocations seen(c10::kCUDA);
+      step.Run(batch_.view(), /*learning_rate=*/1e-4);
+
+      EXPECT_EQ(seen.count(), 0) << seen.bytes() << " bytes";
     }
   }
 }
