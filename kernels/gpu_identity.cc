@@ -31,13 +31,16 @@ absl::StatusOr<GpuIdentity> IdentifyGpu(int index) {
 
 absl::Status CheckGpuDriver(int driver, int build) {
   if (driver / 1000 >= build / 1000) return absl::OkStatus();
-  const std::string found =
-      driver == 0 ? "there is no driver for NVIDIA's GPUs (libcuda.so.1)"
-                  : absl::StrCat("the GPU's driver is for CUDA ",
-                                 Version(driver), ", which is too old");
+  const std::string wanted =
+      absl::StrCat("; this build needs one for CUDA ", Version(build));
+  if (driver == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is no driver for NVIDIA's GPUs (libcuda.so.1)",
+                     wanted, " or newer"));
+  }
   return absl::FailedPreconditionError(absl::StrCat(
-      found, "; this build needs one for CUDA ", Version(build),
-      " or newer; nvidia-smi shows driver and CUDA version in its first line"));
+      "the GPU's driver is for CUDA ", Version(driver), ", which is too old",
+      wanted, " or newer, as the first line of nvidia-smi shows"));
 }
 
 absl::Status CheckGpuDriver() {

@@ -42,9 +42,11 @@ TEST(GpuTroubleTest, AGpuThatCudaDoesNotShowEndsTheJobWithWhatToDo) {
 
   EXPECT_EQ(run.exit_code, kFailed) << run.out << run.err;
   EXPECT_THAT(run.err,
-              AllOf(HasSubstr("GPU_FAULT"), HasSubstr("GPU-0: "),
+              AllOf(HasSubstr("GPU-0: "),
                     AnyOf(HasSubstr("there is no driver for NVIDIA's GPUs"),
                           HasSubstr("nvidia-smi -L"))));
+  EXPECT_EQ(cluster.GetJob("job").attempts(0).end_cause(),
+            v1::Attempt::GPU_FAULT);
   std::filesystem::remove_all(libraries);
 }
 
