@@ -1,5 +1,9 @@
 #include "client/cli/command_nodes.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/format.h"
@@ -13,6 +17,39 @@ std::string NodeId(const v1::Node& node) {
   return std::string(absl::StripPrefix(node.name(), "nodes/"));
 }
 
+void AddDevice(const v1::Node& node, const v1::Device& device, Table& table) {
+  table.AddRow(
+      {NodeId(node), device.id(), v1::Device::Kind_Name(device.kind()),
+       device.model(),
+       device.memory_bytes() > 0 ? FormatBytes(device.memory_bytes()) : "",
+       device.used_by().empty() ? JobIdOf(device.job())
+                                : absl::StrCat("(", device.used_by(), ")")});
+}
+
+// GPUs first, then the slots of CPUs that jobs have; the free ones, which may
+// be a hundred and are all alike, in one row.
+void AddNode(const v1::Node& node, Table& table) {
+  std::vector<const v1::Device*> slots;
+  for (const v1::Device& device : node.devices()) {
+    if (device.kind() == v1::Device::CPU) {
+      slots.push_back(&device);
+    } else {
+      AddDevice(node, device, table);
+    }
+  }
+  int64_t free = 0;
+  for (const v1::Device* slot : slots) {
+    if (slot->job().empty()) {
+      ++free;
+    } else {
+      AddDevice(node, *slot, table);
+    }
+  }
+  if (free == 0) return;
+  table.AddRow({NodeId(node), absl::StrCat("cpu (", free, " free)"),
+                v1::Device::Kind_Name(v1::Device::CPU), "", "", ""});
+}
+
 ExitStatus List(const CommandContext& context, JobClient& client) {
   const absl::StatusOr<std::vector<v1::Node>> nodes = client.Nodes();
   if (!nodes.ok()) return context.Report(nodes.status());
@@ -23,17 +60,7 @@ ExitStatus List(const CommandContext& context, JobClient& client) {
     return ExitStatus::kSuccess;
   }
   Table table({"NODE", "DEVICE", "KIND", "MODEL", "MEMORY", "JOB"});
-  for (const v1::Node& node : *nodes) {
-    for (const v1::Device& device : node.devices()) {
-      table.AddRow(
-          {NodeId(node), device.id(), v1::Device::Kind_Name(device.kind()),
-           device.model(),
-           device.memory_bytes() > 0 ? FormatBytes(device.memory_bytes()) : "",
-           device.used_by().empty()
-               ? JobIdOf(device.job())
-               : absl::StrCat("(", device.used_by(), ")")});
-    }
-  }
+  for (const v1::Node& node : *nodes) AddNode(node, table);
   context.console.out << table.Render();
   return ExitStatus::kSuccess;
 }

@@ -319,6 +319,27 @@ TEST_F(LockstepProgramTest, NodesAreListedByDevice) {
                            "box +cpu:0 +CPU +- +- +demo\n"));
 }
 
+TEST_F(LockstepProgramTest, NodesHaveTheirGpusFirstAndFreeSlotsInOneRow) {
+  v1::Node node;
+  node.set_name("nodes/box");
+  for (int i = 0; i < 4; ++i) {
+    v1::Device& slot = *node.add_devices();
+    slot.set_id(absl::StrCat("cpu:", i));
+    slot.set_kind(v1::Device::CPU);
+    if (i == 2) slot.set_job("jobs/demo");
+  }
+  v1::Device& gpu = *node.add_devices();
+  gpu.set_id("GPU-0");
+  gpu.set_kind(v1::Device::CUDA);
+  coordinator_.cluster.nodes = {node};
+
+  EXPECT_THAT(Lockstep({"nodes", "list"}).out,
+              MatchesRegex("NODE.*\n"
+                           "box +GPU-0 +CUDA +- +- +-\n"
+                           "box +cpu:2 +CPU +- +- +demo\n"
+                           "box +cpu \\(3 free\\) +CPU +- +- +-\n"));
+}
+
 TEST_F(LockstepProgramTest, ADeviceThatOthersUseIsListedWithThem) {
   v1::Device device;
   device.set_id("GPU-0");
