@@ -20,6 +20,7 @@ oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
 cudnn_env=$root/cudnn-$(digest "$here/cudnn.lock")
 lint_env=$root/lint-$(digest "$here/lint.lock")
 buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
+prometheus_dir=$root/prometheus-debian12
 
 if [ "${1:-}" = --where ]; then
   cat <<EOF
@@ -29,6 +30,7 @@ LOCKSTEP_CUDNN_ENV=$cudnn_env
 LOCKSTEP_ORACLE_ENV=$oracle_env
 LOCKSTEP_LINT_ENV=$lint_env
 LOCKSTEP_BUF=$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf
+LOCKSTEP_PROMETHEUS=$prometheus_dir/usr/bin
 EOF
   exit 0
 fi
@@ -95,6 +97,24 @@ install_buf() {
   touch "$buf_dir/.complete"
 }
 
+# Not installed, or the package would start a service on this machine.
+unpack_prometheus() {
+  [ -e "$prometheus_dir/.complete" ] && return
+  say "unpacking prometheus"
+  rm -rf "$prometheus_dir"
+  mkdir -p "$prometheus_dir"
+  (
+    cd "$prometheus_dir"
+    apt-get download -q prometheus >/dev/null 2>&1 || {
+      as_root apt-get update -q
+      apt-get download -q prometheus >/dev/null
+    }
+    dpkg -x prometheus_*.deb .
+    rm prometheus_*.deb
+  )
+  touch "$prometheus_dir/.complete"
+}
+
 install_debian_packages
 make_env "$torch_env" "$here/torch.lock"
 make_env "$cuda_env" "$here/cuda.lock"
@@ -103,3 +123,4 @@ make_env "$oracle_env" "$here/oracle.lock"
 make_env "$lint_env" "$here/lint.lock"
 link_torch_into_oracles
 install_buf
+unpack_prometheus
