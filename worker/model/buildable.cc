@@ -34,8 +34,7 @@ absl::Status CheckFp8Gpu(const GpuIdentity& gpu) {
 
 absl::Status CheckFp8Sides(const BlockShape& block) {
   constexpr int64_t kMultiple = 16;
-  for (const LinearShape* linear :
-       {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+  for (const LinearShape* linear : block.linears()) {
     if (linear->in % kMultiple == 0 && linear->out % kMultiple == 0) continue;
     return absl::UnimplementedError(absl::StrFormat(
         "method.lora.base_dtype: fp8 wants sides that are multiples of %d; %s, "

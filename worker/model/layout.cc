@@ -139,8 +139,7 @@ std::vector<Parameter> LoraParameters(const ModelConfig& config,
   std::vector<Parameter> list;
   const BlockShape block = MakeBlockShape(config, &lora);
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    for (const LinearShape* linear :
-         {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+    for (const LinearShape* linear : block.linears()) {
       for (const LinearSegment& segment : linear->segments) {
         if (!segment.adapted) continue;
         AddWeight(LoraAName(layer, segment.module), {lora.r, linear->in},

@@ -5,6 +5,7 @@
 // trained: plain data derived from the configuration, shared by those who
 // load, train and save.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ struct BlockShape {
   LinearShape o;
   LinearShape gate_up;
   LinearShape down;
+
+  std::array<const LinearShape*, 4> linears() const {
+    return {&qkv, &o, &gate_up, &down};
+  }
 };
 
 // Low-rank adapters: W + scale * B A (arXiv:2106.09685).

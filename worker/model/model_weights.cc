@@ -252,8 +252,7 @@ void ModelWeights::InitializeAdapters() {
   uint64_t number = 0;
   const BlockShape& block = block_shape_;
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
-    for (const LinearShape* linear :
-         {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+    for (const LinearShape* linear : block.linears()) {
       for (const LinearSegment& segment : linear->segments) {
         if (!segment.adapted) continue;
         const at::Tensor a =

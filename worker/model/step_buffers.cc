@@ -57,8 +57,7 @@ void CarveLinearScratch(int64_t hidden, const BlockShape& block,
   }
   if (!shape.fp8) return;
   int64_t widest = 0;
-  for (const LinearShape* linear :
-       {&block.qkv, &block.o, &block.gate_up, &block.down}) {
+  for (const LinearShape* linear : block.linears()) {
     const int64_t tail = shape.fp8_tails ? linear->tail : 0;
     widest = std::max({widest, Fp8RowBytes(linear->in, tail),
                        Fp8RowBytes(linear->out, tail)});
