@@ -13,9 +13,14 @@ build: toolchain
 	@deploy/toolchain/configure.sh $(BUILD)
 	@cmake --build $(BUILD) -j $(JOBS)
 
-# Everything CI checks.
+# Everything CI checks: all tests, and if they pass, those that can once more
+# under each sanitizer. The last lines say how many passed in each build.
 test: build
 	@tests/run.sh $(BUILD)
+	@JOBS=$(JOBS) tests/run_sanitized.sh address $(BUILD) $(BUILD)-address
+	@JOBS=$(JOBS) tests/run_sanitized.sh thread $(BUILD) $(BUILD)-thread
+	@for build in $(BUILD) $(BUILD)-address $(BUILD)-thread; do \
+	  echo "$$build: $$(tail -n 1 $$build/test-results/summary)"; done
 
 # The unit tests that link no Torch, under AddressSanitizer and UBSan; and those
 # of them with threads and without gRPC, under ThreadSanitizer.

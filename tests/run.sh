@@ -4,7 +4,7 @@
 # none goes quiet: the number of skipped tests must be the expected one, which is
 # 0 when LOCKSTEP_TEST_DATA names the real data, and tests/expected_skips
 # otherwise. Of a part of the tests, chosen by arguments, only the former is
-# known.
+# known. The last line is the last in test-results/summary, too.
 set -euo pipefail
 build=$(cd "$1" && pwd); shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,5 +23,6 @@ if [ -z "${LOCKSTEP_TEST_DATA:-}" ]; then
   if [ $# != 0 ]; then expected=any; fi
   echo "LOCKSTEP_TEST_DATA is not set: tests on real data are skipped"
 fi
-python3 "$here/count_results.py" "$results" "$expected" || status=1
+python3 "$here/count_results.py" "$results" "$expected" |
+  tee "$results/summary" || status=1
 exit $status

@@ -5,14 +5,15 @@
 set -euo pipefail
 sanitizer=$1 build=$(realpath -m "$2") folder=$3
 shift 3
+jobs=${JOBS:-$(nproc)}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 "$here/../deploy/toolchain/configure.sh" "$folder" \
   -DLOCKSTEP_SANITIZE="$sanitizer" -DLOCKSTEP_CUDA=OFF \
   -DLOCKSTEP_SHIM_BUILD="$build/worker/text/shim"
-cmake --build "$folder" -j "${JOBS:-$(nproc)}" --target lockstep_sanitized
+cmake --build "$folder" -j "$jobs" --target lockstep_sanitized
 
 # Kernels that spread addresses widely leave a sanitizer no room for its own.
 fixed=()
 if setarch -R true 2>/dev/null; then fixed=(setarch -R); fi
-exec "${fixed[@]}" "$here/run.sh" "$folder" -L sanitized "$@"
+exec "${fixed[@]}" "$here/run.sh" "$folder" -L sanitized -j "$jobs" "$@"

@@ -55,11 +55,19 @@ endfunction()
 # Precompiles headers for the sources of `target`. A precompiled header differs
 # from one clone to the next, so ccache goes by the .sum file beside it, and by
 # the headers that went into it, which GCC lists as read.
-function(lockstep_target_headers target)
+function(lockstep_precompile_headers target)
   target_precompile_headers(${target} PRIVATE ${ARGN})
   file(GENERATE
     OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum
     CONTENT "${ARGN}\n")
+endfunction()
+
+# The same for headers that no other target shares. With a sanitizer, sources are
+# one, and read them once anyway.
+function(lockstep_target_headers target)
+  if(NOT LOCKSTEP_SANITIZE)
+    lockstep_precompile_headers(${target} ${ARGN})
+  endif()
 endfunction()
 
 # A library that holds nothing but the precompiled headers that are named.
@@ -72,15 +80,11 @@ function(lockstep_precompile owner)
   set_target_properties(${owner} PROPERTIES
     POSITION_INDEPENDENT_CODE OFF LOCKSTEP_FLAGS "${ARG_FLAGS};-pthread")
   target_compile_options(${owner} PRIVATE ${ARG_FLAGS} -pthread)
-  lockstep_target_headers(${owner} ${ARG_HEADERS})
+  lockstep_precompile_headers(${owner} ${ARG_HEADERS})
 endfunction()
 
-# Compiles `target` with what `owner` has precompiled. Builds with a sanitizer
-# have one file a target, and do without.
+# Compiles `target` with what `owner` has precompiled.
 function(lockstep_reuse_headers target owner)
-  if(LOCKSTEP_SANITIZE)
-    return()
-  endif()
   get_target_property(flags ${owner} LOCKSTEP_FLAGS)
   target_compile_options(${target} PRIVATE ${flags})
   set_target_properties(${target} PROPERTIES

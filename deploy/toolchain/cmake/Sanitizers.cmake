@@ -11,14 +11,20 @@ set(LOCKSTEP_SANITIZER)
 if(NOT LOCKSTEP_SANITIZE)
   return()
 elseif(LOCKSTEP_SANITIZE STREQUAL "address")
+  # Without UBSan's checks of each pointer that is followed, which take 40% of the
+  # time to compile: AddressSanitizer finds what is null or beyond its object when
+  # it is read. Numbers at odd addresses and casts to a wrong class stay unseen.
+  # Without optimisation, which takes a third of the rest.
   set(sanitizer_flags
-      -fsanitize=address,undefined,float-cast-overflow
+      -O0 -fsanitize=address,undefined,float-cast-overflow
+      -fno-sanitize=null,alignment,object-size,vptr
       -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS)
   set(sanitizer_sources address_options.cc)
   # LibTorch takes minutes to compile against and to start with.
   set(LOCKSTEP_FOREIGN torch::torch)
 elseif(LOCKSTEP_SANITIZE STREQUAL "thread")
-  set(sanitizer_flags -fsanitize=thread)
+  # Optimised: the simulation takes longer to run than to compile.
+  set(sanitizer_flags -O1 -fsanitize=thread)
   set(sanitizer_sources absl_locks.cc thread_options.cc)
   # gRPC orders its threads by atomics of its own, which an uninstrumented
   # library hides: hundreds of false reports in seconds.
@@ -28,9 +34,8 @@ else()
           "address, thread, or nothing")
 endif()
 
-set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 # After the flags of a plain build, which these replace.
-add_compile_options(-O1 -fno-omit-frame-pointer ${sanitizer_flags})
+add_compile_options(-fno-omit-frame-pointer ${sanitizer_flags})
 add_link_options(${sanitizer_flags})
 
 # Linked into every program: the options and suppressions that hold wherever

@@ -10,17 +10,20 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "tests/server/service/service_fixture.h"
+#include "tests/testing/address_sanitizer.h"
 
 namespace lockstep {
 namespace {
 
+using ::lockstep::testing::kAddressSanitizer;
 using ::lockstep::testing::ServiceFixture;
 using ::lockstep::testing::TestContext;
 
 constexpr int kSlowReaders = 16;
 // Both ends of all streams together. Without a bound it would be all that there
 // is to be read, 16 times.
-constexpr int64_t kMostBytes = int64_t{16} << 20;
+constexpr int64_t kMostBytes =
+    kAddressSanitizer ? int64_t{64} << 20 : int64_t{16} << 20;
 
 // Of this process, which is client and coordinator.
 int64_t ResidentBytes() {

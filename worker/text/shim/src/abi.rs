@@ -1,6 +1,7 @@
 //! How values and errors cross the C boundary.
 
 use std::fmt::Display;
+use std::any::Any;
 use std::panic::{catch_unwind, set_hook, AssertUnwindSafe};
 use std::sync::Once;
 
@@ -71,12 +72,7 @@ pub unsafe fn guard(
     let message = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return true,
         Ok(Err(message)) => message,
-        Err(panic) => {
-            let text = panic_text(panic.as_ref());
-            // Its destructor could panic again.
-            std::mem::forget(panic);
-            text
-        }
+        Err(panic) => panic_text(panic),
     };
     if !error.is_null() {
         error.write(message.into());
@@ -84,13 +80,18 @@ pub unsafe fn guard(
     false
 }
 
-/// What a caught panic said.
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a caught panic said. A text is freed; whatever else it threw is not, as
+/// its destructor could panic again.
+pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let said = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the parser panicked: {}", said.unwrap_or("without a message"))
+        .downcast::<String>()
+        .map(|text| *text)
+        .or_else(|panic| panic.downcast::<&str>().map(|text| text.to_string()))
+        .unwrap_or_else(|panic| {
+            std::mem::forget(panic);
+            "without a message".to_string()
+        });
+    format!("the parser panicked: {said}")
 }
 
 pub fn to_text<E: Display>(error: E) -> String {

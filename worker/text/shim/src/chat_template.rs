@@ -138,7 +138,7 @@ fn compile_on_large_stack(source: &str, fuel: u64) -> Result<ChatTemplate> {
                 ChatTemplate::compile(source, fuel).map_err(describe)
             })
             .map_err(to_text)?;
-        compiler.join().unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
+        compiler.join().unwrap_or_else(|panic| Err(panic_text(panic)))
     })
 }
 
