@@ -13,6 +13,7 @@
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/slice.h"
+#include "tests/benchmarks/load/closed_loop.h"
 #include "tests/benchmarks/load/fake_job.h"
 #include "tests/benchmarks/load/percentile.h"
 #include "tests/benchmarks/load/scenarios.h"
@@ -100,16 +101,20 @@ class Watcher final
   bool done_ ABSL_GUARDED_BY(mu_) = false;
 };
 
+// Does not wait for the answer.
 void Change(v1::JobService::Stub& jobs) {
-  v1::UpdateJobRequest request;
+  using Call = UnaryCall<v1::UpdateJobRequest, v1::Job>;
+  auto call = std::make_shared<Call>();
+  v1::UpdateJobRequest& request = call->request;
   request.mutable_job()->set_name(absl::StrCat("jobs/", kJob));
   (*request.mutable_job()->mutable_labels())[kSent] =
       absl::StrCat(absl::ToUnixMicros(absl::Now()));
   request.mutable_update_mask()->add_paths(absl::StrCat("labels.", kSent));
-  grpc::ClientContext context;
-  v1::Job job;
-  const grpc::Status status = jobs.UpdateJob(&context, request, &job);
-  if (!status.ok()) Die("UpdateJob: " + status.error_message());
+  jobs.async()->UpdateJob(&call->context, &request, &call->response,
+                          [call](const grpc::Status& status) {
+                            if (!status.ok())
+                              Die("UpdateJob: " + status.error_message());
+                          });
 }
 
 // So many changes, one each `interval`, in open loop.
