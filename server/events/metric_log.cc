@@ -9,6 +9,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "lockstep/v1/job_service.pb.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
@@ -23,6 +25,34 @@ constexpr int64_t kSegmentBytes = 16 << 20;
 // A record is one batch of points of one rank, in the message that also brings
 // it to clients.
 using Record = v1::StreamMetricsResponse;
+using ::google::protobuf::internal::WireFormatLite;
+using ::google::protobuf::io::CodedOutputStream;
+
+// Rank and attempt as fields of a MetricPoint. Written out also when they are
+// 0: behind a point they replace what the rank said of itself.
+std::string PlaceOf(int attempt, int rank) {
+  uint8_t bytes[32];
+  uint8_t* end = WireFormatLite::WriteInt32ToArray(
+      v1::MetricPoint::kRankFieldNumber, rank, bytes);
+  end = WireFormatLite::WriteInt32ToArray(v1::MetricPoint::kAttemptFieldNumber,
+                                          attempt, end);
+  return std::string(bytes, end);
+}
+
+// To a Record in bytes. No copy of the point is made: with its map it takes
+// longer to copy than to write.
+void AppendPoint(const v1::MetricPoint& point, const std::string& place,
+                 std::string& record) {
+  uint8_t bytes[16];
+  uint8_t* end = WireFormatLite::WriteTagToArray(
+      Record::kPointsFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED,
+      bytes);
+  end = CodedOutputStream::WriteVarint32ToArray(
+      static_cast<uint32_t>(point.ByteSizeLong() + place.size()), end);
+  record.append(bytes, end);
+  point.AppendToString(&record);
+  record.append(place);
+}
 
 class MetricSubscription final : public MetricLog::Subscription {
  public:
@@ -48,7 +78,7 @@ class JobMetrics {
   explicit JobMetrics(std::string folder) : folder_(std::move(folder)) {}
 
   absl::StatusOr<int64_t> Append(int attempt, int rank,
-                                 const std::vector<v1::MetricPoint>& points)
+                                 const MetricPoints& points)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<MetricLog::Batch> Read(absl::string_view cursor,
                                         int max_points)
@@ -88,27 +118,25 @@ absl::Status JobMetrics::Open() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> JobMetrics::Append(
-    int attempt, int rank, const std::vector<v1::MetricPoint>& points) {
+absl::StatusOr<int64_t> JobMetrics::Append(int attempt, int rank,
+                                           const MetricPoints& points) {
   int64_t last = 0;
   {
     absl::MutexLock lock(&mu_);
     RETURN_IF_ERROR(Open());
     const auto stored = last_seq_.find({attempt, rank});
     if (stored != last_seq_.end()) last = stored->second;
-    Record record;
+    std::string record;
+    const std::string place = PlaceOf(attempt, rank);
     for (const v1::MetricPoint& point : points) {
       if (point.seq() <= last) continue;
       // A gap: what is missing was never acknowledged and comes again.
       if (point.seq() != last + 1) break;
-      v1::MetricPoint& added = *record.add_points();
-      added = point;
-      added.set_attempt(attempt);
-      added.set_rank(rank);
+      AppendPoint(point, place, record);
       last = point.seq();
     }
-    if (record.points().empty()) return last;
-    RETURN_IF_ERROR(segments_->Append(record.SerializeAsString()));
+    if (record.empty()) return last;
+    RETURN_IF_ERROR(segments_->Append(record));
     last_seq_[{attempt, rank}] = last;
   }
   wakes_->WakeAll();
@@ -171,9 +199,9 @@ MetricLog::MetricLog(std::string jobs_dir)
 
 MetricLog::~MetricLog() = default;
 
-absl::StatusOr<int64_t> MetricLog::Append(
-    absl::string_view job_uid, int attempt, int rank,
-    const std::vector<v1::MetricPoint>& points) {
+absl::StatusOr<int64_t> MetricLog::Append(absl::string_view job_uid,
+                                          int attempt, int rank,
+                                          const MetricPoints& points) {
   return impl_->Of(job_uid)->Append(attempt, rank, points);
 }
 

@@ -19,9 +19,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/repeated_ptr_field.h"
 #include "lockstep/v1/job.pb.h"
 
 namespace lockstep {
+
+using MetricPoints = google::protobuf::RepeatedPtrField<v1::MetricPoint>;
 
 class MetricLog {
  public:
@@ -44,8 +47,7 @@ class MetricLog {
   // attempt and rank. `points` are of one rank, in the order of seq; a gap
   // (first seq above the stored one + 1) stores nothing.
   absl::StatusOr<int64_t> Append(absl::string_view job_uid, int attempt,
-                                 int rank,
-                                 const std::vector<v1::MetricPoint>& points);
+                                 int rank, const MetricPoints& points);
 
   // Whole records behind `cursor` ("" from the beginning), until `max_points`
   // points are reached or the log ends.

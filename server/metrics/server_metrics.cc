@@ -65,8 +65,8 @@ class ServerMetrics::JobSeries {
   }
 
   // Whether this point was never counted: a rank may send it again.
-  bool IsNew(const v1::MetricPoint& point) {
-    const std::pair<int, int64_t> place = {point.attempt(), point.seq()};
+  bool IsNew(int attempt, const v1::MetricPoint& point) {
+    const std::pair<int, int64_t> place = {attempt, point.seq()};
     if (place <= newest_) return false;
     newest_ = place;
     return true;
@@ -76,6 +76,16 @@ class ServerMetrics::JobSeries {
     prometheus::Gauge*& gauge = gauges_[&family];
     if (gauge == nullptr) gauge = &Add(family, labels_);
     gauge->Set(value);
+  }
+
+  // The newest value that any of the points has by this name.
+  void SetNewest(Families::Gauges& family, const std::string& name,
+                 const std::vector<const v1::MetricPoint*>& points) {
+    for (auto point = points.rbegin(); point != points.rend(); ++point) {
+      const auto value = (*point)->values().find(name);
+      if (value == (*point)->values().end()) continue;
+      return Set(family, value->second);
+    }
   }
 
   void AddTokens(double tokens) {
@@ -158,8 +168,9 @@ std::map<v1::Job::State, int> ServerMetrics::JobsByState() const {
   return jobs_by_state_;
 }
 
-void ServerMetrics::PointStored(absl::string_view job_name,
-                                const v1::MetricPoint& point) {
+void ServerMetrics::PointsStored(
+    absl::string_view job_name, int attempt,
+    const std::vector<const v1::MetricPoint*>& points) {
   const std::pair<const char*, Families::Gauges*> gauges[] = {
       {"loss", &families_->train_loss},
       {"grad_norm", &families_->train_grad_norm},
@@ -173,11 +184,17 @@ void ServerMetrics::PointStored(absl::string_view job_name,
   const auto found = jobs_.find(job_name);
   if (found == jobs_.end() || found->second.series == nullptr) return;
   JobSeries& series = *found->second.series;
-  if (!series.IsNew(point)) return;
-  for (const auto& [name, family] : gauges) {
-    const auto value = point.values().find(name);
-    if (value != point.values().end()) series.Set(*family, value->second);
+  std::vector<const v1::MetricPoint*> news;
+  for (const v1::MetricPoint* point : points) {
+    if (series.IsNew(attempt, *point)) news.push_back(point);
   }
+  for (const auto& [name, family] : gauges) {
+    series.SetNewest(*family, name, news);
+  }
+  for (const v1::MetricPoint* point : news) CountStep(series, *point);
+}
+
+void ServerMetrics::CountStep(JobSeries& series, const v1::MetricPoint& point) {
   if (!point.values().contains("loss")) return;
   series.Set(families_->train_step, static_cast<double>(point.step()));
   series.Set(families_->train_last_step_time,

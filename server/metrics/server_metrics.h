@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
@@ -47,9 +48,10 @@ class ServerMetrics {
   // How many jobs there are in each state; none is left out that has some.
   std::map<v1::Job::State, int> JobsByState() const;
 
-  // A stored point of rank 0 of a job that was seen. One that comes again, by
-  // its attempt and seq, changes nothing.
-  void PointStored(absl::string_view job_name, const v1::MetricPoint& point);
+  // Stored points of rank 0 of a job that was seen, in the order of seq. One
+  // that comes again, by its attempt and seq, changes nothing.
+  void PointsStored(absl::string_view job_name, int attempt,
+                    const std::vector<const v1::MetricPoint*>& points);
 
   // A call was answered. `method` is Service/Method, `code` a gRPC code's name.
   void RpcHandled(absl::string_view method, absl::string_view code,
@@ -76,6 +78,8 @@ class ServerMetrics {
   };
 
   void Count(v1::Job::State state, int by) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountStep(JobSeries& series, const v1::MetricPoint& point)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock& clock_;
   const ServerMetricsOptions options_;

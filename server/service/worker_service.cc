@@ -79,15 +79,14 @@ absl::StatusOr<ReportResponse> Store(const ServiceParts& parts,
   }
   ASSIGN_OR_RETURN(const SharedJob job, parts.store.Find(caller.job()));
   ASSIGN_OR_RETURN(const int64_t acknowledged,
-                   parts.metric_log.Append(
-                       job->uid(), caller.attempt(), caller.rank(),
-                       {request.points().begin(), request.points().end()}));
+                   parts.metric_log.Append(job->uid(), caller.attempt(),
+                                           caller.rank(), request.points()));
   if (caller.rank() == 0) {
-    for (v1::MetricPoint point : request.points()) {
-      if (point.seq() > acknowledged) break;
-      point.set_attempt(caller.attempt());
-      parts.metrics.PointStored(caller.job(), point);
+    std::vector<const v1::MetricPoint*> stored;
+    for (const v1::MetricPoint& point : request.points()) {
+      if (point.seq() <= acknowledged) stored.push_back(&point);
     }
+    parts.metrics.PointsStored(caller.job(), caller.attempt(), stored);
   }
   const bool has_progress = request.has_progress() && caller.rank() == 0;
   if (has_progress || request.has_failure() || request.events_size() > 0) {

@@ -94,7 +94,8 @@ void CommittedRows::Insert(int64_t order, JobRow record) {
   last_order_ = std::max(last_order_, order);
   order_of_[name] = order;
   if (!record->request_id().empty()) requests_[RequestKey(*record)] = name;
-  rows_[order].record = std::move(record);
+  // Most often behind all others.
+  rows_.emplace_hint(rows_.end(), order, Row{std::move(record), {}});
 }
 
 void CommittedRows::Erase(const std::string& name) {

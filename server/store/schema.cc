@@ -91,19 +91,6 @@ absl::Status Damaged(const std::string& path, absl::string_view why) {
       "it away to start without its jobs"));
 }
 
-// What went wrong with this file, in words for its operator.
-absl::Status Explain(const std::string& path, const absl::Status& status) {
-  if (status.ok()) return status;
-  if (absl::IsDataLoss(status)) return Damaged(path, status.message());
-  if (absl::IsUnavailable(status)) {
-    return absl::UnavailableError(
-        absl::StrCat("the job store ", path,
-                     " is in use by another process: ", status.message()));
-  }
-  return {status.code(), absl::StrCat("the job store ", path,
-                                      " cannot be used: ", status.message())};
-}
-
 absl::Status Migrate(sqlite::Connection& connection, int64_t from) {
   std::string sql = "BEGIN IMMEDIATE;";
   for (int64_t step = from; step < kSchemaVersion; ++step) {
@@ -168,7 +155,17 @@ absl::StatusOr<int64_t> CheckedVersion(sqlite::Connection& connection) {
   return version;
 }
 
-absl::Status Prepare(sqlite::Connection& connection) {
+// Whether the file itself holds all that was committed.
+bool HasWholeFile(sqlite::Connection& connection) {
+  // Its first column: whether it was hindered. A full disk hinders it, too.
+  const absl::StatusOr<int64_t> hindered =
+      connection.QueryInt("PRAGMA wal_checkpoint(TRUNCATE)");
+  return hindered.ok() && *hindered == 0;
+}
+
+// The check that is left to do, if any.
+absl::StatusOr<std::unique_ptr<StoreCheck>> Prepare(
+    const std::string& path, sqlite::Connection& connection) {
   // Exclusive: no second connection can ever write or checkpoint, which some
   // versions of SQLite (3.7.0 to 3.51.2) answer with a corrupt file.
   RETURN_IF_ERROR(connection.Execute("PRAGMA locking_mode = EXCLUSIVE"));
@@ -180,14 +177,15 @@ absl::Status Prepare(sqlite::Connection& connection) {
   if (mode != "wal") {
     return absl::InternalError(absl::StrCat("its journal mode is ", mode));
   }
-  ASSIGN_OR_RETURN(const std::string health,
-                   connection.QueryText("PRAGMA quick_check(1)"));
-  if (health != "ok") return absl::DataLossError(health);
-  if (version < kSchemaVersion) return Migrate(connection, version);
-  return absl::OkStatus();
+  if (version == kSchemaVersion && HasWholeFile(connection)) {
+    return std::make_unique<StoreCheck>(path);
+  }
+  RETURN_IF_ERROR(CheckPages(connection));
+  if (version < kSchemaVersion) RETURN_IF_ERROR(Migrate(connection, version));
+  return nullptr;
 }
 
-absl::StatusOr<sqlite::Connection> Open(const std::string& path) {
+absl::StatusOr<StoreFile> Open(const std::string& path) {
   if (!fs::exists(path)) {
     // With its write-ahead log a store was here.
     if (fs::exists(path + "-wal")) {
@@ -198,16 +196,36 @@ absl::StatusOr<sqlite::Connection> Open(const std::string& path) {
   }
   ASSIGN_OR_RETURN(sqlite::Connection connection,
                    sqlite::Connection::Open(path));
-  RETURN_IF_ERROR(Prepare(connection));
-  return connection;
+  ASSIGN_OR_RETURN(std::unique_ptr<StoreCheck> check,
+                   Prepare(path, connection));
+  return StoreFile{std::move(connection), std::move(check)};
 }
 
 }  // namespace
 
-absl::StatusOr<sqlite::Connection> OpenStoreFile(const std::string& path) {
-  absl::StatusOr<sqlite::Connection> connection = Open(path);
-  if (!connection.ok()) return Explain(path, connection.status());
-  return connection;
+absl::StatusOr<StoreFile> OpenStoreFile(const std::string& path) {
+  absl::StatusOr<StoreFile> file = Open(path);
+  if (!file.ok()) return ExplainStoreError(path, file.status());
+  return file;
+}
+
+absl::Status ExplainStoreError(const std::string& path,
+                               const absl::Status& status) {
+  if (status.ok()) return status;
+  if (absl::IsDataLoss(status)) return Damaged(path, status.message());
+  if (absl::IsUnavailable(status)) {
+    return absl::UnavailableError(
+        absl::StrCat("the job store ", path,
+                     " is in use by another process: ", status.message()));
+  }
+  return {status.code(), absl::StrCat("the job store ", path,
+                                      " cannot be used: ", status.message())};
+}
+
+absl::Status CheckPages(sqlite::Connection& connection) {
+  ASSIGN_OR_RETURN(const std::string health,
+                   connection.QueryText("PRAGMA quick_check(1)"));
+  return health == "ok" ? absl::OkStatus() : absl::DataLossError(health);
 }
 
 }  // namespace lockstep

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
 #include "server/store/crc32c.h"
@@ -45,6 +47,20 @@ void Crc32cOfValue(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int64(context,
                        Crc32c(absl::string_view(static_cast<const char*>(data),
                                                 static_cast<size_t>(size))));
+}
+
+// As a URI: what has a meaning there is written in hexadecimal digits.
+std::string UriOf(absl::string_view path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '/') {
+      uri.push_back(c);
+    } else {
+      absl::StrAppend(&uri, "%",
+                      absl::BytesToHexString(absl::string_view(&c, 1)));
+    }
+  }
+  return uri;
 }
 
 }  // namespace
@@ -112,10 +128,18 @@ void Connection::Close::operator()(sqlite3* database) const {
 }
 
 absl::StatusOr<Connection> Connection::Open(const std::string& path) {
+  return Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+absl::StatusOr<Connection> Connection::OpenUnwritten(const std::string& path) {
+  return Open(absl::StrCat(UriOf(path), "?immutable=1"),
+              SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+absl::StatusOr<Connection> Connection::Open(const std::string& name,
+                                            int flags) {
   sqlite3* database = nullptr;
-  const int result =
-      sqlite3_open_v2(path.c_str(), &database,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const int result = sqlite3_open_v2(name.c_str(), &database, flags, nullptr);
   Connection connection(database);
   if (result != SQLITE_OK) return ErrorOf(database, result);
   sqlite3_extended_result_codes(database, 1);

@@ -59,6 +59,9 @@ class Connection {
  public:
   // Creates the file when it is missing.
   static absl::StatusOr<Connection> Open(const std::string& path);
+  // To read the file as it is, without its write-ahead log and without locks:
+  // while this is open nobody may write it.
+  static absl::StatusOr<Connection> OpenUnwritten(const std::string& path);
 
   // Runs statements that return nothing of interest.
   absl::Status Execute(const std::string& sql);
@@ -78,6 +81,7 @@ class Connection {
   };
 
   explicit Connection(sqlite3* database) : database_(database) {}
+  static absl::StatusOr<Connection> Open(const std::string& name, int flags);
 
   std::unique_ptr<sqlite3, Close> database_;
 };

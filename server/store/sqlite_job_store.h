@@ -75,6 +75,7 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
 
   static absl::StatusOr<Database> Prepare(sqlite::Connection connection);
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status LoadJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Process(std::vector<CommitQueue::Pending> batch)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status WriteBatch(std::vector<CommitQueue::Pending>& batch)

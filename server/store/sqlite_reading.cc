@@ -1,12 +1,15 @@
 // What a SqliteJobStore reads from its file: all rows when it is opened, and
 // old journal entries.
 
+#include <algorithm>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
+#include "server/store/row_loader.h"
 #include "server/store/schema.h"
 #include "server/store/sqlite_job_store.h"
 
@@ -25,6 +28,13 @@ bool Read(const sqlite::Statement& row, Message& message) {
   const absl::string_view bytes = row.Bytes(0);
   return row.Int(1) == 1 &&
          message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+// Beside the one that reads.
+int HelpingThreads() {
+  constexpr unsigned kMost = 8;
+  return static_cast<int>(
+      std::clamp(std::thread::hardware_concurrency(), 2U, kMost) - 1);
 }
 
 }  // namespace
@@ -99,30 +109,45 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
 
 absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Open(
     const std::string& path) {
-  ASSIGN_OR_RETURN(sqlite::Connection connection, OpenStoreFile(path));
-  ASSIGN_OR_RETURN(Database database, Prepare(std::move(connection)));
+  ASSIGN_OR_RETURN(StoreFile file, OpenStoreFile(path));
+  ASSIGN_OR_RETURN(Database database, Prepare(std::move(file.connection)));
   std::unique_ptr<SqliteJobStore> store(
       new SqliteJobStore(std::move(database)));
-  if (const absl::Status loaded = store->Load(); !loaded.ok()) {
+  const absl::Status loaded = store->Load();
+  // What its pages lack says more than a row that cannot be read for it.
+  if (file.check != nullptr) {
+    RETURN_IF_ERROR(ExplainStoreError(path, file.check->Wait()));
+  }
+  if (!loaded.ok()) {
     return absl::Status(loaded.code(),
                         absl::StrCat(path, ": ", loaded.message()));
   }
   return store;
 }
 
-absl::Status SqliteJobStore::Load() {
-  absl::MutexLock lock(&mu_);
-  sqlite::Connection& connection = database_.connection;
-  ASSIGN_OR_RETURN(sqlite::Statement jobs,
-                   connection.Prepare("SELECT record, crc32c(record) = crc, id "
-                                      "FROM jobs"));
+absl::Status SqliteJobStore::LoadJobs() {
+  ASSIGN_OR_RETURN(
+      sqlite::Statement jobs,
+      database_.connection.Prepare("SELECT record, crc, id FROM jobs "
+                                   "ORDER BY id"));
+  RowLoader loader(HelpingThreads());
   while (true) {
     ASSIGN_OR_RETURN(const bool row, jobs.Step());
     if (!row) break;
-    server::JobRecord record;
-    if (!Read(jobs, record)) return Unreadable("job");
-    rows_.RestoreJob(jobs.Int(2), MakeJobRow(std::move(record)));
+    loader.Add(jobs.Int(2), jobs.Int(1), jobs.Bytes(0));
   }
+  absl::StatusOr<std::vector<RowLoader::Row>> rows = loader.Finish();
+  if (!rows.ok()) return Unreadable("job");
+  for (RowLoader::Row& row : *rows) {
+    rows_.RestoreJob(row.order, std::move(row.record));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteJobStore::Load() {
+  absl::MutexLock lock(&mu_);
+  sqlite::Connection& connection = database_.connection;
+  RETURN_IF_ERROR(LoadJobs());
   ASSIGN_OR_RETURN(sqlite::Statement checkpoints,
                    connection.Prepare("SELECT checkpoint, "
                                       "crc32c(checkpoint) = crc "

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/strings/numbers.h"
+#include "absl/synchronization/mutex.h"
 #include "proto/contract/version.h"
 #include "tests/benchmarks/load/scenarios.h"
 
@@ -28,6 +29,8 @@ int64_t JobsWanted() {
 
 int main(int argc, char** argv) {
   using namespace lockstep::load;  // NOLINT: a main.
+  // As in lockstepd: clients are on the same cores.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const std::set<std::string> asked(argv + 1, argv + argc);
   const auto wanted = [&](const char* name) {
     return asked.empty() || asked.contains(name);

@@ -21,16 +21,19 @@ constexpr int kJobs = 100;
 constexpr absl::Duration kIdle = absl::Seconds(20);
 
 // In batches of `points`, from so many ranks at a time.
-void Ingest(FakeJob& job, int ranks, int points, int64_t reports,
-            double floor) {
+void Ingest(FakeJob& job, int ranks, int points, int64_t reports, double floor,
+            const Daemon& daemon) {
+  const absl::Duration cpu = daemon.CpuTime();
   const LoopFigures figures =
       RunClosedLoop(ranks, reports, [&](int rank, int64_t, Answered answered) {
         job.Report(rank, points, std::move(answered));
       });
   if (figures.failed > 0) Die("Report: " + figures.failure);
-  std::printf("%6d %8d %10.0f %10.0f %8.2f %8.2f %10.0f\n", ranks, points,
-              figures.per_second * points, figures.per_second, figures.p50_ms,
-              figures.p99_ms, floor);
+  std::printf("%6d %8d %10.0f %10.0f %8.2f %8.2f %10.0f %10.1f\n", ranks,
+              points, figures.per_second * points, figures.per_second,
+              figures.p50_ms, figures.p99_ms, floor,
+              absl::ToDoubleMicroseconds(daemon.CpuTime() - cpu) /
+                  static_cast<double>(reports * points));
 }
 
 // Each rank says that it lives once a second, evenly spread; with `reports` it
@@ -77,14 +80,14 @@ void MeasureMetrics() {
   FakeJob job(daemon, "metrics", kRanks);
   std::printf(
       "\nmetric points of 8 values, stored and acknowledged\n"
-      "%6s %8s %10s %10s %8s %8s %10s\n",
+      "%6s %8s %10s %10s %8s %8s %10s %10s\n",
       "ranks", "a report", "points/s", "reports/s", "p50 ms", "p99 ms",
-      "fsync/s");
+      "fsync/s", "CPU us");
   const double floor = FsyncRate(daemon.folder());
-  Ingest(job, 1, 1, 4 * kReports, floor);
-  Ingest(job, 1, 16, 4 * kReports, floor);
-  Ingest(job, 1, kMostPoints, kReports, floor);
-  Ingest(job, kRanks, kMostPoints, kReports, floor);
+  Ingest(job, 1, 1, 4 * kReports, floor, daemon);
+  Ingest(job, 1, 16, 4 * kReports, floor, daemon);
+  Ingest(job, 1, kMostPoints, kReports, floor, daemon);
+  Ingest(job, kRanks, kMostPoints, kReports, floor, daemon);
 }
 
 void MeasureIdle() {

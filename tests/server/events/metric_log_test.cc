@@ -27,10 +27,10 @@ TEST(Crc32cTest, IsCastagnolis) {
 }
 
 // Points first..last, whose loss is their seq.
-std::vector<v1::MetricPoint> Points(int64_t first, int64_t last) {
-  std::vector<v1::MetricPoint> points;
+MetricPoints Points(int64_t first, int64_t last) {
+  MetricPoints points;
   for (int64_t seq = first; seq <= last; ++seq) {
-    v1::MetricPoint& point = points.emplace_back();
+    v1::MetricPoint& point = *points.Add();
     point.set_seq(seq);
     point.set_step(seq * 10);
     (*point.mutable_values())["loss"] = static_cast<double>(seq);
@@ -136,6 +136,15 @@ TEST_F(MetricLogTest, KeepsValuesExactly) {
   EXPECT_EQ(read.step(), 10);
   EXPECT_EQ(read.attempt(), 3);
   EXPECT_EQ(read.values().at("grad_norm"), 0.1 + 0.2);
+}
+
+TEST_F(MetricLogTest, BelievesTheCallerAndNotThePoint) {
+  MetricLog log(dir_.path());
+  MetricPoints points = Points(1, 2);
+  points[0].set_attempt(7);
+  points[0].set_rank(7);
+  ASSERT_TRUE(log.Append("uid", 3, 0, points).ok());
+  EXPECT_THAT(All(log), ElementsAre("3.0.1", "3.0.2"));
 }
 
 TEST_F(MetricLogTest, WakesAtOnceAndAtEachAppend) {

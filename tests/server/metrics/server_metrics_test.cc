@@ -86,7 +86,6 @@ TEST_F(ServerMetricsTest, ADeletedJobIsCountedNoMore) {
 TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
   v1::MetricPoint point;
-  point.set_attempt(1);
   point.set_seq(1);
   point.set_step(3);
   auto& values = *point.mutable_values();
@@ -96,18 +95,17 @@ TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   values["tokens"] = 100;
   values["tokens_per_second"] = 400;
   values["step_seconds"] = 0.25;
-  metrics_.PointStored("jobs/a", point);
-  metrics_.PointStored("jobs/a", point);  // Sent again.
+  metrics_.PointsStored("jobs/a", 1, {&point});
+  metrics_.PointsStored("jobs/a", 1, {&point});  // Sent again.
   point.set_seq(2);
   point.set_step(4);
   values["loss"] = 2.25;
-  metrics_.PointStored("jobs/a", point);
+  metrics_.PointsStored("jobs/a", 1, {&point});
   v1::MetricPoint evaluation;
-  evaluation.set_attempt(1);
   evaluation.set_seq(3);
   evaluation.set_step(4);
   (*evaluation.mutable_values())["eval_loss"] = 3.5;
-  metrics_.PointStored("jobs/a", evaluation);
+  metrics_.PointsStored("jobs/a", 1, {&evaluation});
   const std::string text = Text();
   for (const char* line : {
            "lockstep_train_loss{job_id=\"a\"} 2.25\n",
@@ -126,10 +124,34 @@ TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   EXPECT_THAT(text, Not(HasSubstr("lockstep_train_epochs{")));
 }
 
+// Of points that come together each name shows its newest value.
+TEST_F(ServerMetricsTest, CountsEachPointOfABatch) {
+  metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
+  std::vector<v1::MetricPoint> points(3);
+  std::vector<const v1::MetricPoint*> batch;
+  for (int i = 0; i < 3; ++i) {
+    points[i].set_seq(i + 1);
+    points[i].set_step(i + 1);
+    (*points[i].mutable_values())["loss"] = 4 - i;
+    (*points[i].mutable_values())["tokens"] = 100;
+    batch.push_back(&points[i]);
+  }
+  (*points[1].mutable_values())["eval_loss"] = 3.5;
+  metrics_.PointsStored("jobs/a", 1, {batch[0]});
+  metrics_.PointsStored("jobs/a", 1, batch);  // The first comes again.
+  const std::string text = Text();
+  for (const char* line : {"lockstep_train_loss{job_id=\"a\"} 2\n",
+                           "lockstep_eval_loss{job_id=\"a\"} 3.5\n",
+                           "lockstep_train_step{job_id=\"a\"} 3\n",
+                           "lockstep_train_tokens_total{job_id=\"a\"} 300\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
 TEST_F(ServerMetricsTest, KnowsNoPointsOfUnseenJobs) {
   v1::MetricPoint point;
   (*point.mutable_values())["loss"] = 1;
-  metrics_.PointStored("jobs/unseen", point);
+  metrics_.PointsStored("jobs/unseen", 1, {&point});
   EXPECT_THAT(Text(), Not(HasSubstr("unseen")));
 }
 
@@ -139,7 +161,7 @@ TEST_F(ServerMetricsTest, ForgetsEndedJobsAfterAWhile) {
   v1::MetricPoint point;
   point.set_seq(1);
   (*point.mutable_values())["loss"] = 1;
-  metrics_.PointStored("jobs/a", point);
+  metrics_.PointsStored("jobs/a", 1, {&point});
   metrics_.JobSeen(JobOf("a", v1::Job::SUCCEEDED));
   clock_.Advance(absl::Minutes(14));
   metrics_.RemoveEnded();
