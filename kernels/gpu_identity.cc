@@ -31,8 +31,8 @@ absl::StatusOr<GpuIdentity> IdentifyGpu(int index) {
 
 absl::Status CheckGpuDriver(int driver, int build) {
   if (driver / 1000 >= build / 1000) return absl::OkStatus();
-  const std::string wanted =
-      absl::StrCat("; this build needs one for CUDA ", Version(build));
+  const std::string wanted = absl::StrCat("; this build needs one for CUDA ",
+                                          Version(build / 1000 * 1000));
   if (driver == 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("there is no driver for NVIDIA's GPUs (libcuda.so.1)",
@@ -40,7 +40,7 @@ absl::Status CheckGpuDriver(int driver, int build) {
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "the GPU's driver is for CUDA ", Version(driver), ", which is too old",
-      wanted, " or newer, as the first line of nvidia-smi shows"));
+      wanted, " or newer, which nvidia-smi shows at its top"));
 }
 
 absl::Status CheckGpuDriver() {

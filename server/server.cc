@@ -107,12 +107,13 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::Serve(const ServerOptions& options) {
+  // Before somebody scrapes: jobs are counted.
+  ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
   ASSIGN_OR_RETURN(exposer, MakeExposer(options, metrics));
   logger = JournalLogger::Start(events, pump, store->LastSequence());
   // Before anyone may call: an attempt that lives must find its token known, or
   // its processes would think that they are strangers, and exit.
   RETURN_IF_ERROR(scheduler.Start());
-  ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
   service_options =
       MakeServiceOptions(options, state, exposer.get(), clock.WallTime());
   const ServiceParts service_parts{.options = service_options,

@@ -171,6 +171,15 @@ absl::StatusOr<Trainer::End> TrainCatching(const WorkerOptions& options,
             "train.per_device_train_batch_size or data.max_length needs less: ",
             error.what_without_backtrace())));
   } catch (const c10::AcceleratorError& error) {
+    // Of the GPU's own memory it is the error above.
+    constexpr int kCudaErrorMemoryAllocation = 2;
+    if (error.get_error_code() == kCudaErrorMemoryAllocation) {
+      return WithCause(v1::Attempt::HOST_OUT_OF_MEMORY,
+                       absl::ResourceExhaustedError(
+                           "no page-locked memory is left on the host, which "
+                           "train.recompute: block and weights on their way to "
+                           "the GPU take"));
+    }
     return WithCause(
         v1::Attempt::GPU_FAULT,
         absl::InternalError(absl::StrCat(options.device, ": ",

@@ -42,8 +42,9 @@ TEST(GpuTroubleTest, AGpuThatCudaDoesNotShowEndsTheJobWithWhatToDo) {
 
   EXPECT_EQ(run.exit_code, kFailed) << run.out << run.err;
   EXPECT_THAT(run.err,
-              AllOf(HasSubstr("GPU-0: "),
+              AllOf(HasSubstr("GPU-fake0: "),
                     AnyOf(HasSubstr("there is no driver for NVIDIA's GPUs"),
+                          HasSubstr("this build has no CUDA kernels"),
                           HasSubstr("nvidia-smi -L"))));
   EXPECT_EQ(cluster.GetJob("job").attempts(0).end_cause(),
             v1::Attempt::GPU_FAULT);

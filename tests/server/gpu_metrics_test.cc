@@ -20,15 +20,16 @@ TEST(GpuMetricsTest, ShowsEachGpuByHostAndUuid) {
       prometheus::TextSerializer().Serialize(metrics.Collect());
 
   EXPECT_THAT(
-      text, AllOf(HasSubstr("# TYPE lockstep_gpu_utilization_ratio gauge\n"
-                            "lockstep_gpu_utilization_ratio{gpu=\"GPU-0\","
-                            "host=\"node-a\"} 0.75\n"),
-                  HasSubstr("# TYPE lockstep_gpu_energy_joules_total counter\n"
-                            "lockstep_gpu_energy_joules_total{gpu=\"GPU-0\","
-                            "host=\"node-a\"} 5000000.5\n"),
-                  HasSubstr("lockstep_gpu_power_watts{gpu=\"GPU-0\""),
-                  HasSubstr("lockstep_gpu_memory_used_bytes{gpu=\"GPU-2\""),
-                  Not(HasSubstr("lockstep_gpu_power_watts{gpu=\"GPU-2\""))));
+      text,
+      AllOf(HasSubstr("# TYPE lockstep_gpu_utilization_ratio gauge\n"
+                      "lockstep_gpu_utilization_ratio{gpu=\"GPU-fake0\","
+                      "host=\"node-a\"} 0.75\n"),
+            HasSubstr("# TYPE lockstep_gpu_energy_joules_total counter\n"
+                      "lockstep_gpu_energy_joules_total{gpu=\"GPU-fake0\","
+                      "host=\"node-a\"} 5000000.5\n"),
+            HasSubstr("lockstep_gpu_power_watts{gpu=\"GPU-fake0\""),
+            HasSubstr("lockstep_gpu_memory_used_bytes{gpu=\"GPU-fake2\""),
+            Not(HasSubstr("lockstep_gpu_power_watts{gpu=\"GPU-fake2\""))));
 }
 
 }  // namespace

@@ -4,17 +4,44 @@
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
+#include <bit>
 #include <exception>
 #include <iostream>
 
 namespace lockstep {
+namespace {
+
+// Torch hands page-locked memory out in powers of two. So many streams share a
+// piece that little of it is lost.
+int64_t StreamsAPiece(int64_t bytes) {
+  constexpr int64_t kMost = 8;
+  int64_t best = 1;
+  uint64_t best_bytes = ~uint64_t{0};
+  for (int64_t count = 1; count <= kMost; ++count) {
+    const uint64_t bytes_each =
+        std::bit_ceil(static_cast<uint64_t>(count * bytes)) / count;
+    if (bytes_each >= best_bytes) continue;
+    best = count;
+    best_bytes = bytes_each;
+  }
+  return best;
+}
+
+}  // namespace
 
 ResidualOffload::ResidualOffload(int64_t blocks, const at::Tensor& place_TD)
     : blocks_(blocks), device_(place_TD.device()) {
   const auto options =
       place_TD.options().device(at::kCPU).pinned_memory(!device_.is_cpu());
-  for (int64_t block = 0; !Stays(block); ++block) {
-    host_TD_.push_back(at::empty(place_TD.sizes(), options));
+  const int64_t leaving = std::max<int64_t>(blocks - kResidualPlaces, 0);
+  const auto most = StreamsAPiece(static_cast<int64_t>(place_TD.nbytes()));
+  for (int64_t begin = 0; begin < leaving; begin += most) {
+    std::vector<int64_t> shape = place_TD.sizes().vec();
+    shape.insert(shape.begin(), std::min(most, leaving - begin));
+    for (const at::Tensor& host : at::empty(shape, options).unbind()) {
+      host_TD_.push_back(host);
+    }
   }
   if (device_.is_cpu()) return;
   const c10::impl::VirtualGuardImpl gpu(device_.type());

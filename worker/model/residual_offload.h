@@ -6,7 +6,8 @@
 // in page-locked memory of the host instead, and two places on the GPU serve
 // all blocks in turn. A stream leaves while the next block is computed and
 // returns while the block behind its own is passed backward, on a stream of
-// copies of its own; that takes a tenth of a block's time or less.
+// copies of its own. For 8192 tokens of an 8B model a copy takes 1.3 to 2.5 ms,
+// and a block 5 ms forward and 14 back.
 //
 // Used by the trainer's thread.
 

@@ -38,7 +38,7 @@ struct BlockActivations {
   at::Tensor attended_TQ;  // +
   // Gate and up side by side; the backward pass turns them into gradients.
   at::Tensor gate_up_TI;  // +
-  // Likewise.
+  // The backward pass turns it into its gradient.
   at::Tensor inner_TI;  // +
 };
 

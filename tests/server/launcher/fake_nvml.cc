@@ -40,7 +40,8 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
   return index == 1 ? kGpuIsLost : kSuccess;
 }
 int nvmlDeviceGetUUID(void* device, char* text, unsigned size) {
-  snprintf(text, size, "GPU-%u", static_cast<unsigned>(IndexOf(device)));
+  // Never the beginning of a real one's, which is hexadecimal.
+  snprintf(text, size, "GPU-fake%u", static_cast<unsigned>(IndexOf(device)));
   return kSuccess;
 }
 int nvmlDeviceGetName(void*, char* text, unsigned size) {

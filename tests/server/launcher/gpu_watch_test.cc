@@ -23,16 +23,16 @@ TEST(GpuWatchTest, ReadsAtOnceAndThenAgain) {
   std::atomic<int> readings = 0;
   absl::Notification again;
 
-  const GpuWatch watch(GpuMonitor::Open(LOCKSTEP_FAKE_NVML),
-                       {.interval = absl::Milliseconds(1),
-                        .is_ours = [](int) { return false; },
-                        .listener =
-                            [&](const ForeignUses& uses) {
-                              EXPECT_THAT(uses,
-                                          ElementsAre(Pair("GPU-0", mine),
-                                                      Pair("GPU-2", kHidden)));
-                              if (++readings == 3) again.Notify();
-                            }});
+  const GpuWatch watch(
+      GpuMonitor::Open(LOCKSTEP_FAKE_NVML),
+      {.interval = absl::Milliseconds(1),
+       .is_ours = [](int) { return false; },
+       .listener =
+           [&](const ForeignUses& uses) {
+             EXPECT_THAT(uses, ElementsAre(Pair("GPU-fake0", mine),
+                                           Pair("GPU-fake2", kHidden)));
+             if (++readings == 3) again.Notify();
+           }});
 
   EXPECT_GE(readings, 1);
   again.WaitForNotification();
@@ -49,7 +49,7 @@ TEST(GpuWatchTest, EndsWhileItWaits) {
          .listener = [&](ForeignUses uses) { last = std::move(uses); }});
   }
 
-  EXPECT_THAT(last, ElementsAre(Pair("GPU-2", kHidden)));
+  EXPECT_THAT(last, ElementsAre(Pair("GPU-fake2", kHidden)));
 }
 
 }  // namespace

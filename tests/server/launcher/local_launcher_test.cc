@@ -315,8 +315,8 @@ TEST_F(BusyGpuTest, TellsWhichGpusOthersUse) {
   const auto told = Told(/*use_busy_gpus=*/false, "unix:/c.sock");
 
   ASSERT_TRUE(told.has_value());
-  EXPECT_THAT(*told, ElementsAre(Pair("GPU-0", HasSubstr("process")),
-                                 Pair("GPU-2", HasSubstr("hidden"))));
+  EXPECT_THAT(*told, ElementsAre(Pair("GPU-fake0", HasSubstr("process")),
+                                 Pair("GPU-fake2", HasSubstr("hidden"))));
 }
 
 // The fake's first GPU is used by this process, which so becomes one of the
@@ -326,7 +326,7 @@ TEST_F(BusyGpuTest, ProcessesThatCallThisCoordinatorAreNotOthers) {
       Told(/*use_busy_gpus=*/false, /*coordinator=*/ArgvOf(getpid())[0]);
 
   ASSERT_TRUE(told.has_value());
-  EXPECT_THAT(*told, ElementsAre(Pair("GPU-2", HasSubstr("hidden"))));
+  EXPECT_THAT(*told, ElementsAre(Pair("GPU-fake2", HasSubstr("hidden"))));
 }
 
 TEST_F(BusyGpuTest, TellsNothingWhereAllGpusMayBeUsed) {

@@ -15,8 +15,8 @@ using ::testing::SizeIs;
 TEST(NvmlTest, FindsTheGpusThatAnswer) {
   const std::vector<Gpu> gpus = FindGpus(LOCKSTEP_FAKE_NVML);
   ASSERT_THAT(gpus, SizeIs(2));
-  EXPECT_EQ(gpus[0].uuid, "GPU-0");
-  EXPECT_EQ(gpus[1].uuid, "GPU-2");
+  EXPECT_EQ(gpus[0].uuid, "GPU-fake0");
+  EXPECT_EQ(gpus[1].uuid, "GPU-fake2");
   EXPECT_EQ(gpus[1].name, "Fake H100");
   EXPECT_EQ(gpus[1].memory_bytes, int64_t{80} << 30);
 }
@@ -28,7 +28,7 @@ TEST(NvmlTest, ReadsWhatEachGpuTells) {
   const std::vector<GpuReading> readings = monitor->Read();
 
   ASSERT_THAT(readings, SizeIs(2));
-  EXPECT_EQ(readings[0].uuid, "GPU-0");
+  EXPECT_EQ(readings[0].uuid, "GPU-fake0");
   EXPECT_EQ(readings[0].memory_used_bytes, int64_t{10} << 30);
   EXPECT_EQ(readings[0].utilization, 0.75);
   EXPECT_EQ(readings[0].power_watts, 699.5);
@@ -45,12 +45,12 @@ TEST(NvmlTest, TellsWhoUsesEachGpu) {
   const std::vector<GpuUse> uses = monitor->Uses();
 
   ASSERT_THAT(uses, SizeIs(2));
-  EXPECT_EQ(uses[0].uuid, "GPU-0");
+  EXPECT_EQ(uses[0].uuid, "GPU-fake0");
   EXPECT_EQ(uses[0].memory_used_bytes, int64_t{10} << 30);
   // More than there is room for at first.
   ASSERT_THAT(uses[0].processes, SizeIs(40));
   EXPECT_THAT(uses[0].processes, Each(getpid()));
-  EXPECT_EQ(uses[1].uuid, "GPU-2");
+  EXPECT_EQ(uses[1].uuid, "GPU-fake2");
   EXPECT_THAT(uses[1].processes, IsEmpty());
 }
 

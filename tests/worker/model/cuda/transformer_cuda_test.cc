@@ -126,6 +126,8 @@ TEST_P(TransformerCudaTest, WhatIsMadeAgainHasTheSameBits) {
       for (const Batch* batch : {&batch_, &other, &batch_}) {
         const StepOutput expected = kept.ForwardBackward(*batch);
         const StepOutput output = made.ForwardBackward(*batch);
+        // Between two steps, in the same buffers.
+        ASSERT_TRUE(made.transformer->Evaluate(other.view()).ok());
 
         EXPECT_EQ(output.loss_sum, expected.loss_sum);
         EXPECT_TRUE(at::equal(made.Gradients(), kept.Gradients()));
@@ -146,6 +148,9 @@ TEST_P(TransformerCudaTest, StepsAllocateNothingOnTheGpu) {
       step.Run(batch_.view(), /*learning_rate=*/1e-4);
 
       EXPECT_EQ(seen.count(), 0) << seen.bytes() << " bytes";
+      // It would be seen.
+      const at::Tensor taken = at::empty({1000}, at::device(at::kCUDA));
+      EXPECT_EQ(seen.count(), 1);
     }
   }
 }
