@@ -279,6 +279,30 @@ TEST_F(StoreDamageTest, FlippedBitsAreRefusedOrDoNoHarm) {
   EXPECT_GT(refused, 150);
 }
 
+// The check opens the file by a URI.
+TEST(StoreCheckTest, FindsTheFileWhateverItsName) {
+  const ScopedTempDir dir;
+  const std::string path = dir.Path("a b?mode=memory&c%20#d.db");
+  {
+    const auto store = SqliteJobStore::Open(path);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE(CommitAndWait(**store, WriteOf(Record("a"))).ok());
+  }
+  EXPECT_TRUE(StoreCheck(path).Wait().ok());
+  EXPECT_TRUE(SqliteJobStore::Open(path).ok());
+  std::string bytes = ReadBytes(path);
+  constexpr size_t kPage = 4096;
+  std::fill(bytes.begin() + kPage, bytes.end(), 'x');
+  WriteBytes(path, bytes);
+  EXPECT_TRUE(absl::IsDataLoss(StoreCheck(path).Wait()));
+  EXPECT_TRUE(absl::IsDataLoss(SqliteJobStore::Open(path).status()));
+}
+
+TEST(StoreCheckTest, AFileThatIsGoneIsNotWhole) {
+  const ScopedTempDir dir;
+  EXPECT_FALSE(StoreCheck(dir.Path("lockstep.db")).Wait().ok());
+}
+
 TEST_F(StoreDamageTest, AChangedValueIsFoundWhereItIsRead) {
   const auto change = [&](const char* sql) {
     auto connection = sqlite::Connection::Open(path_);
