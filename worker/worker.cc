@@ -22,7 +22,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "kernels/gpu_identity.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "proto/contract/check.h"
 #include "proto/contract/exit_code.h"
@@ -32,6 +31,7 @@
 #include "worker/comm/local_communicator.h"
 #include "worker/comm/nccl_communicator.h"
 #include "worker/coordinator/grpc_coordinator.h"
+#include "worker/train/gpu_presence.h"
 #include "worker/train/progress.h"
 #include "worker/train/rank_end.h"
 #include "worker/train/trainer.h"
@@ -91,19 +91,6 @@ absl::StatusOr<Placement> PlacementOn(const std::string& device) {
                    .compute = at::kBFloat16};
 }
 
-absl::Status CheckGpu(const WorkerOptions& options,
-                      const Placement& placement) {
-  if (placement.device.is_cpu() || at::hasCUDA()) return absl::OkStatus();
-  const absl::Status driver = CheckGpuDriver();
-  return WithCause(
-      v1::Attempt::GPU_FAULT,
-      absl::UnavailableError(absl::StrCat(
-          options.device, ": ",
-          driver.ok() ? "CUDA shows no such GPU; nvidia-smi -L lists what the "
-                        "driver sees, and dmesg | grep -i xid why one is gone"
-                      : driver.message())));
-}
-
 absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
     const WorkerOptions& options, const Placement& placement,
     const JoinResponse& job, Coordinator& coordinator) {
@@ -131,7 +118,7 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
                                    const JoinResponse& job,
                                    Coordinator& coordinator,
                                    Progress& progress) {
-  RETURN_IF_ERROR(CheckGpu(options, placement));
+  RETURN_IF_ERROR(CheckGpu(options.device, placement));
   ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> communicator,
                    MeetTheOthers(options, placement, job, coordinator));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,

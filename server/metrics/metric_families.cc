@@ -51,9 +51,9 @@ ServerMetrics::Families::Families()
                   "Input tokens a second over all ranks, without padding.")),
       train_step(
           GaugeOf(*registry, "lockstep_train_step", "Optimizer steps done.")),
-      train_last_step_time(GaugeOf(*registry,
-                                   "lockstep_train_last_step_timestamp_seconds",
-                                   "When the newest logged step was reported.")),
+      train_last_step_time(
+          GaugeOf(*registry, "lockstep_train_last_step_timestamp_seconds",
+                  "When the newest logged step was reported.")),
       train_tokens(CounterOf(*registry, "lockstep_train_tokens_total",
                              "Input tokens trained on, without padding.")),
       train_step_duration(HistogramOf(*registry,
