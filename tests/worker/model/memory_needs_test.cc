@@ -2,6 +2,7 @@
 
 #include "worker/model/memory_needs.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <map>
