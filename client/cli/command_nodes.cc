@@ -1,6 +1,5 @@
 #include "client/cli/command_nodes.h"
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -29,20 +28,16 @@ void AddDevice(const v1::Node& node, const v1::Device& device, Table& table) {
 // GPUs first, then the slots of CPUs that jobs have; the free ones, which may
 // be a hundred and are all alike, in one row.
 void AddNode(const v1::Node& node, Table& table) {
-  std::vector<const v1::Device*> slots;
   for (const v1::Device& device : node.devices()) {
-    if (device.kind() == v1::Device::CPU) {
-      slots.push_back(&device);
-    } else {
-      AddDevice(node, device, table);
-    }
+    if (device.kind() != v1::Device::CPU) AddDevice(node, device, table);
   }
-  int64_t free = 0;
-  for (const v1::Device* slot : slots) {
-    if (slot->job().empty()) {
+  int free = 0;
+  for (const v1::Device& slot : node.devices()) {
+    if (slot.kind() != v1::Device::CPU) continue;
+    if (slot.job().empty()) {
       ++free;
     } else {
-      AddDevice(node, *slot, table);
+      AddDevice(node, slot, table);
     }
   }
   if (free == 0) return;

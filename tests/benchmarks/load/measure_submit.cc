@@ -8,9 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "grpcpp/generic/generic_stub.h"
-#include "grpcpp/support/byte_buffer.h"
-#include "grpcpp/support/slice.h"
+#include "tests/benchmarks/load/byte_calls.h"
 #include "tests/benchmarks/load/closed_loop.h"
 #include "tests/benchmarks/load/fake_job.h"
 #include "tests/benchmarks/load/scenarios.h"
@@ -48,12 +46,9 @@ grpc::ByteBuffer RequestBytes(const std::string& spec, int64_t number) {
   v1::CreateJobRequest ids;
   ids.set_job_id(absl::StrCat("load-", number));
   ids.set_request_id(absl::StrCat("request-load-", number));
-  const grpc::Slice slice(spec + ids.SerializeAsString());
-  return {&slice, 1};
+  return BytesOf(spec + ids.SerializeAsString());
 }
 
-// Clients send and take bytes: they are on the cores of the one who is
-// measured.
 LoopFigures Submit(const std::vector<std::unique_ptr<grpc::GenericStub>>& stubs,
                    int clients, int64_t first, int64_t jobs) {
   using Call = UnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>;
@@ -96,10 +91,7 @@ double FsyncRate(const std::string& folder) {
 }
 
 void MeasureSubmit(const Daemon& daemon, int64_t jobs) {
-  std::vector<std::unique_ptr<grpc::GenericStub>> job_stubs;
-  for (int i = 0; i < kConnections; ++i) {
-    job_stubs.push_back(std::make_unique<grpc::GenericStub>(daemon.Connect()));
-  }
+  const auto job_stubs = ByteStubs(daemon, kConnections);
   const auto info_stubs = Stubs<v1::ClusterService>(daemon, kConnections);
   std::printf(
       "\ndurable CreateJob, 1 KiB\n%8s %9s %8s %8s %10s %10s %10s %10s\n",

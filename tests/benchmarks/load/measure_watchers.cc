@@ -9,10 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
-#include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
-#include "grpcpp/support/byte_buffer.h"
-#include "grpcpp/support/slice.h"
+#include "tests/benchmarks/load/byte_calls.h"
 #include "tests/benchmarks/load/closed_loop.h"
 #include "tests/benchmarks/load/fake_job.h"
 #include "tests/benchmarks/load/percentile.h"
@@ -23,8 +21,7 @@ namespace {
 
 constexpr int kWatchers = 1000;
 constexpr int kStreamsAConnection = 50;
-// One in so many looks into its messages: watchers are on the cores of the one
-// who is measured.
+// One in so many looks into its messages.
 constexpr int kReaders = 16;
 constexpr char kJob[] = "load-watched";
 // Holds when it was set.
@@ -53,8 +50,7 @@ struct Seen {
 grpc::ByteBuffer RequestBytes() {
   v1::WatchJobsRequest request;
   request.set_name(absl::StrCat("jobs/", kJob));
-  const grpc::Slice slice(request.SerializeAsString());
-  return {&slice, 1};
+  return BytesOf(request.SerializeAsString());
 }
 
 class Watcher final
@@ -161,10 +157,7 @@ void MeasureWatchers(const Daemon& daemon) {
     if (!status.ok()) Die("CreateJob: " + status.error_message());
   }
   const double before = daemon.RssMegabytes();
-  std::vector<std::unique_ptr<grpc::GenericStub>> stubs;
-  for (int i = 0; i < kWatchers / kStreamsAConnection; ++i) {
-    stubs.push_back(std::make_unique<grpc::GenericStub>(daemon.Connect()));
-  }
+  const auto stubs = ByteStubs(daemon, kWatchers / kStreamsAConnection);
   Seen seen;
   std::vector<std::unique_ptr<Watcher>> watchers;
   for (int i = 0; i < kWatchers; ++i) {

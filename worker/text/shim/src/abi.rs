@@ -1,7 +1,7 @@
 //! How values and errors cross the C boundary.
 
-use std::fmt::Display;
 use std::any::Any;
+use std::fmt::Display;
 use std::panic::{catch_unwind, set_hook, AssertUnwindSafe};
 use std::sync::Once;
 
