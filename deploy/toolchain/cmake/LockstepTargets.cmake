@@ -83,6 +83,14 @@ function(lockstep_precompile owner)
   lockstep_precompile_headers(${owner} ${ARG_HEADERS})
 endfunction()
 
+# What nearly every source includes.
+set(LOCKSTEP_COMMON_HEADERS
+  <algorithm> <cstdint> <functional> <map> <memory> <optional> <string> <utility>
+  <vector> <absl/status/statusor.h> <absl/strings/str_cat.h>
+  <absl/synchronization/mutex.h> <absl/time/time.h>)
+set(LOCKSTEP_COMMON_DEPS
+  absl::statusor absl::strings absl::synchronization absl::time)
+
 # Compiles `target` with what `owner` has precompiled.
 function(lockstep_reuse_headers target owner)
   get_target_property(flags ${owner} LOCKSTEP_FLAGS)
