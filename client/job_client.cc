@@ -140,13 +140,16 @@ absl::StatusOr<v1::Job> JobClient::Wait(
 
 absl::Status JobClient::Metrics(
     absl::string_view id, bool follow,
-    const std::function<void(const v1::MetricPoint&)>& on_point) {
+    const std::function<void(const v1::MetricPoint&)>& on_point,
+    std::string* cursor) {
   v1::StreamMetricsRequest request;
   request.set_name(JobName(id));
   request.set_follow(follow);
+  if (cursor != nullptr) request.set_resume_token(*cursor);
   return connection_->StreamMetrics(
       request, [&](const v1::StreamMetricsResponse& batch) {
         for (const v1::MetricPoint& point : batch.points()) on_point(point);
+        if (cursor != nullptr) *cursor = batch.resume_token();
         return true;
       });
 }

@@ -85,10 +85,12 @@ class JobClient {
       absl::string_view id,
       const std::function<void(const v1::Job&)>& on_change);
 
-  // Points in order of arrival; with `follow` until the job has ended.
+  // Points in order of arrival; with `follow` until the job has ended. With a
+  // cursor only those behind it (empty: all), and it moves behind the last.
   absl::Status Metrics(
       absl::string_view id, bool follow,
-      const std::function<void(const v1::MetricPoint&)>& on_point);
+      const std::function<void(const v1::MetricPoint&)>& on_point,
+      std::string* cursor = nullptr);
   absl::Status Logs(
       const v1::StreamLogsRequest& request,
       const std::function<void(const v1::StreamLogsResponse&)>& on_lines);

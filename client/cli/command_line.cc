@@ -21,6 +21,7 @@
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
 #include "client/cli/command_submit.h"
+#include "client/cli/command_top.h"
 #include "client/cli/command_validate.h"
 #include "client/cli/command_version.h"
 #include "client/cli/command_wait.h"
@@ -134,6 +135,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddLogsCommand(app, context);
   AddMetricsCommand(app, context);
   AddPlotCommand(app, context);
+  AddTopCommand(app, context);
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);

@@ -15,8 +15,9 @@ constexpr absl::Duration kLineEvery = absl::Seconds(30);
 constexpr int kMinBar = 6;
 constexpr int kMaxBar = 30;
 
-// `cells` characters, of which a share is filled.
-std::string Bar(double share, int cells, bool unicode) {
+}  // namespace
+
+std::string FormatBar(double share, int cells, bool unicode) {
   const char* const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int filled = static_cast<int>(std::floor(share * cells * 8));
   std::string bar;
@@ -30,8 +31,6 @@ std::string Bar(double share, int cells, bool unicode) {
   }
   return unicode ? absl::StrCat("▕", bar, "▏") : absl::StrCat("[", bar, "]");
 }
-
-}  // namespace
 
 std::string FormatProgress(const TrainingProgress& progress,
                            std::optional<absl::Duration> eta,
@@ -56,7 +55,8 @@ std::string FormatProgress(const TrainingProgress& progress,
       style.width - static_cast<int>(head.size() + tail.size()) - 4;
   if (!style.redraw || !planned || room < kMinBar) return head + tail;
   return absl::StrCat(head, " ",
-                      Bar(share, std::min(room, kMaxBar), style.unicode), tail);
+                      FormatBar(share, std::min(room, kMaxBar), style.unicode),
+                      tail);
 }
 
 ProgressDisplay::ProgressDisplay(std::ostream& err, const ProgressStyle& style,

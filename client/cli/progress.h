@@ -32,6 +32,9 @@ struct ProgressStyle {
   int width = 80;
 };
 
+// `cells` characters between two edges, of which a share is filled.
+std::string FormatBar(double share, int cells, bool unicode);
+
 // "step 420/1200 ▕███▌      ▏ 35% loss 1.213 lr 1.8e-4 18.2k tok/s eta 12m";
 // without the bar when the style does not redraw or the width is too small.
 std::string FormatProgress(const TrainingProgress& progress,

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""top_terminal_test.py BIN: `lockstep top` in a real terminal, which is tmux: keys
+are typed, screens are read, of a real lockstepd with a job that trains."""
+
+import contextlib
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+FIXTURES = ROOT / "tests/testdata"
+JOB = """apiVersion: lockstep/v1
+model: {{path: {fixtures}/models/tiny-llama}}
+method: {{lora: {{r: 8}}}}
+data: {{train: [{{path: {fixtures}/data/text.jsonl}}], max_length: 64}}
+train: {{max_steps: 100000}}
+checkpoint: {{save_steps: 0}}
+resources: {{device: cpu, ranks: 1}}
+output_dir: {out}
+"""
+
+
+class Screen:
+  """A tmux server of one's own whose one pane runs a command."""
+
+  def __init__(self, folder, argv, environment, width=90, height=24):
+    self._socket = folder / "tmux"
+    self._tmux("new-session", "-d", "-x", str(width), "-y", str(height),
+               *map(str, argv), environment=environment)
+    self._tmux("set-option", "-g", "remain-on-exit", "on")
+    # In control mode tmux tells of each output, so that nobody has to poll.
+    self._control = subprocess.Popen(
+        ["tmux", "-S", self._socket, "-C", "attach"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
+
+  def _tmux(self, *arguments, environment=None):
+    return subprocess.run(["tmux", "-f", "/dev/null", "-S", self._socket,
+                           *arguments], check=True, capture_output=True,
+                          text=True, env=environment).stdout
+
+  def text(self):
+    return self._tmux("capture-pane", "-p")
+
+  def type(self, *keys):
+    self._tmux("send-keys", *keys)
+
+  def resize(self, width, height):
+    self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+  def wait_for(self, holds):
+    """The first screen for which `holds`."""
+    while True:
+      text = self.text()
+      if holds(text):
+        return text
+      line = self._control.stdout.readline()
+      if not line or line.startswith("%exit"):
+        raise AssertionError(f"tmux ended; the last screen:\n{text}")
+
+  def pid(self):
+    return int(self._tmux("display-message", "-p", "#{pane_pid}"))
+
+  def close(self):
+    with contextlib.suppress(subprocess.CalledProcessError):
+      self._tmux("kill-server")
+    self._control.communicate()
+
+
+class TopTest(unittest.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    cls.exit = contextlib.ExitStack()
+    cls.folder = pathlib.Path(
+        cls.exit.enter_context(tempfile.TemporaryDirectory()))
+    address = f"unix:{cls.folder}/lockstepd.sock"
+    cls.environment = dict(os.environ, LOCKSTEP_SERVER=address,
+                           LC_ALL="C.UTF-8", TERM="screen")
+    daemon = subprocess.Popen(
+        [BIN / "lockstepd", "--state-dir", cls.folder / "state", "--listen",
+         address, "--cpu-slots", "1", "--metrics-address", "off"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    cls.exit.callback(daemon.communicate)
+    cls.exit.callback(daemon.terminate)
+    for line in daemon.stderr:
+      if "ready" in line:
+        break
+    cls.lockstep("submit", cls.job_file(), "--name", "trains")
+    cls.lockstep("submit", cls.job_file(), "--name", "waits")
+
+  @classmethod
+  def tearDownClass(cls):
+    for name in ("trains", "waits"):
+      cls.lockstep("jobs", "cancel", name)
+      subprocess.run([BIN / "lockstep", "wait", name], env=cls.environment,
+                     capture_output=True)
+    cls.exit.close()
+
+  @classmethod
+  def job_file(cls):
+    path = cls.folder / "job.yaml"
+    path.write_text(JOB.format(fixtures=FIXTURES, out=cls.folder / "out"))
+    return path
+
+  @classmethod
+  def lockstep(cls, *arguments):
+    return subprocess.run([BIN / "lockstep", *arguments], check=True,
+                          env=cls.environment, capture_output=True,
+                          text=True).stdout
+
+  @contextlib.contextmanager
+  def screen(self, *arguments, **size):
+    with tempfile.TemporaryDirectory() as folder:
+      # A shell around it shows what the program leaves behind.
+      argv = ["sh", "-c", 'echo before; "$@"; echo "left with $?"; cat', "sh",
+              BIN / "lockstep", "top", "--interval", "250ms", *arguments]
+      screen = Screen(pathlib.Path(folder), argv, self.environment, **size)
+      try:
+        yield screen
+      finally:
+        screen.close()
+
+  def test_shows_jobs_and_the_loss_of_the_selected_one(self):
+    with self.screen("trains") as screen:
+      text = screen.wait_for(lambda text: "┤" in text and "RUNNING" in text)
+      self.assertRegex(text, r"lockstep  1 active  1 waiting")
+      self.assertRegex(text, r"cpu ▕█{10}▏ 1/1 in use")
+      self.assertRegex(text, r"\nwaits +QUEUED ")
+      self.assertIn("trains: loss by step", text)
+      self.assertNotIn("before", text)
+
+      screen.type("l")
+      screen.wait_for(lambda text: "trains: log of rank 0" in text)
+      screen.type("Up")
+      screen.wait_for(lambda text: "waits: log of rank 0" in text)
+      screen.type("?")
+      screen.wait_for(lambda text: "asks first" in text)
+      screen.type("q")
+      text = screen.wait_for(lambda text: "left with 0" in text)
+      self.assertIn("before", text)
+      self.assertNotIn("RUNNING", text)
+
+  def test_cancels_after_a_yes(self):
+    self.lockstep("submit", self.job_file(), "--name", "unwanted")
+    with self.screen("unwanted") as screen:
+      screen.wait_for(lambda text: "unwanted" in text)
+      screen.type("c")
+      screen.wait_for(lambda text: "cancel job/unwanted? y" in text)
+      screen.type("n")
+      screen.wait_for(lambda text: "q quit" in text)
+      screen.type("c")
+      screen.wait_for(lambda text: "cancel job/unwanted? y" in text)
+      screen.type("y")
+      screen.wait_for(lambda text: "CANCELLED" in text)
+
+  def test_follows_the_size_of_the_terminal(self):
+    with self.screen("trains", width=120, height=40) as screen:
+      screen.wait_for(lambda text: "RUNNING" in text)
+      screen.resize(60, 10)
+      text = screen.wait_for(
+          lambda text: "RUNNING" in text and "loss by step" not in text)
+      self.assertLessEqual(max(map(len, text.splitlines())), 60)
+
+  def test_gives_the_terminal_back_on_a_signal(self):
+    with self.screen("trains") as screen:
+      screen.wait_for(lambda text: "RUNNING" in text)
+      shell = screen.pid()
+      (child,) = pathlib.Path(
+          f"/proc/{shell}/task/{shell}/children").read_text().split()
+      os.kill(int(child), 15)
+      text = screen.wait_for(lambda text: "left with 130" in text)
+      self.assertIn("before", text)
+      # Echo is on again: cat gives back what the terminal has shown.
+      screen.type("seen", "Enter")
+      screen.wait_for(lambda text: text.count("seen") == 2)
+
+  def test_ends_when_the_terminal_is_closed(self):
+    with self.screen("trains") as screen:
+      screen.wait_for(lambda text: "RUNNING" in text)
+      shell = screen.pid()
+      (child,) = pathlib.Path(
+          f"/proc/{shell}/task/{shell}/children").read_text().split()
+      waiter = os.pidfd_open(int(child))
+    self.addCleanup(os.close, waiter)
+    # Readable once the process has ended.
+
+    self.assertTrue(select.select([waiter], [], [], 30)[0])
+
+  def test_once_prints_the_table(self):
+    text = self.lockstep("top", "--once")
+    self.assertRegex(text, r"\ntrains +[A-Z]+ ")
+    self.assertNotIn("\x1b", text)
+
+
+class UsageTest(unittest.TestCase):
+
+  def refused(self, *arguments):
+    result = subprocess.run(
+        [BIN / "lockstep", "top", *arguments], capture_output=True, text=True,
+        env=dict(os.environ, LOCKSTEP_SERVER="unix:/nonexistent/s.sock"))
+    return result.returncode, result.stderr
+
+  def test_says_what_it_needs(self):
+    code, text = self.refused()
+    self.assertEqual(code, 2)
+    self.assertIn("needs a terminal", text)
+    code, text = self.refused("--interval", "soon")
+    self.assertEqual(code, 2)
+    self.assertIn("--interval soon", text)
+    code, text = self.refused("-o", "json")
+    self.assertEqual(code, 2)
+    self.assertIn("has no json", text)
+    code, text = self.refused("--once")
+    self.assertEqual(code, 5)
+
+
+if __name__ == "__main__":
+  BIN = pathlib.Path(sys.argv.pop(1)).resolve()
+  unittest.main(verbosity=2)
