@@ -20,8 +20,13 @@ absl::Status EmbeddingForwardCpu(TensorView out_TD, TensorView table_VD,
 absl::Status EmbeddingForwardCuda(TensorView out_TD, TensorView table_VD,
                                   const int32_t* ids_T, Stream stream);
 
+// In place of an id: the token has no row, and what is in its place is not
+// read.
+inline constexpr int32_t kNoRow = -1;
+
 // d_table_VD[ids_T[t]] += d_out_TD[t], in the order of the tokens, so the same
-// input gives the same bits. d_table is float32. Fails like EmbeddingForward.
+// input gives the same bits; but for tokens whose id is kNoRow. d_table is
+// float32. Fails like EmbeddingForward.
 absl::Status EmbeddingBackward(TensorView d_table_VD, TensorView d_out_TD,
                                const int32_t* ids_T, Stream stream = {});
 absl::Status EmbeddingBackwardCpu(TensorView d_table_VD, TensorView d_out_TD,

@@ -14,17 +14,24 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
+// Tokens that are looked at at once: most ids are nowhere in so many.
+constexpr int kStretch = 4 * kThreads;
+
+// Whether one of the kStretch tokens from `begin` on, and before `end`, has the
+// id. The whole block calls it.
+__device__ bool AnyHas(const int32_t* ids, int32_t id, int begin, int end) {
+  bool seen = false;
+#pragma unroll
+  for (int k = 0; k < kStretch / kThreads; ++k) {
+    const int i = begin + k * kThreads + threadIdx.x;
+    seen |= i < end && ids[i] == id;
+  }
+  return __syncthreads_or(seen);
+}
 
 __device__ bool IsFirstOfItsId(const int32_t* ids, int token) {
-  const int32_t id = ids[token];
-  for (int begin = 0; begin < token; begin += 4 * kThreads) {
-    bool seen = false;
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const int i = begin + k * kThreads + threadIdx.x;
-      seen |= i < token && ids[i] == id;
-    }
-    if (__syncthreads_or(seen)) return false;
+  for (int begin = 0; begin < token; begin += kStretch) {
+    if (AnyHas(ids, ids[token], begin, token)) return false;
   }
   return true;
 }
@@ -62,20 +69,24 @@ __global__ void __launch_bounds__(kThreads)
   __shared__ int matches[kThreads];
   const int token = blockIdx.x;
   const int32_t id = ids[token];
-  if (!IsFirstOfItsId(ids, token)) return;
+  if (id < 0 || !IsFirstOfItsId(ids, token)) return;
   const int col = (blockIdx.y * kThreads + threadIdx.x) * kWidth;
   const bool owns = col < cols;
   float sum[kWidth] = {};
   if (owns) LoadFloats<kWidth>(d_table.row(id) + col, sum);
-  for (int begin = token; begin < tokens; begin += kThreads) {
-    const int count = Matches(ids, tokens, id, begin, matches);
-    if (!owns) continue;
+  for (int stretch = token; stretch < tokens; stretch += kStretch) {
+    if (!AnyHas(ids, id, stretch, tokens)) continue;
+    const int end = min(stretch + kStretch, tokens);
+    for (int begin = stretch; begin < end; begin += kThreads) {
+      const int count = Matches(ids, tokens, id, begin, matches);
+      if (!owns) continue;
 #pragma unroll 4
-    for (int i = 0; i < count; ++i) {
-      float term[kWidth];
-      LoadFloats<kWidth>(d_out.row(matches[i]) + col, term);
+      for (int i = 0; i < count; ++i) {
+        float term[kWidth];
+        LoadFloats<kWidth>(d_out.row(matches[i]) + col, term);
 #pragma unroll
-      for (int k = 0; k < kWidth; ++k) sum[k] += term[k];
+        for (int k = 0; k < kWidth; ++k) sum[k] += term[k];
+      }
     }
   }
   if (owns) StoreFloats<kWidth>(d_table.row(id) + col, sum);

@@ -86,8 +86,8 @@ absl::StatusOr<Overview> Survey(const v1::JobSpec& spec,
                            .options = {.max_tokens = overview.tokens,
                                        .max_document = spec.data().max_length(),
                                        .max_documents = MostDocuments(spec),
-                                       .deterministic = IsDeterministic(spec)},
-                           .ranks = spec.resources().ranks()};
+                                       .deterministic = IsDeterministic(spec),
+                                       .ranks = spec.resources().ranks()}};
   for (const Recompute recompute : kRecomputeWays) {
     request.options.recompute = recompute;
     Way way = {recompute, PlanMemory(request), std::nullopt};

@@ -15,34 +15,43 @@ double MeanOf(const std::vector<double>& values, int begin, int count) {
          count;
 }
 
-}  // namespace
-
 // With the tokenizer of the fixtures.
-std::string MakeGpuModel(const TestCluster& cluster) {
-  const std::string model = cluster.Path("model");
-  const RunResult made =
-      RunProgram({BinDir() + "/lockstep-worker",
-                  "init-model",
-                  "--architecture",
-                  "llama",
-                  "--hidden-size",
-                  "256",
-                  "--layers",
-                  "4",
-                  "--heads",
-                  "4",
-                  "--kv-heads",
-                  "2",
-                  "--intermediate-size",
-                  "512",
-                  "--seed",
-                  "1",
-                  "--tokenizer",
-                  SourceDir() + "/tests/testdata/models/tiny-llama",
-                  "--output",
-                  model});
+std::string MakeModel(const std::string& model, bool tied) {
+  std::vector<std::string> command = {
+      BinDir() + "/lockstep-worker",
+      "init-model",
+      "--architecture",
+      "llama",
+      "--hidden-size",
+      "256",
+      "--layers",
+      "4",
+      "--heads",
+      "4",
+      "--kv-heads",
+      "2",
+      "--intermediate-size",
+      "512",
+      "--seed",
+      "1",
+      "--tokenizer",
+      SourceDir() + "/tests/testdata/models/tiny-llama",
+      "--output",
+      model};
+  if (tied) command.emplace_back("--tie-word-embeddings");
+  const RunResult made = RunProgram(command);
   EXPECT_EQ(made.exit_code, 0) << made.err;
   return model;
+}
+
+}  // namespace
+
+std::string MakeGpuModel(const TestCluster& cluster) {
+  return MakeModel(cluster.Path("model"), /*tied=*/false);
+}
+
+std::string MakeTiedGpuModel(const TestCluster& cluster) {
+  return MakeModel(cluster.Path("tied-model"), /*tied=*/true);
 }
 
 std::string GpuJobYaml(const GpuJob& job) {
@@ -52,6 +61,7 @@ std::string GpuJobYaml(const GpuJob& job) {
       "/tests/testdata/data/text.jsonl}], max_length: 128}\n",
       "train: {max_steps: ", kGpuJobSteps,
       ", per_device_train_batch_size: ", job.batch_size,
+      ", gradient_accumulation_steps: ", job.accumulation,
       ", learning_rate: ", job.learning_rate, "}\n",
       "checkpoint: {save_steps: ", kGpuJobSaveSteps, "}\n",
       "resources: {device: ", job.device, ", ranks: ", job.ranks, "}\n",

@@ -16,6 +16,8 @@ inline constexpr int kGpuJobSaveSteps = 50;
 
 // Makes the model in the cluster's folder; its path.
 std::string MakeGpuModel(const TestCluster& cluster);
+// The same with a head that is the embedding.
+std::string MakeTiedGpuModel(const TestCluster& cluster);
 
 struct GpuJob {
   std::string model;
@@ -24,6 +26,8 @@ struct GpuJob {
   int ranks = 1;
   // Of a rank.
   int batch_size = 4;
+  // Micro-batches of that size a step.
+  int accumulation = 1;
   std::string method = "{lora: {r: 16, alpha: 32}}";
   std::string learning_rate = "3.0e-3";
 };

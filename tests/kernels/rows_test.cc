@@ -47,14 +47,29 @@ TEST(EmbeddingTest, BackwardAddsInTheOrderOfTheTokens) {
   EXPECT_TRUE(d_table.TailsAreUntouched());
 }
 
+TEST(EmbeddingTest, BackwardPassesOverTokensWithoutARow) {
+  Matrix d_table(5, 19), d_out = Matrix::Random(4, 19, 1);
+  d_out.at(1, 3) = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<int32_t> ids = {4, kNoRow, 4, kNoRow};
+  ASSERT_TRUE(EmbeddingBackward(d_table.view(), d_out.view(), ids.data()).ok());
+
+  for (int64_t i = 0; i < 19; ++i) {
+    EXPECT_EQ(d_table.at(4, i), d_out.at(0, i) + d_out.at(2, i));
+    for (int64_t row = 0; row < 4; ++row) EXPECT_EQ(d_table.at(row, i), 0);
+  }
+}
+
 TEST(EmbeddingTest, ErrorsNameTheIdAndWriteNothing) {
   Matrix table = Matrix::Random(5, 4, 1), out(2, 4), wide(2, 5);
-  const std::vector<int32_t> above = {1, 5}, below = {1, -1};
+  const std::vector<int32_t> above = {1, 5}, below = {1, -2};
+  const std::vector<int32_t> none = {1, kNoRow};
   ExpectInvalid(EmbeddingForward(out.view(), table.view(), above.data()),
                 "id 5 of token 1 where the vocabulary is 5");
   EXPECT_EQ(out.Values(), std::vector<float>(8, 0.0f));
   const std::vector<float> before = table.Values();
   ExpectInvalid(EmbeddingBackward(table.view(), out.view(), below.data()),
+                "id -2 of token 1");
+  ExpectInvalid(EmbeddingForward(out.view(), table.view(), none.data()),
                 "id -1 of token 1");
   EXPECT_EQ(table.Values(), before);
   ExpectInvalid(EmbeddingForward(wide.view(), table.view(), above.data()),

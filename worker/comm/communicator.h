@@ -33,16 +33,19 @@ class Communicator {
 
   // The same in two halves, so that a rank computes while its sums are made:
   // they wait for what the GPU was told to compute before, not for what it is
-  // told after. A buffer begun is not touched before FinishAllReduces returns,
-  // and no other collective comes between. As long as a backend does not
-  // override it, beginning does all of it.
+  // told after. A buffer begun is not touched before FinishBegun returns, and
+  // no other collective comes between but those that are begun. As long as a
+  // backend does not override it, beginning does all of it.
   virtual absl::Status BeginAllReduceSum(const at::Tensor& buffer);
+  // Likewise copies every rank's `input` to `output`, [ranks, input's shape];
+  // both are contiguous and do not overlap, and all ranks' shapes are the same.
+  virtual absl::Status BeginAllGather(const at::Tensor& input,
+                                      const at::Tensor& output) = 0;
   // Returns when all that were begun are done.
-  virtual absl::Status FinishAllReduces() { return absl::OkStatus(); }
+  virtual absl::Status FinishBegun() { return absl::OkStatus(); }
 
-  // Every rank's `input`, in the order of ranks; all of one shape.
-  virtual absl::StatusOr<std::vector<at::Tensor>> AllGather(
-      const at::Tensor& input) = 0;
+  // Every rank's `input`, in the order of ranks, in memory of their own.
+  absl::StatusOr<std::vector<at::Tensor>> AllGather(const at::Tensor& input);
 
   // Replaces `buffer` on every rank by that of `root`.
   virtual absl::Status Broadcast(at::Tensor& buffer, int root) = 0;

@@ -35,21 +35,15 @@ class GlooCommunicator : public Communicator {
     });
   }
 
-  absl::StatusOr<std::vector<at::Tensor>> AllGather(
-      const at::Tensor& input) override {
-    std::vector<std::vector<at::Tensor>> outputs(1);
-    for (int i = 0; i < world_size(); ++i) {
-      outputs[0].push_back(at::empty_like(input));
-    }
-    absl::Status status =
-        Run("all-gather", options_.timeout, [&](Timeout timeout) {
-          std::vector<at::Tensor> inputs{input};
-          c10d::AllgatherOptions options;
-          options.timeout = timeout;
-          group_->allgather(outputs, inputs, options)->wait();
-        });
-    if (!status.ok()) return status;
-    return outputs[0];
+  absl::Status BeginAllGather(const at::Tensor& input,
+                              const at::Tensor& output) override {
+    return Run("all-gather", options_.timeout, [&](Timeout timeout) {
+      std::vector<std::vector<at::Tensor>> outputs{output.unbind()};
+      std::vector<at::Tensor> inputs{input};
+      c10d::AllgatherOptions options;
+      options.timeout = timeout;
+      group_->allgather(outputs, inputs, options)->wait();
+    });
   }
 
   absl::Status Broadcast(at::Tensor& buffer, int root) override {

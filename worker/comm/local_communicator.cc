@@ -74,24 +74,21 @@ class LocalCommunicator : public Communicator {
     });
   }
 
-  absl::StatusOr<std::vector<at::Tensor>> AllGather(
-      const at::Tensor& input) override {
-    // Each rank brings a stack with its own row filled; the last to come
-    // copies every row into every stack.
-    at::Tensor mine = at::empty({world_size_, input.numel()}, input.options());
-    mine[rank_].copy_(input.reshape({-1}));
-    RETURN_IF_ERROR(point_->Meet(rank_, mine, [](std::vector<at::Tensor>& all) {
+  absl::Status BeginAllGather(const at::Tensor& input,
+                              const at::Tensor& output) override {
+    // Each rank brings a stack with its own place filled; the last to come
+    // copies each place into every stack.
+    const auto of = [](const at::Tensor& stack, size_t rank) {
+      return stack.select(0, static_cast<int64_t>(rank));
+    };
+    of(output, rank_).copy_(input);
+    return point_->Meet(rank_, output, [of](std::vector<at::Tensor>& all) {
       for (size_t from = 0; from < all.size(); ++from) {
         for (size_t to = 0; to < all.size(); ++to) {
-          if (to != from) all[to][from].copy_(all[from][from]);
+          if (to != from) of(all[to], from).copy_(of(all[from], from));
         }
       }
-    }));
-    std::vector<at::Tensor> gathered;
-    for (int i = 0; i < world_size_; ++i) {
-      gathered.push_back(mine[i].reshape(input.sizes()));
-    }
-    return gathered;
+    });
   }
 
   absl::Status Broadcast(at::Tensor& buffer, int root) override {

@@ -139,7 +139,7 @@ class NcclCommunicator : public Communicator {
 
   absl::Status AllReduceSum(at::Tensor& buffer) override {
     RETURN_IF_ERROR(BeginAllReduceSum(buffer));
-    return FinishAllReduces();
+    return FinishBegun();
   }
 
   absl::Status BeginAllReduceSum(const at::Tensor& buffer) override {
@@ -151,23 +151,19 @@ class NcclCommunicator : public Communicator {
     });
   }
 
-  absl::Status FinishAllReduces() override {
-    RETURN_IF_ERROR(host_->FinishAllReduces());
-    return Finish("all-reduce");
+  absl::Status BeginAllGather(const at::Tensor& input,
+                              const at::Tensor& output) override {
+    if (input.is_cpu()) return host_->BeginAllGather(input, output);
+    ASSIGN_OR_RETURN(const ncclDataType_t type, TypeOf(input));
+    return Begin("all-gather", output.nbytes(), [&] {
+      return ncclAllGather(input.data_ptr(), output.data_ptr(), input.numel(),
+                           type, comm_, stream_.get());
+    });
   }
 
-  absl::StatusOr<std::vector<at::Tensor>> AllGather(
-      const at::Tensor& input) override {
-    if (input.is_cpu()) return host_->AllGather(input);
-    ASSIGN_OR_RETURN(const ncclDataType_t type, TypeOf(input));
-    std::vector<int64_t> shape = input.sizes().vec();
-    shape.insert(shape.begin(), world_size());
-    const at::Tensor all = at::empty(shape, input.options());
-    RETURN_IF_ERROR(Run("all-gather", all.nbytes(), [&] {
-      return ncclAllGather(input.data_ptr(), all.data_ptr(), input.numel(),
-                           type, comm_, stream_.get());
-    }));
-    return all.unbind();
+  absl::Status FinishBegun() override {
+    RETURN_IF_ERROR(host_->FinishBegun());
+    return Finish("collectives");
   }
 
   absl::Status Broadcast(at::Tensor& buffer, int root) override {

@@ -68,15 +68,20 @@ absl::Status Block::Remake(Recompute recompute, const BlockWeights& weights,
   return mlp_.Remake(recompute, weights, kept, buffers, mask);
 }
 
-absl::Status Block::Backward(const BlockWeights& weights,
-                             BlockGradients& gradients,
-                             const PlacedBatch& batch, bool need_input_gradient,
-                             BlockActivations& kept, StepBuffers& buffers,
-                             const DropoutMask& mask) const {
+absl::Status Block::BackwardMlp(const BlockWeights& weights,
+                                BlockGradients& gradients,
+                                BlockActivations& kept, StepBuffers& buffers,
+                                const DropoutMask& mask) const {
   RETURN_IF_ERROR(mlp_.Backward(weights, gradients, kept, buffers, mask));
-  RETURN_IF_ERROR(BackwardNorm(weights.post_attention_norm,
-                               gradients.post_attention_norm, kept.middle_TD,
-                               kept.inv_rms2_T, buffers));
+  return BackwardNorm(weights.post_attention_norm,
+                      gradients.post_attention_norm, kept.middle_TD,
+                      kept.inv_rms2_T, buffers);
+}
+
+absl::Status Block::BackwardAttention(
+    const BlockWeights& weights, BlockGradients& gradients,
+    const PlacedBatch& batch, bool need_input_gradient, BlockActivations& kept,
+    StepBuffers& buffers, const DropoutMask& mask) const {
   RETURN_IF_ERROR(attention_.Backward(
       weights, gradients, batch, need_input_gradient, kept, buffers, mask));
   if (!need_input_gradient) return absl::OkStatus();

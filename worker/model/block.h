@@ -40,13 +40,19 @@ class Block {
                       const PlacedBatch& batch, BlockActivations& kept,
                       StepBuffers& buffers, const DropoutMask& mask) const;
 
-  // From the gradient of the residual stream after the block to that before
-  // it, in place in buffers.dresidual_TD; adds to `gradients`. The latter
-  // gradient is left out unless `need_input_gradient`.
-  absl::Status Backward(const BlockWeights& weights, BlockGradients& gradients,
-                        const PlacedBatch& batch, bool need_input_gradient,
-                        BlockActivations& kept, StepBuffers& buffers,
-                        const DropoutMask& mask) const;
+  // From the gradient of the residual stream after the block to that before its
+  // MLP, in place in buffers.dresidual_TD; adds to `gradients`.
+  absl::Status BackwardMlp(const BlockWeights& weights,
+                           BlockGradients& gradients, BlockActivations& kept,
+                           StepBuffers& buffers, const DropoutMask& mask) const;
+  // Then to that before the block, which is left out unless
+  // `need_input_gradient`.
+  absl::Status BackwardAttention(const BlockWeights& weights,
+                                 BlockGradients& gradients,
+                                 const PlacedBatch& batch,
+                                 bool need_input_gradient,
+                                 BlockActivations& kept, StepBuffers& buffers,
+                                 const DropoutMask& mask) const;
 
  private:
   // Of the stream before attention; without a delta it is what lies in

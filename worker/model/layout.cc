@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "worker/model/backward_stage.h"
 
 namespace lockstep {
 namespace {
@@ -57,8 +58,8 @@ void AddWeight(std::string name, std::vector<int64_t> shape, bool decays,
 }
 
 // Of the parameters from the one numbered `first` on.
-void SetFinalAfter(int64_t layer, size_t first, std::vector<Parameter>& list) {
-  for (size_t i = first; i < list.size(); ++i) list[i].final_after = layer;
+void SetFinalAfter(int64_t stage, size_t first, std::vector<Parameter>& list) {
+  for (size_t i = first; i < list.size(); ++i) list[i].final_after = stage;
 }
 
 void AddLinear(int64_t layer, const LinearShape& linear,
@@ -159,27 +160,30 @@ std::vector<Parameter> FullParameters(const ModelConfig& config) {
   std::vector<Parameter> list;
   const BlockShape block = MakeBlockShape(config, nullptr);
   const int64_t hidden = config.hidden_size;
-  AddWeight("model.embed_tokens.weight", {config.vocab_size, hidden}, true,
-            list);
+  AddWeight(kEmbeddingName, {config.vocab_size, hidden}, true, list);
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    const size_t first = list.size();
+    const size_t attention = list.size();
     AddWeight(ModuleName(layer, "input_layernorm.weight"), {hidden}, false,
               list);
     AddLinear(layer, block.qkv, list);
     AddLinear(layer, block.o, list);
+    SetFinalAfter(AfterBlock(layer), attention, list);
+    const size_t mlp = list.size();
     AddWeight(ModuleName(layer, "post_attention_layernorm.weight"), {hidden},
               false, list);
     AddLinear(layer, block.gate_up, list);
     AddLinear(layer, block.down, list);
-    SetFinalAfter(layer, first, list);
+    SetFinalAfter(AfterMlp(layer), mlp, list);
   }
-  const size_t first = list.size();
+  const size_t norm = list.size();
   AddWeight("model.norm.weight", {hidden}, false, list);
-  if (!config.tie_word_embeddings) {
-    AddWeight("lm_head.weight", {config.vocab_size, hidden}, true, list);
-  }
   // Final before the last block begins, which is as good.
-  SetFinalAfter(config.num_layers - 1, first, list);
+  SetFinalAfter(AfterMlp(config.num_layers - 1), norm, list);
+  if (!config.tie_word_embeddings) {
+    const size_t head = list.size();
+    AddWeight("lm_head.weight", {config.vocab_size, hidden}, true, list);
+    SetFinalAfter(AfterHead(config.num_layers), head, list);
+  }
   return list;
 }
 

@@ -84,6 +84,8 @@ absl::StatusOr<std::vector<std::string>> ResolveTargets(
 BlockShape MakeBlockShape(const ModelConfig& config, const LoraOptions* lora,
                           int64_t tail_multiple = 1);
 
+// The embedding's weight.
+inline constexpr char kEmbeddingName[] = "model.embed_tokens.weight";
 // "model.layers.3.self_attn.q_proj".
 std::string ModuleName(int64_t layer, const std::string& module);
 // PEFT's: "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight".

@@ -6,6 +6,7 @@
 #include "worker/model/frozen_weights.h"
 #include "worker/model/gpu_attention.h"
 #include "worker/model/head.h"
+#include "worker/model/input_rows.h"
 #include "worker/model/layout.h"
 #include "worker/model/parameters.h"
 
@@ -77,6 +78,12 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
       .attention_work_bytes = gpu ? GpuAttention::WorkBytes(QkvLayoutOf(config),
                                                             options.attention())
                                   : 0,
+      .gathered_ranks =
+          options.backward &&
+                  LeavesInputRowsApart(config, method, placement,
+                                       options.max_tokens, options.ranks)
+              ? options.ranks
+              : 0,
       .logits_rows =
           Head::ChunkRows(placement, config.vocab_size, options.max_tokens),
   };

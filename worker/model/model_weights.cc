@@ -135,7 +135,7 @@ void ModelWeights::CarveBase() {
 
 absl::Status ModelWeights::LoadBase(const TensorPlacer& place) {
   CarveBase();
-  RETURN_IF_ERROR(place("model.embed_tokens.weight", embedding_));
+  RETURN_IF_ERROR(place(kEmbeddingName, embedding_));
   RETURN_IF_ERROR(place("model.norm.weight", final_norm_));
   if (!config_.tie_word_embeddings) {
     RETURN_IF_ERROR(place("lm_head.weight", head_));
@@ -181,13 +181,12 @@ absl::Status ModelWeights::LoadFrozenLinear(int64_t layer,
 
 void ModelWeights::BindFull() {
   Parameters& all = *parameters_;
-  embedding_ = Computed("model.embed_tokens.weight");
-  embedding_gradient_ = all.Gradient("model.embed_tokens.weight");
+  embedding_ = Computed(kEmbeddingName);
+  embedding_gradient_ = all.Gradient(kEmbeddingName);
   final_norm_ = Computed("model.norm.weight");
   final_norm_gradient_ = all.Gradient("model.norm.weight");
-  const std::string head = config_.tie_word_embeddings
-                               ? "model.embed_tokens.weight"
-                               : "lm_head.weight";
+  const std::string head =
+      config_.tie_word_embeddings ? kEmbeddingName : "lm_head.weight";
   head_ = Computed(head);
   head_gradient_ = all.Gradient(head);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {

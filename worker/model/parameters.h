@@ -27,8 +27,8 @@ struct Parameter {
   std::vector<int64_t> shape;
   // Whether weight decay applies: to all but biases and norms.
   bool decays = true;
-  // A backward pass goes from the last block to the first. The gradient is
-  // final when it is through with this one, or only with the whole pass.
+  // The stage of a backward pass (backward_stage.h) after which the gradient is
+  // final, or only after the whole pass.
   static constexpr int64_t kWholePass = -1;
   int64_t final_after = kWholePass;
   // Where it begins in the flat buffer, in floats; set by Parameters.

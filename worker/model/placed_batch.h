@@ -6,6 +6,8 @@
 //
 // Used by the trainer's thread.
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 
 #include "worker/model/placed_ints.h"
@@ -31,6 +33,7 @@ class PlacedBatch {
   }
 
   const int32_t* ids() const { return ids_.data(); }
+  at::Tensor ids_tensor() const { return ids_.tensor(); }
   const int32_t* positions() const { return positions_.data(); }
   const PlacedInts& cu_seqlens() const { return cu_seqlens_; }
   int64_t documents() const { return documents_; }

@@ -5,6 +5,15 @@
 #include "proto/contract/check.h"
 
 namespace lockstep {
+namespace {
+
+// A view. Torch takes no pointer to const, but nobody writes here.
+at::Tensor OnHost(absl::Span<const int32_t> values) {
+  return at::from_blob(const_cast<int32_t*>(values.data()),
+                       {static_cast<int64_t>(values.size())}, at::kInt);
+}
+
+}  // namespace
 
 PlacedInts::PlacedInts(at::Device device, int64_t capacity) {
   if (device.is_cpu()) return;
@@ -17,14 +26,12 @@ void PlacedInts::Place(absl::Span<const int32_t> values) {
   if (!buffer_.defined()) return;
   LOCKSTEP_CHECK(size_ <= buffer_.numel());
   data_ = buffer_.data_ptr<int32_t>();
-  // Torch takes no pointer to const, but only reads here.
-  tensor().copy_(
-      at::from_blob(const_cast<int32_t*>(values.data()), {size_}, at::kInt));
+  tensor().copy_(OnHost(values));
 }
 
 at::Tensor PlacedInts::tensor() const {
-  LOCKSTEP_CHECK(buffer_.defined());
-  return buffer_.narrow(0, 0, size_);
+  return buffer_.defined() ? buffer_.narrow(0, 0, size_)
+                           : OnHost({data_, static_cast<size_t>(size_)});
 }
 
 }  // namespace lockstep

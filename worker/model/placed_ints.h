@@ -24,7 +24,7 @@ class PlacedInts {
   void Place(absl::Span<const int32_t> values);
 
   const int32_t* data() const { return data_; }
-  // The values, for what wants a tensor; on a GPU only.
+  // The values, for what wants a tensor. On the CPU only reading is allowed.
   at::Tensor tensor() const;
 
  private:

@@ -66,6 +66,27 @@ void CarveLinearScratch(int64_t hidden, const BlockShape& block,
   scratch.fp8_scale_T = arena.Take({shape.max_tokens});
 }
 
+// What lives longer than the rest. The rows of all ranks come when the pass is
+// over: they have no place of their own but that of whatever is cut after them,
+// and more only if that is less.
+void CarveGradient(const ModelConfig& config, const BlockShape& block,
+                   const StepShape& shape, Arena& arena, StepBuffers& buffers) {
+  if (!shape.backward) return;
+  const int64_t hidden = config.hidden_size;
+  buffers.dresidual_TD =
+      TakeRows(hidden + std::max(block.o.tail, block.down.tail), shape, arena);
+  if (shape.gathered_ranks == 0) return;
+  InputRows& input = buffers.input;
+  input.ids_T = arena.Take({shape.max_tokens}, at::kInt);
+  input.drows_TD = buffers.dresidual_TD;
+  const int64_t mark = arena.Mark();
+  input.all_ids_RT =
+      arena.Take({shape.gathered_ranks, shape.max_tokens}, at::kInt);
+  input.all_drows_RTD = arena.Take(
+      {shape.gathered_ranks, shape.max_tokens, hidden}, shape.compute);
+  arena.Release(mark);
+}
+
 // Scratch of the head and that of the blocks are never in use together; only
 // the gradient of the residual stream goes from the one to the other.
 void CarveScratch(const ModelConfig& config, const BlockShape& block,
@@ -74,10 +95,6 @@ void CarveScratch(const ModelConfig& config, const BlockShape& block,
   const auto rows = [&](int64_t columns) {
     return TakeRows(columns, shape, arena);
   };
-  if (shape.backward) {
-    buffers.dresidual_TD =
-        rows(hidden + std::max(block.o.tail, block.down.tail));
-  }
   const int64_t head = arena.Mark();
   buffers.head_x_TD = rows(hidden);
   if (shape.backward) buffers.head_dx_TD = rows(hidden);
@@ -122,6 +139,7 @@ StepBuffers CarveStepBuffers(const ModelConfig& config, const BlockShape& block,
                              const StepShape& shape, Arena& arena) {
   StepBuffers buffers;
   const int64_t tokens = shape.max_tokens;
+  CarveGradient(config, block, shape, arena, buffers);
   BlockActivations kept;
   for (int64_t i = 0; i < config.num_layers; ++i) {
     if (i == 0 || shape.backward) {

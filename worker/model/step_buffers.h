@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "worker/memory/arena.h"
+#include "worker/model/input_rows.h"
 #include "worker/model/layout.h"
 #include "worker/model/linear_scratch.h"
 #include "worker/model/model_config.h"
@@ -56,6 +57,8 @@ struct StepBuffers {
 
   // The gradient of the residual stream.
   at::Tensor dresidual_TD;  // +
+  // At the end of a pass its rows are those of the input.
+  InputRows input;
 
   // Within a block, three in one place, which are never needed together: output
   // of o and of down before it is added to the residual; the gradient of a
@@ -69,7 +72,7 @@ struct StepBuffers {
   at::Tensor attention_work;
 
   // The first `tokens` rows of all that has a row a token. Scratch of the head,
-  // of FP8 and of attention stays whole.
+  // of FP8 and of attention stays whole, and so do input rows.
   StepBuffers FirstRows(int64_t tokens) const;
 };
 
@@ -100,6 +103,8 @@ struct StepShape {
   // (residual_offload.h).
   bool offload_residual = false;
   int64_t attention_work_bytes = 0;
+  // Whose input rows are gathered; 0 where they are not left apart.
+  int64_t gathered_ranks = 0;
   // Rows of logits that exist at a time.
   int64_t logits_rows = 0;
 };

@@ -10,6 +10,7 @@
 #include "kernels/rms_norm.h"
 #include "proto/contract/check.h"
 #include "proto/contract/status_macros.h"
+#include "worker/model/backward_stage.h"
 #include "worker/model/memory_needs.h"
 #include "worker/model/view.h"
 
@@ -86,6 +87,9 @@ absl::StatusOr<StepOutput> Transformer::ForwardBackward(
   ASSIGN_OR_RETURN(const StepOutput output,
                    head_.ForwardBackward(weights_.head(),
                                          weights_.head_gradient(), buffers));
+  if (listener != nullptr) {
+    RETURN_IF_ERROR(listener->Passed(AfterHead(weights_.config().num_layers)));
+  }
   RETURN_IF_ERROR(Backward(buffers, mask, listener));
   return output;
 }
@@ -201,17 +205,41 @@ absl::Status Transformer::Backward(StepBuffers& buffers,
       RETURN_IF_ERROR(block_.Remake(options_.recompute, weights, batch_, kept,
                                     buffers, OfLayer(mask, layer)));
     }
-    RETURN_IF_ERROR(
-        block_.Backward(weights, weights_.Gradients(layer), batch_,
-                        /*need_input_gradient=*/layer > 0 || trains_embedding,
-                        kept, buffers, OfLayer(mask, layer)));
+    RETURN_IF_ERROR(BackwardBlock(
+        layer, /*need_input_gradient=*/layer > 0 || trains_embedding, buffers,
+        OfLayer(mask, layer), listener));
     if (offload_ != nullptr) offload_->AfterBackward(layer, kept.residual_TD);
     weights_.Release(layer);
-    if (listener != nullptr) RETURN_IF_ERROR(listener->Passed(layer));
   }
   if (!trains_embedding) return absl::OkStatus();
+  if (listener != nullptr && input_rows().defined()) {
+    return LeaveInputRows(*listener);
+  }
   return EmbeddingBackward(View(weights_.embedding_gradient()), dresidual_TD,
                            batch_.ids());
+}
+
+absl::Status Transformer::BackwardBlock(int64_t layer, bool need_input_gradient,
+                                        StepBuffers& buffers,
+                                        const DropoutMask& mask,
+                                        BackwardListener* listener) {
+  const BlockWeights& weights = weights_.Weights(layer);
+  BlockGradients& gradients = weights_.Gradients(layer);
+  BlockActivations& kept = buffers.blocks[layer];
+  RETURN_IF_ERROR(block_.BackwardMlp(weights, gradients, kept, buffers, mask));
+  if (listener != nullptr) RETURN_IF_ERROR(listener->Passed(AfterMlp(layer)));
+  RETURN_IF_ERROR(block_.BackwardAttention(
+      weights, gradients, batch_, need_input_gradient, kept, buffers, mask));
+  if (listener == nullptr) return absl::OkStatus();
+  return listener->Passed(AfterBlock(layer));
+}
+
+absl::Status Transformer::LeaveInputRows(BackwardListener& listener) {
+  const at::Tensor ids = batch_.ids_tensor();
+  const at::Tensor& ids_T = input_rows().ids_T;
+  ids_T.fill_(kNoRow);
+  ids_T.narrow(0, 0, ids.numel()).copy_(ids);
+  return listener.PassedInput();
 }
 
 }  // namespace lockstep

@@ -16,6 +16,7 @@
 #include "worker/memory/arena.h"
 #include "worker/model/block.h"
 #include "worker/model/head.h"
+#include "worker/model/input_rows.h"
 #include "worker/model/model_weights.h"
 #include "worker/model/placed_batch.h"
 #include "worker/model/residual_offload.h"
@@ -38,8 +39,9 @@ class Transformer {
 
   // Adds the gradients of the summed loss to the parameters' gradients.
   // `micro_batch` is this batch's number in the run, counted over all ranks; it
-  // seeds dropout. `listener`, if there is one, is told of each block, but of
-  // none when the batch has nothing to learn from; its error ends the pass.
+  // seeds dropout. `listener`, if there is one, is told of each stage, but of
+  // none when the batch has nothing to learn from; its error ends the pass. It
+  // gets the input rows where they are left apart; without one they are added.
   // INVALID_ARGUMENT: more tokens or longer documents than planned, or a token
   // outside the vocabulary.
   absl::StatusOr<StepOutput> ForwardBackward(
@@ -51,6 +53,9 @@ class Transformer {
 
   // Logits of all positions, [T, V], in memory of their own.
   absl::StatusOr<at::Tensor> Logits(const TokenBatch& batch);
+
+  // What of a pass with a listener is left apart, if anything.
+  const InputRows& input_rows() const { return all_buffers_.input; }
 
   // Bytes of the buffers of a step.
   int64_t step_bytes() const { return arena_->peak_bytes(); }
@@ -67,6 +72,10 @@ class Transformer {
   // Of the batch that Forward was given.
   absl::Status Backward(StepBuffers& buffers, const DropoutMask& mask,
                         BackwardListener* listener);
+  absl::Status BackwardBlock(int64_t layer, bool need_input_gradient,
+                             StepBuffers& buffers, const DropoutMask& mask,
+                             BackwardListener* listener);
+  absl::Status LeaveInputRows(BackwardListener& listener);
 
   ModelWeights& weights_;
   const TransformerOptions options_;

@@ -21,6 +21,9 @@ struct TransformerOptions {
   Recompute recompute = Recompute::kNone;
   // Whether the same steps end in the same bits.
   bool deterministic = true;
+  // Those that train together, which may leave input rows apart
+  // (input_rows.h).
+  int ranks = 1;
 
   GpuAttention::Options attention() const {
     return {.tokens = max_tokens,

@@ -87,9 +87,12 @@ class BlockGradientSink {
 class BackwardListener {
  public:
   virtual ~BackwardListener() = default;
-  // The pass is through with `block`, and will not touch again what is final
-  // after it (Parameter::final_after). Comes from the last block to the first.
-  virtual absl::Status Passed(int64_t block) = 0;
+  // The pass will not touch again what is final after `stage`
+  // (backward_stage.h). Comes once for each, in their order.
+  virtual absl::Status Passed(int64_t stage) = 0;
+  // Where input rows are left apart (input_rows.h), last of all: this rank's
+  // are there, and the place of all ranks' is free.
+  virtual absl::Status PassedInput() = 0;
 };
 
 }  // namespace lockstep

@@ -2,12 +2,17 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "kernels/embedding.h"
 #include "proto/contract/status_macros.h"
 #include "worker/io/sha256.h"
+#include "worker/model/backward_stage.h"
+#include "worker/model/layout.h"
+#include "worker/model/view.h"
 #include "worker/train/rank_end.h"
 
 namespace lockstep {
@@ -23,12 +28,45 @@ at::Tensor DigestOf(const at::Tensor& values) {
   return out;
 }
 
+// Of all parameters, when the gradients become final that are to be summed.
+std::vector<Parameter> Summed(const Parameters& parameters,
+                              const DataParallelOptions& options) {
+  std::vector<Parameter> list = parameters.list();
+  if (!options.input_rows.defined()) return list;
+  // Before all others: from the head on nothing is added to it.
+  int64_t first = 0;
+  for (const Parameter& parameter : list) {
+    first = std::max(first, parameter.final_after + 1);
+  }
+  for (Parameter& parameter : list) {
+    if (parameter.name != kEmbeddingName) continue;
+    parameter.final_after = options.more_than_input_rows ? first : kNotSummed;
+  }
+  return list;
+}
+
 }  // namespace
 
-absl::Status DataParallel::Passed(int64_t block) {
+DataParallelOptions ReducesOf(const ModelConfig& config,
+                              const InputRows& input_rows,
+                              int64_t micro_batches) {
+  return {
+      .input_rows = input_rows,
+      .more_than_input_rows = config.tie_word_embeddings || micro_batches > 1};
+}
+
+DataParallel::DataParallel(Communicator& communicator, Parameters& parameters,
+                           const DataParallelOptions& options)
+    : communicator_(communicator),
+      parameters_(parameters),
+      input_rows_(options.input_rows),
+      buckets_(GradientBuckets(Summed(parameters, options),
+                               options.least_bucket_floats)) {}
+
+absl::Status DataParallel::Passed(int64_t stage) {
   for (; begun_ < buckets_.size(); ++begun_) {
     const GradientBucket& bucket = buckets_[begun_];
-    if (bucket.final_after < block) break;
+    if (bucket.final_after < stage) break;
     RETURN_IF_ERROR(
         communicator_.BeginAllReduceSum(parameters_.gradients_and_tail().narrow(
             0, bucket.begin, bucket.end - bucket.begin)));
@@ -36,11 +74,38 @@ absl::Status DataParallel::Passed(int64_t block) {
   return absl::OkStatus();
 }
 
+absl::Status DataParallel::PassedInput() {
+  gathering_ = true;
+  RETURN_IF_ERROR(
+      communicator_.BeginAllGather(input_rows_.ids_T, input_rows_.all_ids_RT));
+  return communicator_.BeginAllGather(input_rows_.drows_TD,
+                                      input_rows_.all_drows_RTD);
+}
+
+absl::Status DataParallel::JoinWithoutPass() {
+  RETURN_IF_ERROR(Passed(AfterBlock(0)));
+  input_rows_.ids_T.fill_(kNoRow);
+  return PassedInput();
+}
+
+absl::Status DataParallel::AddInputRows() {
+  const TensorView embedding = View(parameters_.Gradient(kEmbeddingName));
+  for (int rank = 0; rank < world_size(); ++rank) {
+    RETURN_IF_ERROR(
+        EmbeddingBackward(embedding, View(input_rows_.all_drows_RTD[rank]),
+                          input_rows_.all_ids_RT[rank].data_ptr<int32_t>()));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<StepSums> DataParallel::Reduce(const StepSums& mine) {
+  if (input_rows_.defined() && !gathering_) RETURN_IF_ERROR(JoinWithoutPass());
   mine.Store(parameters_.tail());
   RETURN_IF_ERROR(Passed(Parameter::kWholePass));
-  RETURN_IF_ERROR(communicator_.FinishAllReduces());
+  RETURN_IF_ERROR(communicator_.FinishBegun());
+  if (input_rows_.defined()) RETURN_IF_ERROR(AddInputRows());
   begun_ = 0;
+  gathering_ = false;
   return StepSums::Load(parameters_.tail());
 }
 

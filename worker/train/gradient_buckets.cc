@@ -9,12 +9,15 @@ bool During(int64_t final_after) {
   return final_after != Parameter::kWholePass;
 }
 
-// Whether `bucket` takes in a neighbour that is final after `final_after`.
-bool Takes(const GradientBucket& bucket, int64_t final_after,
+// Whether `bucket` takes in what lies before it. Of two that are final at
+// different times the earlier waits for the later, so neither may be large.
+bool Takes(const GradientBucket& bucket, const Parameter& parameter,
            int64_t least_floats) {
-  if (final_after == bucket.final_after) return true;
-  return During(final_after) && During(bucket.final_after) &&
-         bucket.end - bucket.begin < least_floats;
+  if (parameter.offset + parameter.size() != bucket.begin) return false;
+  if (parameter.final_after == bucket.final_after) return true;
+  return During(parameter.final_after) && During(bucket.final_after) &&
+         bucket.end - bucket.begin < least_floats &&
+         parameter.size() < least_floats;
 }
 
 }  // namespace
@@ -29,8 +32,9 @@ std::vector<GradientBucket> GradientBuckets(
   std::vector<GradientBucket> buckets = {
       {.begin = size, .end = size + Parameters::kTailFloats}};
   for (auto next = parameters.rbegin(); next != parameters.rend(); ++next) {
+    if (next->final_after == kNotSummed) continue;
     GradientBucket& last = buckets.back();
-    if (Takes(last, next->final_after, least_floats)) {
+    if (Takes(last, *next, least_floats)) {
       last.begin = next->offset;
       last.final_after = std::min(last.final_after, next->final_after);
     } else {

@@ -18,6 +18,9 @@ namespace lockstep {
 // Below this a collective takes as long as a larger one: 32 MiB.
 inline constexpr int64_t kLeastBucketFloats = int64_t{8} << 20;
 
+// A Parameter::final_after whose gradient goes another way than by a sum.
+inline constexpr int64_t kNotSummed = -2;
+
 struct GradientBucket {
   // The range, in floats.
   int64_t begin = 0;
@@ -26,10 +29,10 @@ struct GradientBucket {
   int64_t final_after = Parameter::kWholePass;
 };
 
-// Covers `parameters`, as Parameters lays them out, and the tail behind them,
-// each float once, in the order in which they become final. Neighbours become
-// one bucket until it has `least_floats`; what is final only with the whole
-// pass is kept apart from what is earlier.
+// Covers `parameters`, as Parameters lays them out, but for those marked
+// kNotSummed, and the tail behind them, each float once, in the order in which
+// they become final. Neighbours become one bucket until it has `least_floats`;
+// what is final only with the whole pass is kept apart from what is earlier.
 std::vector<GradientBucket> GradientBuckets(
     const std::vector<Parameter>& parameters,
     int64_t least_floats = kLeastBucketFloats);

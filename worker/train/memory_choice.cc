@@ -19,8 +19,9 @@ std::string GiB(int64_t bytes) {
 }
 
 int64_t NcclBytes(const MemoryRequest& request) {
-  return request.placement.device.is_cpu() ? 0
-                                           : EstimateNcclBytes(request.ranks);
+  return request.placement.device.is_cpu()
+             ? 0
+             : EstimateNcclBytes(request.options.ranks);
 }
 
 // What could be changed so that it fits.

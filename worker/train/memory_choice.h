@@ -43,8 +43,6 @@ struct MemoryRequest {
   Method method;
   Placement placement;
   TransformerOptions options;
-  // Of the job.
-  int ranks = 1;
 };
 
 // As in worker/model/memory_needs.h, with what GPUs that talk to each other

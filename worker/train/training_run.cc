@@ -144,7 +144,8 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
       .max_tokens = train_loader_->max_micro_batch_tokens(),
       .max_document = spec_.data().max_length(),
       .max_documents = MostDocuments(spec_),
-      .deterministic = IsDeterministic(spec_)};
+      .deterministic = IsDeterministic(spec_),
+      .ranks = context_.communicator.world_size()};
   if (eval_loader_ != nullptr) {
     options.max_tokens =
         std::max(options.max_tokens, eval_loader_->max_micro_batch_tokens());
@@ -154,8 +155,7 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
                       {.config = shape->config,
                        .method = shape->method,
                        .placement = context_.placement,
-                       .options = options,
-                       .ranks = context_.communicator.world_size()},
+                       .options = options},
                       BytesToPlanWith(context_.placement));
   if (!choice.ok()) {
     return WithCause(v1::Attempt::GPU_OUT_OF_MEMORY, choice.status());
@@ -185,8 +185,10 @@ absl::Status TrainingRun::BuildModel() {
     return WithCause(v1::Attempt::INVALID_INPUT, transformer.status());
   }
   transformer_ = *std::move(transformer);
-  data_parallel_ = std::make_unique<DataParallel>(context_.communicator,
-                                                  *weights_->parameters());
+  data_parallel_ = std::make_unique<DataParallel>(
+      context_.communicator, *weights_->parameters(),
+      ReducesOf(weights_->config(), transformer_->input_rows(),
+                spec_.train().gradient_accumulation_steps()));
   if (eval_loader_ != nullptr) {
     evaluator_ = std::make_unique<Evaluator>(*eval_loader_, *transformer_,
                                              *data_parallel_);

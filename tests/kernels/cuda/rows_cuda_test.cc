@@ -108,6 +108,23 @@ TEST_P(EmbeddingCudaTest, BackwardIsTheCpuBitByBit) {
   EXPECT_EQ(g_d_table.Download().Values(), d_table.Values());
 }
 
+TEST_P(EmbeddingCudaTest, BackwardPassesOverTokensWithoutARow) {
+  Matrix d_table = Matrix::Random(kVocabulary, cols(), 2), d_out = Random(3);
+  std::vector<int32_t> ids = Ids();
+  for (size_t t = 0; t < ids.size(); ++t) {
+    if (t % 5 == 0 || 2 * t > ids.size()) ids[t] = kNoRow;
+  }
+  const DeviceMatrix g_d_table(d_table, DType::kFloat32, tail());
+  const DeviceMatrix g_d_out = OnDevice(d_out);
+  const DeviceArray<int32_t> g_ids(ids);
+  ASSERT_TRUE(EmbeddingBackward(d_table.view(), d_out.view(), ids.data()).ok());
+
+  ASSERT_TRUE(
+      EmbeddingBackward(g_d_table.view(), g_d_out.view(), g_ids.data()).ok());
+
+  EXPECT_EQ(g_d_table.Download().Values(), d_table.Values());
+}
+
 LOCKSTEP_INSTANTIATE_CUDA_TEST(EmbeddingCudaTest);
 
 class LoraPackCudaTest : public CudaKernelTest {};

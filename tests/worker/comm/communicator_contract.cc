@@ -90,7 +90,7 @@ TEST_P(CommunicatorTest, SumsThatAreBegunAreThereWhenFinished) {
         ASSERT_TRUE(
             self.BeginAllReduceSum(buffer.narrow(0, i * 1001, 1001)).ok());
       }
-      ASSERT_TRUE(self.FinishAllReduces().ok());
+      ASSERT_TRUE(self.FinishBegun().ok());
 
       const double factor = world_size() * (world_size() + 1) / 2.0;
       EXPECT_TRUE(at::allclose(buffer.cpu(), base * factor * repeat));
@@ -109,7 +109,7 @@ TEST_P(CommunicatorTest, ASumWaitsForWhatWasToBeComputedBefore) {
       products.push_back(at::mm(ones, ones));
       ASSERT_TRUE(self.BeginAllReduceSum(products.back()).ok());
     }
-    ASSERT_TRUE(self.FinishAllReduces().ok());
+    ASSERT_TRUE(self.FinishBegun().ok());
 
     for (const at::Tensor& product : products) {
       EXPECT_TRUE(at::equal(
@@ -130,6 +130,41 @@ TEST_P(CommunicatorTest, AllGatherKeepsTheOrderOfRanks) {
       EXPECT_TRUE(at::equal((*gathered)[rank].cpu(),
                             at::full({2, 3}, rank, at::kLong)));
     }
+  });
+}
+
+// Between sums that were begun, and with rows of several types.
+TEST_P(CommunicatorTest, WhatIsGatheredIsThereWhenFinished) {
+  Run([&](Communicator& self) {
+    const auto filled = [&](double value, at::ScalarType type) {
+      return at::full({3, 5}, value, type).to(device(self));
+    };
+    at::Tensor first = filled(1, at::kFloat), last = filled(2, at::kFloat);
+    const at::Tensor ids = filled(self.rank() + 1, at::kInt);
+    const at::Tensor rows = filled(self.rank() + 0.5, at::kFloat);
+    const at::Tensor all_ids =
+        at::zeros({world_size(), 3, 5}, at::kInt).to(device(self));
+    const at::Tensor all_rows =
+        at::zeros({world_size(), 3, 5}, at::kFloat).to(device(self));
+
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      rows.add_(repeat);
+      ASSERT_TRUE(self.BeginAllReduceSum(first).ok());
+      ASSERT_TRUE(self.BeginAllGather(ids, all_ids).ok());
+      ASSERT_TRUE(self.BeginAllGather(rows, all_rows).ok());
+      ASSERT_TRUE(self.BeginAllReduceSum(last).ok());
+      ASSERT_TRUE(self.FinishBegun().ok());
+
+      for (int rank = 0; rank < world_size(); ++rank) {
+        EXPECT_TRUE(at::equal(all_ids[rank].cpu(),
+                              at::full({3, 5}, rank + 1, at::kInt)));
+        EXPECT_TRUE(at::equal(all_rows[rank].cpu(),
+                              at::full({3, 5}, rank + 0.5 + repeat)));
+      }
+    }
+    const auto twice = static_cast<double>(world_size() * world_size());
+    EXPECT_TRUE(at::equal(first.cpu(), at::full({3, 5}, twice)));
+    EXPECT_TRUE(at::equal(last.cpu(), at::full({3, 5}, 2 * twice)));
   });
 }
 

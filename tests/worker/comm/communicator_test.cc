@@ -45,6 +45,8 @@ TEST(LocalCommunicatorTest, AbortFreesThoseThatWait) {
   waiting.join();
 
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(group[0]->AllGather(at::ones({2})).status().code(),
+            absl::StatusCode::kUnavailable);
 }
 
 TEST(GlooCommunicatorTest, FailsWhenAPeerIsGone) {
@@ -59,6 +61,8 @@ TEST(GlooCommunicatorTest, FailsWhenAPeerIsGone) {
   EXPECT_THAT(std::string(status.message()),
               testing::HasSubstr("all-reduce of rank 0 of 2"));
   EXPECT_FALSE(group[0]->Barrier().ok());
+  EXPECT_THAT(std::string(group[0]->AllGather(buffer).status().message()),
+              testing::HasSubstr("all-gather of rank 0 after an abort"));
 }
 
 // As one that is stopped, whose connections stay.

@@ -92,7 +92,7 @@ TEST_F(NcclCommunicatorTest, TheFirstOfThoseBegunThatIsStuckIsNamed) {
       ASSERT_TRUE(
           group[rank]->BeginAllReduceSum(buffer.narrow(0, 0, 100 * i)).ok());
     }
-    const absl::Status finished = group[rank]->FinishAllReduces();
+    const absl::Status finished = group[rank]->FinishBegun();
     if (rank == 1) {
       EXPECT_TRUE(finished.ok()) << finished;
       return;
@@ -107,6 +107,28 @@ TEST_F(NcclCommunicatorTest, TheFirstOfThoseBegunThatIsStuckIsNamed) {
       HasSubstr("collective 2, all-reduce of 800 bytes, pending; 1, all-reduce "
                 "of 400 bytes, took"));
   EXPECT_THAT(std::string(late.message()), HasSubstr("; begun after it: 1"));
+  EXPECT_EQ(after.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(NcclCommunicatorTest, AGatheringThatIsStuckIsNamed) {
+  CommunicatorGroup group =
+      MakeNcclGroup(kGpus, {.timeout = absl::Milliseconds(300)});
+  absl::Status late;
+  absl::Status after;
+  OnAllRanks(kGpus, /*on_gpus=*/true, [&](int rank) {
+    at::Tensor mine = at::ones({1000}, at::device(at::kCUDA));
+    const at::Tensor all = at::zeros({kGpus, 1000}, at::device(at::kCUDA));
+    ASSERT_TRUE(group[rank]->AllReduceSum(mine).ok());
+    if (rank == 1) return;
+    ASSERT_TRUE(group[rank]->BeginAllGather(mine, all).ok());
+    late = group[rank]->FinishBegun();
+    after = group[rank]->BeginAllGather(mine, all);
+  });
+
+  EXPECT_EQ(late.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(late.message()),
+              HasSubstr("collective 2, all-gather of 8000 bytes, pending; "
+                        "1, all-reduce of 4000 bytes, took"));
   EXPECT_EQ(after.code(), absl::StatusCode::kUnavailable);
 }
 
@@ -155,6 +177,8 @@ TEST_F(NcclCommunicatorTest, RefusesTypesThatItDoesNotKnow) {
   OnAllRanks(kGpus, /*on_gpus=*/true, [&](int rank) {
     at::Tensor flags = at::ones({3}, at::device(at::kCUDA).dtype(at::kBool));
     EXPECT_EQ(group[rank]->AllReduceSum(flags).code(),
+              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(group[rank]->AllGather(flags).status().code(),
               absl::StatusCode::kInvalidArgument);
   });
 }

@@ -70,8 +70,7 @@ class Place : public Communicator {
   int rank() const override { return kRank; }
   int world_size() const override { return kRanks; }
   absl::Status AllReduceSum(at::Tensor&) override { return Nothing(); }
-  absl::StatusOr<std::vector<at::Tensor>> AllGather(
-      const at::Tensor&) override {
+  absl::Status BeginAllGather(const at::Tensor&, const at::Tensor&) override {
     return Nothing();
   }
   absl::Status Broadcast(at::Tensor&, int) override { return Nothing(); }
@@ -167,10 +166,33 @@ TEST_F(OneGpuNcclTest, SumsThatAreBegunWaitForWhatWasComputedBefore) {
     products.push_back(at::mm(ones, ones));
     ASSERT_TRUE(group_->BeginAllReduceSum(products.back()).ok());
   }
-  ASSERT_TRUE(group_->FinishAllReduces().ok());
+  ASSERT_TRUE(group_->FinishBegun().ok());
 
   for (const at::Tensor& product : products) {
     EXPECT_TRUE(at::equal(product.cpu(), at::full({1024, 1024}, 2048.0f)));
+  }
+}
+
+// In the order in which they were begun, and after what was computed before.
+TEST_F(OneGpuNcclTest, RowsAreGatheredBetweenSumsThatAreBegun) {
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  const auto gpu = at::device(at::kCUDA);
+  const at::Tensor ones = at::ones({1024, 1024}, gpu);
+  const at::Tensor sum = Full(100'003, 1);
+  const at::Tensor all =
+      at::zeros({kRanks, 1024, 1024}, gpu.dtype(at::kBFloat16));
+
+  ASSERT_TRUE(group_->BeginAllReduceSum(sum).ok());
+  const at::Tensor rows = at::mm(ones, ones).mul_(kRank + 1).to(at::kBFloat16);
+  ASSERT_TRUE(group_->BeginAllGather(rows, all).ok());
+  ASSERT_TRUE(group_->BeginAllReduceSum(sum).ok());
+  ASSERT_TRUE(group_->FinishBegun().ok());
+
+  EXPECT_TRUE(at::equal(sum.cpu(), at::full({100'003}, 4.0f)));
+  for (int rank = 0; rank < kRanks; ++rank) {
+    EXPECT_TRUE(at::equal(
+        all[rank].cpu().to(at::kFloat),
+        at::full({1024, 1024}, 1024.0f * static_cast<float>(rank + 1))));
   }
 }
 

@@ -100,7 +100,8 @@ TEST(MemoryNeedsTest, AreWhatTwoHundredGeneratedModelsTake) {
         .max_tokens = tokens,
         .max_document = draws.Between(1, tokens),
         .backward = method.kind != Method::Kind::kFrozen,
-        .recompute = kWays[draws.Between(0, 2)]};
+        .recompute = kWays[draws.Between(0, 2)],
+        .ranks = static_cast<int>(draws.Between(1, 4))};
 
     auto planned = ByPurpose(PlanMemory(config, method, {}, options));
     auto weights = *ModelWeights::Load(config, method, RandomReader());

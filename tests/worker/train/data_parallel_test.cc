@@ -8,7 +8,9 @@
 #include <memory>
 #include <thread>
 
+#include "kernels/embedding.h"
 #include "worker/comm/local_communicator.h"
+#include "worker/model/layout.h"
 
 namespace lockstep {
 namespace {
@@ -55,6 +57,64 @@ TEST_F(DataParallelTest, ReduceAddsGradientsAndSums) {
     EXPECT_EQ(all->trained_tokens, 14);
     EXPECT_TRUE(at::equal(parameters_[rank]->gradients(), at::full({5}, 6.0f)));
   });
+}
+
+// Two tokens of a vocabulary of four, one column wide.
+struct Embedding {
+  explicit Embedding(Communicator& communicator, bool more)
+      : parameters({{.name = kEmbeddingName, .shape = {4, 1}},
+                    {.name = "w", .shape = {5}, .final_after = 0}},
+                   at::kCPU),
+        rows{.ids_T = at::full({2}, 3, at::kInt),
+             .drows_TD = at::full({2, 1}, 100.0f),
+             .all_ids_RT = at::zeros({kRanks, 2}, at::kInt),
+             .all_drows_RTD = at::zeros({kRanks, 2, 1})},
+        ranks(communicator, parameters,
+              {.input_rows = rows, .more_than_input_rows = more}) {}
+
+  Parameters parameters;
+  InputRows rows;
+  DataParallel ranks;
+};
+
+TEST_F(DataParallelTest, InputRowsAreAddedToTheSumOfTheRest) {
+  for (const bool more : {true, false}) {
+    OnAllRanks([&](int rank) {
+      Embedding self(*group_[rank], more);
+      for (int step = 0; step < 2; ++step) {
+        self.parameters.gradients().fill_(more ? 1 : 0);
+        // Rank 2 had no backward pass.
+        if (rank != 2) {
+          self.rows.ids_T[0] = rank;
+          self.rows.ids_T[1] = rank == 0 ? 1 : kNoRow;
+          self.rows.drows_TD.fill_(rank + 1.5);
+          ASSERT_TRUE(self.ranks.Passed(1).ok());
+          ASSERT_TRUE(self.ranks.Passed(0).ok());
+          ASSERT_TRUE(self.ranks.PassedInput().ok());
+        }
+
+        const auto all = self.ranks.Reduce({.trained_tokens = 2});
+
+        ASSERT_TRUE(all.ok()) << all.status();
+        EXPECT_EQ(all->trained_tokens, 6);
+        const float sum = more ? 3 : 0;
+        const std::vector<float> expected = {
+            sum + 1.5f, sum + 1.5f + 2.5f, sum, sum, sum, sum, sum, sum, sum};
+        const float* found = self.parameters.gradients().data_ptr<float>();
+        EXPECT_EQ(std::vector<float>(found, found + 9), expected);
+      }
+    });
+  }
+}
+
+TEST_F(DataParallelTest, AGroupThatBrokeGathersNothing) {
+  group_[0]->Abort();
+  Embedding self(*group_[1], /*more=*/false);
+
+  EXPECT_EQ(self.ranks.PassedInput().code(), absl::StatusCode::kUnavailable);
+  Embedding without_pass(*group_[1], /*more=*/false);
+  EXPECT_EQ(without_pass.ranks.Reduce({}).status().code(),
+            absl::StatusCode::kUnavailable);
 }
 
 TEST_F(DataParallelTest, AnyRankStopsAll) {

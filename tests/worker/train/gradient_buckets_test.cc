@@ -5,12 +5,14 @@
 
 #include <vector>
 
+#include "worker/model/backward_stage.h"
 #include "worker/model/layout.h"
 
 namespace lockstep {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::Pair;
 
 constexpr int64_t kTail = Parameters::kTailFloats;
@@ -84,6 +86,30 @@ TEST(GradientBucketsTest, WhatTakesTheWholePassHoldsNoBlockUp) {
       ElementsAre(Pair(100, 133), Pair(133, 133 + kTail), Pair(0, 100)));
 }
 
+// As an embedding whose input rows are left apart.
+TEST(GradientBucketsTest, WhatIsLargeAndFinalEarlyDoesNotWaitForASmallBlock) {
+  auto parameters = SmallModel();
+  parameters[0].final_after = 3;
+
+  const auto buckets = GradientBuckets(parameters, /*least_floats=*/14);
+
+  EXPECT_THAT(Ranges(buckets),
+              ElementsAre(Pair(0, 100), Pair(110, 133), Pair(100, 110),
+                          Pair(133, 133 + kTail)));
+  EXPECT_THAT(FinalAfter(buckets), ElementsAre(3, 1, 0, -1));
+}
+
+TEST(GradientBucketsTest, WhatIsNotSummedIsInNone) {
+  auto parameters = SmallModel();
+  parameters[0].final_after = kNotSummed;
+  parameters[3].final_after = kNotSummed;
+
+  const auto buckets = GradientBuckets(parameters, /*least_floats=*/1000);
+
+  EXPECT_THAT(Ranges(buckets), ElementsAre(Pair(114, 133), Pair(100, 110),
+                                           Pair(133, 133 + kTail)));
+}
+
 ModelConfig TwelveBlocks() {
   ModelConfig config;
   config.vocab_size = 50;
@@ -109,7 +135,7 @@ TEST(GradientBucketsTest, AdaptersAreOneBucketWithTheTail) {
 
 class FullModelTest : public ::testing::TestWithParam<bool> {};
 
-TEST_P(FullModelTest, EachBlockIsABucketAndEachFloatInOne) {
+TEST_P(FullModelTest, EachHalfOfABlockIsABucketAndEachFloatInOne) {
   ModelConfig config = TwelveBlocks();
   config.tie_word_embeddings = GetParam();
   const auto parameters = LaidOut(FullParameters(config));
@@ -117,18 +143,24 @@ TEST_P(FullModelTest, EachBlockIsABucketAndEachFloatInOne) {
 
   const auto buckets = GradientBuckets(parameters, /*least_floats=*/1);
 
-  EXPECT_THAT(FinalAfter(buckets),
-              ElementsAre(11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, -1, -1));
+  std::vector<int64_t> expected;
+  if (!GetParam()) expected.push_back(AfterHead(12));
+  for (int64_t block = 11; block >= 0; --block) {
+    expected.push_back(AfterMlp(block));
+    expected.push_back(AfterBlock(block));
+  }
+  expected.insert(expected.end(), 2, Parameter::kWholePass);
+  EXPECT_THAT(FinalAfter(buckets), ElementsAreArray(expected));
   std::vector<int> covered(size + kTail, 0);
   for (const GradientBucket& bucket : buckets) {
     for (int64_t i = bucket.begin; i < bucket.end; ++i) ++covered[i];
   }
   EXPECT_THAT(covered, ::testing::Each(1));
-  // The head beside the embedding is final before the last block is; a head
-  // that is the embedding is not.
+  // The head beside the embedding is final before the blocks are; a head that
+  // is the embedding is not.
   const Parameter& head = parameters.back();
   EXPECT_EQ(head.name, GetParam() ? "model.norm.weight" : "lm_head.weight");
-  EXPECT_EQ(head.final_after, 11);
+  EXPECT_EQ(head.final_after, GetParam() ? AfterMlp(11) : AfterHead(12));
   EXPECT_EQ(parameters.front().name, "model.embed_tokens.weight");
   EXPECT_EQ(parameters.front().final_after, Parameter::kWholePass);
 }

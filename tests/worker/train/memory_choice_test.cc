@@ -103,7 +103,7 @@ TEST_F(MemoryChoiceTest, NamesAWayThatFitsWhenTheSpecAsksForAnother) {
 TEST_F(MemoryChoiceTest, GpusThatTalkToEachOtherTakeMemoryForIt) {
   const MemoryPlan one = PlanMemory(request_);
   const int64_t bytes = TotalBytes(one) + EstimateNcclBytes(2) - 1;
-  request_.ranks = 2;
+  request_.options.ranks = 2;
 
   const MemoryPlan two = PlanMemory(request_);
 
@@ -120,7 +120,7 @@ TEST_F(MemoryChoiceTest, GpusThatTalkToEachOtherTakeMemoryForIt) {
 TEST_F(MemoryChoiceTest, RanksOnTheCpuHaveNoNccl) {
   request_.placement = {};
   const int64_t one = TotalBytes(PlanMemory(request_));
-  request_.ranks = 2;
+  request_.options.ranks = 2;
 
   EXPECT_EQ(TotalBytes(PlanMemory(request_)), one);
 }

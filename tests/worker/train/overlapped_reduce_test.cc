@@ -70,13 +70,11 @@ class Recorder : public Communicator {
     begun_.push_back({begin, begin + buffer.numel()});
     return wrapped_.BeginAllReduceSum(buffer);
   }
-  absl::Status FinishAllReduces() override {
-    return wrapped_.FinishAllReduces();
+  absl::Status BeginAllGather(const at::Tensor& input,
+                              const at::Tensor& output) override {
+    return wrapped_.BeginAllGather(input, output);
   }
-  absl::StatusOr<std::vector<at::Tensor>> AllGather(
-      const at::Tensor& input) override {
-    return wrapped_.AllGather(input);
-  }
+  absl::Status FinishBegun() override { return wrapped_.FinishBegun(); }
   absl::Status Broadcast(at::Tensor& buffer, int root) override {
     return wrapped_.Broadcast(buffer, root);
   }
@@ -159,7 +157,7 @@ class OverlappedReduceTest : public ::testing::TestWithParam<Case> {
     auto transformer = Model(*weights, step);
     Recorder recorder(group);
     DataParallel ranks(recorder, *weights->parameters(),
-                       step.least_bucket_floats);
+                       {.least_bucket_floats = step.least_bucket_floats});
     StepSums mine;
     for (int micro = 0; micro < kAccumulation; ++micro) {
       const bool listens = step.overlaps && micro + 1 == kAccumulation;
