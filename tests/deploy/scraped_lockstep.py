@@ -10,6 +10,7 @@ import re
 import subprocess
 import tempfile
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -42,8 +43,11 @@ def program(argv, said, environment=None):
 
 
 def fetch(url):
-  with urllib.request.urlopen(url, timeout=10) as answer:
-    return answer.read().decode()
+  try:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+      return answer.read().decode()
+  except urllib.error.HTTPError as error:
+    raise AssertionError(f"{url}: {error}: {error.read().decode()}") from None
 
 
 class ScrapedLockstep(contextlib.ExitStack):
@@ -94,10 +98,10 @@ class ScrapedLockstep(contextlib.ExitStack):
     self.callback(self.lockstep, "wait", name, check=False)
     self.callback(self.lockstep, "jobs", "cancel", name, check=False)
 
-  def query(self, expression, **range_of_time):
-    """The series of an instant query; with start, end and step of those."""
-    path = "query_range" if range_of_time else "query"
-    query = urllib.parse.urlencode({"query": expression, **range_of_time})
+  def query(self, expression, **when):
+    """Its series now, at a `time`, or from `start` to `end` in `step`s."""
+    path = "query_range" if "step" in when else "query"
+    query = urllib.parse.urlencode({"query": expression, **when})
     answer = json.loads(fetch(f"http://{self._address}/api/v1/{path}?{query}"))
     return answer["data"]["result"]
 
