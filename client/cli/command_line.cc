@@ -18,6 +18,7 @@
 #include "client/cli/command_nodes.h"
 #include "client/cli/command_plan.h"
 #include "client/cli/command_plot.h"
+#include "client/cli/command_report.h"
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
 #include "client/cli/command_submit.h"
@@ -134,6 +135,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddLogsCommand(app, context);
   AddMetricsCommand(app, context);
   AddPlotCommand(app, context);
+  AddReportCommand(app, context);
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
