@@ -18,14 +18,16 @@ def in_states(states):
 def dashboard():
   return board("lockstep-fleet", "Lockstep / Fleet", __doc__, [], [
       row("Now"),
-      number("Running", "Jobs whose ranks train.", "none", in_states("running")),
+      number("Running", "Jobs whose ranks train.", "none",
+             in_states("running")),
       number("Waiting",
              "Jobs that wait for devices or are being prepared. `lockstep jobs "
              "describe NAME` says what one waits for.", "none",
              in_states("queued|preparing")),
       number("Failed in an hour",
              "Several in a row are the host more often than the jobs.", "none",
-             f'clamp_min(sum(delta(lockstep_jobs{{{AT}, state="failed"}}[1h])), 0)',
+             "clamp_min(round(sum("
+             f'delta(lockstep_jobs{{{AT}, state="failed"}}[1h]))), 0)',
              bad_from=3),
       number("Tokens a second",
              "Input tokens that all jobs train on, without padding.", "locale",
@@ -59,8 +61,8 @@ def dashboard():
       graph("Utilization",
             "Share of the last sampling period in which a kernel ran.",
             "percentunit",
-            query(f"lockstep_gpu_utilization_ratio{{{AT}}}", "{{host}} {{gpu}}"),
-            low=0, high=1),
+            query(f"lockstep_gpu_utilization_ratio{{{AT}}}",
+                  "{{host}} {{gpu}}"), low=0, high=1),
       graph("Memory in use", "By whomever, as a share of what the GPU has.",
             "percentunit",
             query(f"lockstep_gpu_memory_used_bytes{{{AT}}} / "

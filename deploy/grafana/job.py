@@ -1,5 +1,6 @@
-"""How one job, or some side by side, trains. Prometheus has a sample of the curves;
-all points are in `lockstep metrics NAME`, TensorBoard and `lockstep report NAME`."""
+"""How one job, or some side by side, trains. Prometheus has a sample of the
+curves; all points are in `lockstep metrics NAME`, TensorBoard and `lockstep report
+NAME`."""
 
 from panels import (RATE, board, buckets, chosen, graph, number, query, row,
                     states)
@@ -51,7 +52,8 @@ def dashboard():
       graph("Learning rate", "Of the newest step.", "sci",
             curve("lockstep_train_learning_rate"), low=0),
       graph("Gradient norm",
-            "Before clipping: what is above train.max_grad_norm was scaled down.",
+            "Before clipping: what is above train.max_grad_norm was scaled "
+            "down.",
             "none", curve("lockstep_train_grad_norm"), low=0),
       graph("Token accuracy",
             "Share of the trained tokens that the model put first.",
@@ -66,12 +68,14 @@ def dashboard():
             "lost to evaluations, checkpoints, restarts and waiting.", "locale",
             query(f"sum by (job_id) (rate(lockstep_train_tokens_total{{{OF}}}"
                   f"{RATE}))", "{{job_id}}"), low=0),
-      graph("Duration of a step", "Half of the steps take less than p50, one in "
-            "twenty more than p95.", "s",
+      graph("Duration of a step",
+            "Half of the steps take less than p50, one in twenty more than p95.",
+            "s",
             query(duration_at(0.5), "{{job_id}} p50"),
             query(duration_at(0.95), "{{job_id}} p95"), low=0),
-      buckets("Spread of the durations", "Two bands are two kinds of steps: long "
-              "and short rows, or a rank that is slow at times.", DURATION, OF),
+      buckets("Spread of the durations",
+              "Two bands are two kinds of steps: long and short rows, or a rank "
+              "that is slow at times.", DURATION, OF),
       row("Life"),
       states("State", "When the job was in which state. What ended leaves "
              "Prometheus after 15 minutes.",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes deploy/grafana/dashboards/*.json, or with --check says which of them is
-not what the files beside this one make.
+"""Writes deploy/grafana/dashboards/*.json, or with --check says which of them
+is not what the files beside this one make.
 
 Runs in the environment of deploy/toolchain/dashboards.lock:
 
@@ -42,7 +42,8 @@ def main():
     else:
       path.write_text(text)
   if stale:
-    print(f"deploy/grafana/dashboards: {', '.join(stale)}: run make_dashboards.py")
+    print(f"deploy/grafana/dashboards: {', '.join(stale)}: "
+          "run make_dashboards.py")
   return 1 if stale else 0
 
 

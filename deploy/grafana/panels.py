@@ -1,14 +1,15 @@
-"""The kinds of panel that the dashboards are made of, and what all have in common.
+"""The kinds of panel that the dashboards are made of, and what all share.
 
 Each panel says what it shows (title), how to read it (description) and in what
 unit. Each query goes to the data source that the reader chose, and to the
-coordinators that the reader chose: `job` and `instance` are whatever the Prometheus
-at hand calls them.
+coordinators that the reader chose: `job` and `instance` are whatever the
+Prometheus at hand calls them.
 """
 
 from grafana_foundation_sdk.builders import common as common_builders
-from grafana_foundation_sdk.builders import (dashboard, heatmap, prometheus, stat,
-                                             statetimeline, table, timeseries)
+from grafana_foundation_sdk.builders import (dashboard, heatmap, prometheus,
+                                             stat, statetimeline, table,
+                                             timeseries)
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmap_models
@@ -65,7 +66,7 @@ def graph(title, description, unit, *queries, width=12, height=8, stacked=False,
 
 def number(title, description, unit, expr, legend="", width=4, bad_from=None,
            name_only=False):
-  """One figure; red from `bad_from` on. `name_only`: the legend is the figure."""
+  """One figure, red from `bad_from` on; with `name_only` the legend is it."""
   panel = _common(stat.Panel(), title, description, unit,
                   [query(expr, legend, instant=True)], width, 4)
   panel = panel.reduce_options(

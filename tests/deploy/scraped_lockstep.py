@@ -1,5 +1,5 @@
-"""A lockstepd that a real Prometheus scrapes, for the tests of what can be seen of
-it. Scraped five times a second, with the rules of deploy/prometheus.
+"""A lockstepd that a real Prometheus scrapes, for the tests of what can be seen
+of it. Scraped five times a second, with the rules of deploy/prometheus.
 """
 
 import contextlib
@@ -54,8 +54,8 @@ class ScrapedLockstep(contextlib.ExitStack):
   """Both programs, from construction to close(), and a folder for files."""
 
   def __init__(self, binaries, prometheus, cpu_slots=1, environment=None):
-    """`binaries` and `prometheus` are folders; `environment` is added to that of
-    lockstepd."""
+    """`binaries` and `prometheus` are folders; `environment` is added to that
+    of lockstepd."""
     super().__init__()
     self._lockstep = binaries / "lockstep"
     self.folder = pathlib.Path(

@@ -9,7 +9,8 @@ at N; with --points, at exactly K of them (N when every step is logged). What
 TensorBoard would silently skip (a record with a bad checksum ends its reading
 of the file) fails here, because the last steps would be missing. --text: a text
 with that tag contains that part. --hparam: TensorBoard's HParams has that value
-(VALUE is JSON), and --ended says whether it takes the run for one that succeeded.
+(VALUE is JSON), and --ended says whether it takes the run for one that
+succeeded.
 
 Ends with one line, `check_tensorboard: ok ...` and exit status 0, or
 `check_tensorboard: FAILED ...` and 1.

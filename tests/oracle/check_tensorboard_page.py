@@ -3,9 +3,9 @@
     oracle-python check_tensorboard_page.py LOGDIR --runs a/runs,b/runs
         [--hparam learning_rate=0.002,0.0002] [--pictures FOLDER]
 
-Starts the real TensorBoard and looks at its pages with headless Chromium: each run
-has a line in the chart of train/loss, and with --hparam the table of HParams has
-those values and the runs' newest loss. --pictures keeps what was seen.
+Starts the real TensorBoard and looks at its pages with headless Chromium: each
+run has a line in the chart of train/loss, and with --hparam the table of HParams
+has those values and the runs' newest loss. --pictures keeps what was seen.
 
 Ends with one line, `check_tensorboard_page: ok ...` and exit status 0,
 `check_tensorboard_page: FAILED ...` and 1, or 77 where there is no browser.

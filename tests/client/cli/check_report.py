@@ -3,8 +3,8 @@
     python3 check_report.py PAGE [--texts TEXT...] [--absent TEXT...]
 
 Every element is closed where it should be, nothing is loaded from elsewhere, no
-script runs, each chart is an inline <svg> whose curves lie inside it. --texts must
-be among what a reader sees, and --absent must not.
+script runs, each chart is an inline <svg> whose curves lie inside it. --texts
+must be among what a reader sees, and --absent must not.
 
 Ends with one line, `check_report: ok ...` and exit status 0, or
 `check_report: FAILED ...` and 1.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """draw_dashboards.py BIN PROMETHEUS: draws docs/images/grafana-*.png.
 
-Not Grafana's own picture, but its panels in their places with the answers to their
-queries, of jobs that a real lockstepd ran meanwhile: some minutes. Panels whose
+Not Grafana's own picture, but its panels in their places with the answers to
+their queries, of jobs that a real lockstepd ran meanwhile: some minutes. Panels whose
 queries find nothing are left out, such as those of GPUs where there is none.
 
 PROMETHEUS is the folder of the program; the Python is that of
@@ -32,7 +32,7 @@ STEP_SECONDS = 2
 JOB = """apiVersion: lockstep/v1
 model: {{path: {fixtures}/models/{model}}}
 method: {method}
-data: {{train: [{{path: {fixtures}/data/text.jsonl}}], eval_fraction: 0.2,
+data: {{train: [{{path: {fixtures}/data/{data}.jsonl}}], eval_fraction: 0.2,
        max_length: 64}}
 train: {{max_steps: {steps}, learning_rate: {rate}, lr_scheduler_type: cosine,
         warmup_steps: 0.1}}
@@ -46,10 +46,11 @@ JOBS = {
                          steps=4500, rate=2e-3),
     "support-full": dict(model="tiny-llama", method="{full: {}}",
                          steps=4000, rate=5e-4),
-    "diverges": dict(model="tiny-qwen2", method="{full: {}}",
-                     steps=4000, rate=1e30),
+    # It fails.
+    "mistyped": dict(model="tiny-qwen2", method="{full: {}}",
+                     steps=3000, rate=1e-3, data="txet"),
     "legal-full": dict(model="tiny-qwen2", method="{full: {}}",
-                       steps=3000, rate=1e-3),
+                       steps=12000, rate=1e-3),
 }
 BACKGROUND, PAPER, TEXT = "#111217", "#181b1f", "#ccccdc"
 COLOURS = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#b877d9",
@@ -76,7 +77,8 @@ def legend_of(target, labels):
   wanted = target.get("legendFormat", "")
   if wanted == "__auto":
     return ", ".join(v for k, v in labels.items() if k != "__name__")
-  return re.sub(r"\{\{(\w+)\}\}", lambda m: labels.get(m[1], ""), wanted).strip()
+  return re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""),
+                wanted).strip()
 
 
 class Painter:
@@ -250,11 +252,12 @@ def main():
     begin = time.time()
     for name, job in JOBS.items():
       scraped.submit(name, JOB.format(fixtures=FIXTURES,
-                                      out=scraped.folder / name, **job))
+                                      out=scraped.folder / name,
+                                      **{"data": "text", **job}))
     # As people do, who look at their jobs, some of them not there.
     while time.time() < begin + SECONDS:
       for command in (("jobs", "list"), ("jobs", "describe", "support-lora"),
-                      ("events", "diverges"), ("jobs", "get", "mistyped"),
+                      ("events", "mistyped"), ("jobs", "get", "nobody"),
                       ("metrics", "support-full")):
         scraped.lockstep(*command, check=False)
         time.sleep(0.4)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""grafana_test.py BIN PROMETHEUS FAKE_NVML: the dashboards in deploy/grafana are
-what their code makes, follow the rules for dashboards, and each of their queries
-finds what a real lockstepd exports of a job that trains, in a real Prometheus.
+"""grafana_test.py BIN PROMETHEUS FAKE_NVML: the dashboards in deploy/grafana
+are what their code makes, follow the rules for dashboards, and each of their
+queries finds what a real lockstepd exports of a job that trains, in a real Prometheus.
 
 FAKE_NVML stands for the library of NVIDIA's driver, so that there are GPUs.
 """
