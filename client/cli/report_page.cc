@@ -43,7 +43,7 @@ polyline.b, polyline.be { stroke: var(--b); }
 polyline.ae, polyline.be { stroke-dasharray: 5 3; }
 circle.a, circle.ae { fill: var(--a); } circle.b, circle.be { fill: var(--b); }
 .legend { margin: 0 0 0 4rem; font-size: 12px; color: var(--faint); }
-.legend span { margin-right: 1.5rem; }
+.legend span { display: inline-block; margin-right: 1.5rem; }
 .legend i { display: inline-block; width: 1.2rem; margin-right: .4rem;
   vertical-align: middle; border-top: 2px solid; }
 i.a, i.ae { border-color: var(--a); } i.b, i.be { border-color: var(--b); }
