@@ -16,6 +16,8 @@ namespace {
 constexpr double kWidth = 640, kHeight = 250;
 constexpr double kLeft = 62, kRight = 12, kTop = 10, kBottom = 24;
 constexpr int64_t kColumns = 500;
+// Differences of larger numbers, and ticks between closer ones, are no numbers.
+constexpr double kLargest = 1e300, kSmallestHeight = 1e-290;
 
 struct Frame {
   double x_low, x_high, y_low, y_high;
@@ -32,7 +34,7 @@ struct Frame {
 std::vector<PlotPoint> FiniteOf(const std::vector<PlotPoint>& points) {
   std::vector<PlotPoint> finite;
   for (const PlotPoint& point : points) {
-    if (std::isfinite(point.y)) finite.push_back(point);
+    if (std::abs(point.y) <= kLargest) finite.push_back(point);
   }
   return finite;
 }
@@ -76,8 +78,9 @@ Frame FrameOf(const std::vector<ChartCurve>& curves) {
   if (frame.x_low == frame.x_high) frame.x_high += 1;
   // Flat lines lie in the middle, others do not touch the edge.
   const double height = frame.y_high - frame.y_low;
-  const double margin =
-      height > 0 ? height * 0.04 : std::max(std::abs(frame.y_low) * 0.1, 1e-9);
+  const double margin = height > kSmallestHeight
+                            ? height * 0.04
+                            : std::max(std::abs(frame.y_low) * 0.1, 1e-9);
   frame.y_low -= margin;
   frame.y_high += margin;
   return frame;
