@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/command_checkpoints.h"
+#include "client/cli/command_completion.h"
 #include "client/cli/command_context.h"
 #include "client/cli/command_events.h"
 #include "client/cli/command_jobs.h"
@@ -18,6 +19,7 @@
 #include "client/cli/command_nodes.h"
 #include "client/cli/command_plan.h"
 #include "client/cli/command_plot.h"
+#include "client/cli/command_report.h"
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
 #include "client/cli/command_submit.h"
@@ -136,15 +138,20 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddMetricsCommand(app, context);
   AddPlotCommand(app, context);
   AddTopCommand(app, context);
+  AddReportCommand(app, context);
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
   AddLocalCommands(app, context);
+  AddCompletionCommand(app, context);
   AddVersionCommand(app, context);
   app.require_subcommand(1);
   app.footer(kFooter);
   LetFlagsFallThrough(app);
   const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words[0] == kCompleteVerb) {
+    return PrintCompletions(app, context, {words.begin() + 1, words.end()});
+  }
   try {  // CLI11 reports by throwing.
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,11 +1,11 @@
 #include "client/cli/command_plot.h"
 
-#include <map>
 #include <memory>
-#include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/metric_curves.h"
 #include "client/cli/plot.h"
 
 namespace lockstep::cli {
@@ -20,26 +20,19 @@ struct PlotFlags {
 ExitStatus Plot(const CommandContext& context, const PlotFlags& flags,
                 JobClient& client) {
   const std::string id = JobIdOf(flags.id);
-  // A later attempt repeats steps of an earlier one: the last word counts.
-  std::map<int64_t, double> by_step;
-  std::set<std::string> keys;
-  const absl::Status status =
-      client.Metrics(id, /*follow=*/false, [&](const v1::MetricPoint& point) {
-        for (const auto& [key, value] : point.values()) {
-          keys.insert(key);
-          if (key == flags.key) by_step[point.step()] = value;
-        }
-      });
+  MetricCurves curves;
+  const absl::Status status = client.Metrics(
+      id, /*follow=*/false,
+      [&curves](const v1::MetricPoint& point) { curves.Add(point); });
   if (!status.ok()) return context.ReportForJob(status, id);
-  if (by_step.empty()) {
+  const std::vector<PlotPoint> points = curves.Curve(flags.key);
+  if (points.empty()) {
+    const std::string keys = absl::StrJoin(curves.Keys(), ", ");
     return ReportError(
         context.console, ExitStatus::kFailed,
         absl::StrCat("job/", id, " has no points of \"", flags.key, "\""),
-        keys.empty() ? "" : absl::StrCat("it has ", absl::StrJoin(keys, ", ")));
+        keys.empty() ? "" : "it has " + keys);
   }
-  std::vector<PlotPoint> points;
-  points.reserve(by_step.size());
-  for (const auto& [step, value] : by_step) points.push_back({step, value});
   PlotOptions options = flags.options;
   options.title = absl::StrCat(id, ": ", flags.key, " by step");
   context.console.out << RenderPlot(points, options);

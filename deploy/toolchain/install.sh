@@ -7,8 +7,9 @@
 #   deploy/toolchain/install.sh --where  print the folder of the tools
 #
 # The Python environments (LibTorch; nvcc; cuDNN's front end; the test oracles;
-# clang-tidy) live outside the source tree, named by the digest of their lock
-# file, so that clones share them and a changed lock makes a new one.
+# clang-tidy; what makes the dashboards) live outside the source tree, named by
+# the digest of their lock file, so that clones share them and a changed lock
+# makes a new one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${LOCKSTEP_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lockstep/toolchain}
@@ -19,6 +20,7 @@ cuda_env=$root/cuda-$(digest "$here/cuda.lock")
 oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
 cudnn_env=$root/cudnn-$(digest "$here/cudnn.lock")
 lint_env=$root/lint-$(digest "$here/lint.lock")
+dashboards_env=$root/dashboards-$(digest "$here/dashboards.lock")
 buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
 prometheus_dir=$root/prometheus-debian12
 
@@ -29,6 +31,7 @@ LOCKSTEP_CUDA_ENV=$cuda_env
 LOCKSTEP_CUDNN_ENV=$cudnn_env
 LOCKSTEP_ORACLE_ENV=$oracle_env
 LOCKSTEP_LINT_ENV=$lint_env
+LOCKSTEP_DASHBOARDS_ENV=$dashboards_env
 LOCKSTEP_BUF=$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf
 LOCKSTEP_PROMETHEUS=$prometheus_dir/usr/bin
 EOF
@@ -121,6 +124,7 @@ make_env "$cuda_env" "$here/cuda.lock"
 make_env "$cudnn_env" "$here/cudnn.lock"
 make_env "$oracle_env" "$here/oracle.lock"
 make_env "$lint_env" "$here/lint.lock"
+make_env "$dashboards_env" "$here/dashboards.lock"
 link_torch_into_oracles
 install_buf
 unpack_prometheus

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <iostream>
 #include <numeric>
 #include <string>
@@ -17,7 +18,19 @@
 namespace lockstep::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
+
+// The bytes of a job's TensorBoard files; tags stand in them as they are.
+std::string BoardOf(const std::string& output_dir) {
+  std::string bytes;
+  for (const auto& file :
+       std::filesystem::directory_iterator(output_dir + "/runs")) {
+    bytes += ReadFile(file.path());
+  }
+  return bytes;
+}
 
 TEST(GpuJobTest, TrainsAlongTheCpusLossCurve) {
   TestCluster cluster;
@@ -32,6 +45,9 @@ TEST(GpuJobTest, TrainsAlongTheCpusLossCurve) {
   ASSERT_THAT(job.attempts(), SizeIs(1));
   EXPECT_TRUE(absl::StartsWith(job.attempts(0).ranks(0).device(), "GPU-"));
   ExpectSameLossCurve(cluster.Losses("cuda"), cluster.Losses("cpu"), 0.03);
+  EXPECT_THAT(
+      BoardOf(cluster.Path("cuda")),
+      AllOf(HasSubstr("gpu/0/memory_gib"), HasSubstr("gpu/0/memory_peak_gib")));
 }
 
 TEST(GpuJobTest, AKilledWorkersRunEndsInTheSameBits) {

@@ -130,19 +130,53 @@ TEST(TrainJobTest, FullFineTuneLoadsInTransformers) {
   EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
 }
 
+// A job that evaluates.
+std::string JobForTheBoard(const std::string& rate, const std::string& out) {
+  return absl::StrReplaceAll(
+             LoraJob(TestData("models/tiny-llama"),
+                     "{path: " + TestData("data/text.jsonl") + "}", out),
+             {{"1.0e-2", rate},
+              {"packing: bfd", "packing: bfd\n  eval_fraction: 0.2"}}) +
+         "logging: {eval_steps: 10}\n";
+}
+
 TEST(TrainJobTest, TensorBoardReadsTheCurves) {
   TestCluster cluster;
   const std::string out = cluster.Path("out");
-  const RunResult run = cluster.SubmitAndWait(
-      "board", LoraJob(TestData("models/tiny-llama"),
-                       "{path: " + TestData("data/text.jsonl") + "}", out));
+  const RunResult run =
+      cluster.SubmitAndWait("board", JobForTheBoard("1.0e-2", out));
   ASSERT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
 
   const RunResult check = RunProgram(
       {OraclePython(), SourceDir() + "/tests/oracle/check_tensorboard.py",
        out + "/runs", "--tags",
-       "train/loss,train/learning_rate,train/grad_norm", "--steps", "30"});
+       "train/loss,train/learning_rate,train/grad_norm,train/token_accuracy,"
+       "perf/step_time_s,eval/loss,eval/token_accuracy,perf/eval_time_s",
+       "--steps", "30", "--text", "config=\"learning_rate\": 0.01", "--hparam",
+       "learning_rate=0.01", "--hparam", "lora.r=16", "--hparam",
+       "method=\"lora\"", "--hparam", "lr_scheduler_type=\"linear\"", "--ended",
+       "yes"});
 
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+}
+
+TEST(TrainJobTest, TensorBoardShowsTwoJobsSideBySide) {
+  constexpr int kNoBrowser = 77;
+  TestCluster cluster;
+  for (const std::string name : {"fast", "slow"}) {
+    const RunResult run = cluster.SubmitAndWait(
+        name, JobForTheBoard(name == "fast" ? "1.0e-2" : "1.0e-3",
+                             cluster.Path("jobs/" + name)));
+    ASSERT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
+  }
+
+  const RunResult check = RunProgram(
+      {OraclePython(), SourceDir() + "/tests/oracle/check_tensorboard_page.py",
+       cluster.Path("jobs"), "--runs", "fast/runs,slow/runs", "--hparam",
+       "learning_rate=0.01,0.001"},
+      {}, /*timeout_seconds=*/300);
+
+  if (check.exit_code == kNoBrowser) GTEST_SKIP() << check.out;
   EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
 }
 

@@ -1,22 +1,30 @@
 """Does the real TensorBoard read the event files that the worker wrote?
 
     oracle-python check_tensorboard.py DIR --tags train/loss,train/grad_norm
-        --steps N [--points K]
+        --steps N [--points K] [--text TAG=PART] [--hparam NAME=VALUE]
+        [--ended yes|no]
 
 Each tag must be there with finite values, at steps that rise strictly and end
 at N; with --points, at exactly K of them (N when every step is logged). What
 TensorBoard would silently skip (a record with a bad checksum ends its reading
-of the file) fails here, because the last steps would be missing.
+of the file) fails here, because the last steps would be missing. --text: a text
+with that tag contains that part. --hparam: TensorBoard's HParams has that value
+(VALUE is JSON), and --ended says whether it takes the run for one that
+succeeded.
 
 Ends with one line, `check_tensorboard: ok ...` and exit status 0, or
 `check_tensorboard: FAILED ...` and 1.
 """
 
 import argparse
+import json
 import math
 import sys
 
+from google.protobuf import json_format
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.util import tensor_util
 
 
 def check(args):
@@ -40,6 +48,38 @@ def check(args):
             return f"{tag}: not finite: {[p.value for p in points]}"
         print(f"{tag}: {len(points)} points, {points[0].value:.6g} at step "
               f"{steps[0]}, {points[-1].value:.6g} at step {steps[-1]}")
+    return check_text(args, events) or check_hparams(args, events)
+
+
+def check_text(args, events):
+    for wanted in args.text:
+        tag, _, part = wanted.partition("=")
+        texts = [tensor_util.make_ndarray(event.tensor_proto).item().decode()
+                 for event in events.Tensors(tag)]
+        if not any(part in text for text in texts):
+            return f"no text {tag} has {part!r}: {texts}"
+    return None
+
+
+def check_hparams(args, events):
+    try:
+        plugin = events.PluginTagToContent(metadata.PLUGIN_NAME)
+    except KeyError:
+        plugin = {}
+    for wanted in args.hparam:
+        name, _, value = wanted.partition("=")
+        start = metadata.parse_session_start_info_plugin_data(
+            plugin[metadata.SESSION_START_INFO_TAG])
+        found = json_format.MessageToDict(start)["hparams"].get(name)
+        if found != json.loads(value):
+            return f"hparam {name} is {found!r}, not {value}"
+    end = plugin.get(metadata.SESSION_END_INFO_TAG)
+    if args.ended == "yes":
+        status = metadata.parse_session_end_info_plugin_data(end).status
+        if status != api_pb2.STATUS_SUCCESS:
+            return f"the session's status is {status}"
+    if args.ended == "no" and end is not None:
+        return "the session has an end"
     return None
 
 
@@ -51,6 +91,9 @@ def main():
     parser.add_argument("--tags", required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--points", type=int)
+    parser.add_argument("--text", action="append", default=[])
+    parser.add_argument("--hparam", action="append", default=[])
+    parser.add_argument("--ended", choices=["yes", "no"])
     args = parser.parse_args()
     wrong = check(args)
     if wrong:

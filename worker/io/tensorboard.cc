@@ -11,7 +11,6 @@
 #include "absl/time/time.h"
 #include "proto/contract/status_macros.h"
 #include "worker/io/file.h"
-#include "worker/io/tensorboard_event.h"
 
 namespace lockstep {
 namespace {
@@ -58,6 +57,15 @@ absl::Status TensorBoardWriter::AddScalars(
 absl::Status TensorBoardWriter::AddText(int64_t step, absl::string_view tag,
                                         absl::string_view text) {
   return Append(TextEvent(WallTime(), step, tag, text));
+}
+
+absl::Status TensorBoardWriter::AddHParams(
+    const std::map<std::string, HParam>& hparams) {
+  return Append(HParamsEvent(WallTime(), hparams));
+}
+
+absl::Status TensorBoardWriter::AddEnd() {
+  return Append(HParamsEndEvent(WallTime()));
 }
 
 absl::Status TensorBoardWriter::Append(absl::string_view event) {

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "worker/io/tensorboard_event.h"
 
 namespace lockstep {
 
@@ -35,6 +36,11 @@ class TensorBoardWriter {
   // Markdown, shown under Text.
   absl::Status AddText(int64_t step, absl::string_view tag,
                        absl::string_view text);
+  // The settings of the run, shown under HParams beside its newest scalars.
+  absl::Status AddHParams(const std::map<std::string, HParam>& hparams);
+  // The run came to its end. What is written of a run first counts, so one that
+  // may be tried again has none.
+  absl::Status AddEnd();
 
   const std::string& path() const { return path_; }
 

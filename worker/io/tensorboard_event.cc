@@ -95,17 +95,77 @@ constexpr int kValueMetadata = 9;
 constexpr int kMetadataPlugin = 1;
 constexpr int kMetadataDataClass = 4;
 constexpr int kPluginName = 1;
+constexpr int kPluginContent = 2;
 constexpr int kDataClassTensor = 2;
 constexpr int kTensorDtype = 1;
 constexpr int kTensorShape = 2;
 constexpr int kTensorString = 8;
+constexpr int kShapeDimension = 2;
+constexpr int kDtypeFloat = 1;
 constexpr int kDtypeString = 7;
+// And of tensorboard/plugins/hparams/{plugin_data,api}.proto.
+constexpr int kDataSessionStart = 3;
+constexpr int kDataSessionEnd = 4;
+constexpr int kStartHParams = 1;
+constexpr int kStartTime = 5;
+constexpr int kEndStatus = 1;
+constexpr int kEndTime = 2;
+constexpr int kStatusSuccess = 1;
+// google.protobuf.Value, and an entry of a map.
+constexpr int kValueNumber = 2;
+constexpr int kValueString = 3;
+constexpr int kValueBool = 4;
+constexpr int kEntryKey = 1;
+constexpr int kEntryValue = 2;
 
 std::string EventAt(double wall_time, int64_t step) {
   std::string event;
   AppendDouble(event, kEventWallTime, wall_time);
-  AppendInt(event, kEventStep, step);
+  if (step != 0) AppendInt(event, kEventStep, step);
   return event;
+}
+
+// An event with one value: a tensor under a plugin.
+std::string TensorEvent(double wall_time, int64_t step, absl::string_view tag,
+                        const std::string& plugin, const std::string& tensor) {
+  std::string metadata;
+  AppendBytes(metadata, kMetadataPlugin, plugin);
+  AppendInt(metadata, kMetadataDataClass, kDataClassTensor);
+  std::string value;
+  AppendBytes(value, kValueTag, tag);
+  AppendBytes(value, kValueTensor, tensor);
+  AppendBytes(value, kValueMetadata, metadata);
+  std::string summary;
+  AppendBytes(summary, kSummaryValue, value);
+  std::string event = EventAt(wall_time, step);
+  AppendBytes(event, kEventSummary, summary);
+  return event;
+}
+
+std::string ValueOf(const HParam& hparam) {
+  std::string value;
+  if (const bool* flag = std::get_if<bool>(&hparam)) {
+    AppendInt(value, kValueBool, *flag ? 1 : 0);
+  } else if (const double* number = std::get_if<double>(&hparam)) {
+    AppendDouble(value, kValueNumber, *number);
+  } else {
+    AppendBytes(value, kValueString, std::get<std::string>(hparam));
+  }
+  return value;
+}
+
+// All is in the plugin's data; the tensor has no number in it.
+std::string HParamsPluginEvent(double wall_time, absl::string_view tag,
+                               const std::string& data) {
+  std::string plugin;
+  AppendBytes(plugin, kPluginName, "hparams");
+  AppendBytes(plugin, kPluginContent, data);
+  std::string shape;
+  AppendBytes(shape, kShapeDimension, "");  // One dimension, of size 0.
+  std::string tensor;
+  AppendInt(tensor, kTensorDtype, kDtypeFloat);
+  AppendBytes(tensor, kTensorShape, shape);
+  return TensorEvent(wall_time, /*step=*/0, tag, plugin, tensor);
 }
 
 }  // namespace
@@ -143,22 +203,35 @@ std::string TextEvent(double wall_time, int64_t step, absl::string_view tag,
                       absl::string_view text) {
   std::string plugin;
   AppendBytes(plugin, kPluginName, "text");
-  std::string metadata;
-  AppendBytes(metadata, kMetadataPlugin, plugin);
-  AppendInt(metadata, kMetadataDataClass, kDataClassTensor);
   std::string tensor;
   AppendInt(tensor, kTensorDtype, kDtypeString);
   AppendBytes(tensor, kTensorShape, "");
   AppendBytes(tensor, kTensorString, text);
-  std::string value;
-  AppendBytes(value, kValueTag, tag);
-  AppendBytes(value, kValueTensor, tensor);
-  AppendBytes(value, kValueMetadata, metadata);
-  std::string summary;
-  AppendBytes(summary, kSummaryValue, value);
-  std::string event = EventAt(wall_time, step);
-  AppendBytes(event, kEventSummary, summary);
-  return event;
+  return TensorEvent(wall_time, step, tag, plugin, tensor);
+}
+
+std::string HParamsEvent(double wall_time,
+                         const std::map<std::string, HParam>& hparams) {
+  std::string start;
+  for (const auto& [name, hparam] : hparams) {
+    std::string entry;
+    AppendBytes(entry, kEntryKey, name);
+    AppendBytes(entry, kEntryValue, ValueOf(hparam));
+    AppendBytes(start, kStartHParams, entry);
+  }
+  AppendDouble(start, kStartTime, wall_time);
+  std::string data;
+  AppendBytes(data, kDataSessionStart, start);
+  return HParamsPluginEvent(wall_time, "_hparams_/session_start_info", data);
+}
+
+std::string HParamsEndEvent(double wall_time) {
+  std::string end;
+  AppendInt(end, kEndStatus, kStatusSuccess);
+  AppendDouble(end, kEndTime, wall_time);
+  std::string data;
+  AppendBytes(data, kDataSessionEnd, end);
+  return HParamsPluginEvent(wall_time, "_hparams_/session_end_info", data);
 }
 
 std::string EventRecord(absl::string_view event) {

@@ -7,10 +7,14 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
 
 #include "absl/strings/string_view.h"
 
 namespace lockstep {
+
+// A setting of a run, to compare runs by.
+using HParam = std::variant<bool, double, std::string>;
 
 // The first event of every file.
 std::string FileVersionEvent(double wall_time);
@@ -21,6 +25,12 @@ std::string ScalarsEvent(double wall_time, int64_t step,
 // Markdown under the text plugin.
 std::string TextEvent(double wall_time, int64_t step, absl::string_view tag,
                       absl::string_view text);
+
+// Under the hparams plugin: the settings of a run that begins, and that it came
+// to its end. TensorBoard takes the metrics beside them from the scalars.
+std::string HParamsEvent(double wall_time,
+                         const std::map<std::string, HParam>& hparams);
+std::string HParamsEndEvent(double wall_time);
 
 // length, masked CRC-32C of the length, data, masked CRC-32C of the data.
 std::string EventRecord(absl::string_view event);

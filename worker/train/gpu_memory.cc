@@ -14,4 +14,15 @@ std::optional<GpuMemory> GpuMemoryOf(const Placement& placement) {
                    .total_bytes = static_cast<int64_t>(total)};
 }
 
+std::optional<GpuMemoryTaken> GpuMemoryTakenOf(const Placement& placement) {
+  if (placement.device.is_cpu() || !at::hasCUDA()) return std::nullopt;
+  const c10::CachingDeviceAllocator::DeviceStats stats =
+      c10::getDeviceAllocator(placement.device.type())
+          ->getDeviceStats(placement.device.index());
+  constexpr auto kAll =
+      static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return GpuMemoryTaken{.bytes = stats.allocated_bytes[kAll].current,
+                        .peak_bytes = stats.allocated_bytes[kAll].peak};
+}
+
 }  // namespace lockstep

@@ -76,6 +76,7 @@ void TrainingLog::AddEntry(int64_t step, const StepFigures& figures) {
     scalars.insert({{"train/loss", loss_}, {"train/token_accuracy", accuracy}});
     row.insert({{"loss", loss_}, {"mean_token_accuracy", accuracy}});
   }
+  AddGpuMemory(scalars);
   window_ = Window();
   AddRow(step, std::move(row));
   Tell(step, point, scalars);
@@ -84,16 +85,18 @@ void TrainingLog::AddEntry(int64_t step, const StepFigures& figures) {
 void TrainingLog::AddEvaluation(int64_t step, const StepSums& sums,
                                 int64_t batches, double seconds) {
   const double loss = Ratio(sums.loss_sum, sums.trained_tokens);
+  const double accuracy = Ratio(sums.correct, sums.trained_tokens);
   eval_loss_ = loss;
   best_.Add(step, loss);
   AddRow(step, {{"eval_loss", loss},
                 {"eval_runtime", seconds},
-                {"eval_mean_token_accuracy",
-                 Ratio(sums.correct, sums.trained_tokens)},
+                {"eval_mean_token_accuracy", accuracy},
                 {"eval_samples_per_second", Ratio(sums.examples, seconds)},
                 {"eval_steps_per_second", Ratio(batches, seconds)}});
   Tell(step, {{"eval_loss", loss}, {"eval_seconds", seconds}},
-       {{"eval/loss", loss}});
+       {{"eval/loss", loss},
+        {"eval/token_accuracy", accuracy},
+        {"perf/eval_time_s", seconds}});
   TellProgress(step);
 }
 
@@ -119,9 +122,24 @@ void TrainingLog::Tell(int64_t step, const std::map<std::string, double>& point,
         absl::StrJoin(point, ", ", absl::PairFormatter(" ")), "\n");
   }
   if (board_ == nullptr) return;
-  const absl::Status status = board_->AddScalars(step, scalars);
+  CheckBoard(board_->AddScalars(step, scalars));
+}
+
+void TrainingLog::AddGpuMemory(std::map<std::string, double>& scalars) const {
+  const auto taken = gpu_memory_ ? gpu_memory_() : std::nullopt;
+  if (!taken.has_value()) return;
+  constexpr double kGib = 1 << 30;
+  scalars["gpu/0/memory_gib"] = static_cast<double>(taken->bytes) / kGib;
+  scalars["gpu/0/memory_peak_gib"] =
+      static_cast<double>(taken->peak_bytes) / kGib;
+}
+
+void TrainingLog::EndBoard() {
+  if (board_ != nullptr) CheckBoard(board_->AddEnd());
+}
+
+void TrainingLog::CheckBoard(const absl::Status& status) {
   if (status.ok()) return;
-  // A curve is not worth a run.
   board_ = nullptr;
   if (progress_ != nullptr) {
     progress_->AddEvent(v1::Event::WARNING, "TENSORBOARD_STOPPED",

@@ -11,6 +11,7 @@
 // somebody to tell. Used by the trainer's thread.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "worker/io/tensorboard.h"
 #include "worker/io/trainer_state.h"
 #include "worker/train/best_evaluation.h"
+#include "worker/train/gpu_memory.h"
 #include "worker/train/progress.h"
 #include "worker/train/step_sums.h"
 
@@ -59,10 +61,17 @@ class TrainingLog {
         progress_(progress),
         best_(options.early_stopping_threshold) {}
 
-  // From now on scalars go to `board` too.
-  void SetBoard(std::unique_ptr<TensorBoardWriter> board) {
+  // What the GPU of this rank holds; nothing where it is on a CPU.
+  using GpuMemoryReader = std::function<std::optional<GpuMemoryTaken>()>;
+  // From now on scalars go to `board` too, and what `gpu_memory` reads at each
+  // entry.
+  void SetBoard(std::unique_ptr<TensorBoardWriter> board,
+                GpuMemoryReader gpu_memory) {
     board_ = std::move(board);
+    gpu_memory_ = std::move(gpu_memory);
   }
+  // The run came to its end, and its result is written.
+  void EndBoard();
 
   // From now on each entry is a line of `lines`, too.
   void SetLines(std::ostream* lines) { lines_ = lines; }
@@ -108,6 +117,9 @@ class TrainingLog {
   double Epoch(int64_t step) const;
   void AddEntry(int64_t step, const StepFigures& figures);
   void AddRow(int64_t step, std::map<std::string, double> values);
+  void AddGpuMemory(std::map<std::string, double>& scalars) const;
+  // A curve is not worth a run: what cannot be written ends the board alone.
+  void CheckBoard(const absl::Status& status);
   void Tell(int64_t step, const std::map<std::string, double>& point,
             const std::map<std::string, double>& scalars);
   void TellProgress(int64_t step);
@@ -115,6 +127,7 @@ class TrainingLog {
   const TrainingLogOptions options_;
   Progress* const progress_;
   std::unique_ptr<TensorBoardWriter> board_;
+  GpuMemoryReader gpu_memory_;
   std::ostream* lines_ = nullptr;
 
   Window window_;

@@ -14,7 +14,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "google/protobuf/util/json_util.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 #include "worker/io/file.h"
@@ -24,6 +23,7 @@
 #include "worker/train/memory_choice.h"
 #include "worker/train/model_loading.h"
 #include "worker/train/rank_end.h"
+#include "worker/train/run_board.h"
 #include "worker/train/run_result.h"
 
 namespace lockstep {
@@ -326,17 +326,10 @@ absl::Status TrainingRun::GoOnFrom(const CheckpointState& origin) {
 absl::Status TrainingRun::BeginTensorBoard() {
   if (!leads() || !spec_.logging().tensorboard()) return absl::OkStatus();
   ASSIGN_OR_RETURN(std::unique_ptr<TensorBoardWriter> board,
-                   TensorBoardWriter::Create(
-                       JoinPath(spec_.output_dir(), "runs"), resumed_step_));
-  google::protobuf::util::JsonPrintOptions print;
-  print.add_whitespace = true;
-  print.preserve_proto_field_names = true;
-  std::string json;
-  if (google::protobuf::util::MessageToJsonString(spec_, &json, print).ok()) {
-    RETURN_IF_ERROR(board->AddText(resumed_step_, "config",
-                                   absl::StrCat("```json\n", json, "\n```")));
-  }
-  log_->SetBoard(std::move(board));
+                   BeginRunBoard(spec_, resumed_step_));
+  log_->SetBoard(std::move(board), [placement = context_.placement] {
+    return GpuMemoryTakenOf(placement);
+  });
   return absl::OkStatus();
 }
 
@@ -385,6 +378,7 @@ absl::Status TrainingRun::Save() {
   const absl::Status written = WriteRunResult(
       spec_, *weights_, inputs_.side_files, log_->ToTrainerState(last_step_),
       [this] { return checkpoint_saver_->AskAgain(last_step_); });
+  if (written.ok()) log_->EndBoard();
   // What is read here is the base's, for the second time.
   const bool base_changed =
       absl::IsNotFound(written) || absl::IsInvalidArgument(written);

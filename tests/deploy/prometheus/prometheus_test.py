@@ -5,24 +5,17 @@ a real Prometheus scrapes what a real lockstepd exports of a job that trains.
 PROMETHEUS is the folder of the programs prometheus and promtool.
 """
 
-import contextlib
-import json
-import os
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
-import threading
 import unittest
-import urllib.parse
-import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-RULES = ROOT / "deploy/prometheus/lockstep.rules.yaml"
-FIXTURES = ROOT / "tests/testdata"
-DEADLINE_SECONDS = 60
+sys.path.insert(0, str(HERE.parent))
+
+from scraped_lockstep import FIXTURES, ROOT, RULES, ScrapedLockstep, fetch
+
 JOB = """apiVersion: lockstep/v1
 model: {{path: {fixtures}/models/tiny-llama}}
 method: {{lora: {{r: 8}}}}
@@ -37,32 +30,6 @@ output_dir: {out}
 def promtool(*arguments, **kwargs):
   return subprocess.run([PROMETHEUS / "promtool", *arguments], text=True,
                         capture_output=True, **kwargs)
-
-
-@contextlib.contextmanager
-def program(argv, said):
-  """Runs argv until the block ends; yields what `said` finds in its output."""
-  with subprocess.Popen(list(map(str, argv)), stderr=subprocess.PIPE,
-                        stdout=subprocess.DEVNULL, text=True) as process:
-    try:
-      text = ""
-      for line in process.stderr:
-        text += line
-        found = re.search(said, text, re.DOTALL)
-        if found:
-          break
-      else:
-        raise AssertionError(f"{argv[0]} ended: {text}")
-      # Or it waits for somebody to read.
-      threading.Thread(target=process.stderr.read, daemon=True).start()
-      yield found.group(1)
-    finally:
-      process.terminate()
-
-
-def fetch(url):
-  with urllib.request.urlopen(url, timeout=10) as answer:
-    return answer.read().decode()
 
 
 class RulesTest(unittest.TestCase):
@@ -92,73 +59,24 @@ class RulesTest(unittest.TestCase):
 
 class ScrapeTest(unittest.TestCase):
 
-  def setUp(self):
-    folder = tempfile.TemporaryDirectory()
-    self.addCleanup(folder.cleanup)
-    self.folder = pathlib.Path(folder.name)
-    self.environment = dict(os.environ, LOCKSTEP_SERVER=(
-        f"unix:{self.folder}/lockstepd.sock"))
-
-  def lockstep(self, *arguments, check=True):
-    subprocess.run([BIN / "lockstep", *arguments], env=self.environment,
-                   check=check, capture_output=True)
-
-  def start(self, argv, said):
-    stack = contextlib.ExitStack()
-    self.addCleanup(stack.close)
-    return stack.enter_context(program(argv, said))
-
-  def start_prometheus(self, target):
-    config = self.folder / "prometheus.yaml"
-    config.write_text(
-        "global: {scrape_interval: 200ms, evaluation_interval: 200ms}\n"
-        f"rule_files: [{RULES}]\n"
-        "scrape_configs:\n- job_name: lockstepd\n"
-        f"  static_configs: [{{targets: ['{target}']}}]\n")
-    return self.start(
-        [PROMETHEUS / "prometheus", f"--config.file={config}",
-         f"--storage.tsdb.path={self.folder}/tsdb",
-         "--web.listen-address=127.0.0.1:0", "--log.level=info"],
-        r'Listening on" address=([\d.:]+).*Server is ready')
-
-  def until(self, address, expression):
-    """The value once Prometheus has one; it scrapes five times a second."""
-    query = urllib.parse.urlencode({"query": expression})
-    pause = threading.Event()
-    for _ in range(10 * DEADLINE_SECONDS):
-      result = json.loads(fetch(f"http://{address}/api/v1/query?{query}"))
-      if result["data"]["result"]:
-        return float(result["data"]["result"][0]["value"][1])
-      pause.wait(0.1)
-    raise AssertionError(f"no series for {expression}")
-
   def test_of_a_job_that_trains(self):
-    url = self.start(
-        [BIN / "lockstepd", "--state-dir", self.folder / "state", "--listen",
-         self.environment["LOCKSTEP_SERVER"], "--cpu-slots", "1",
-         "--metrics-address", "127.0.0.1:0"],
-        r"metrics (http://[^/]+/metrics)")
-    job = self.folder / "job.yaml"
-    job.write_text(JOB.format(fixtures=FIXTURES, out=self.folder / "out"))
-    self.lockstep("submit", str(job), "--name", "scraped")
-    # It ends without success.
-    self.addCleanup(self.lockstep, "wait", "scraped", check=False)
-    self.addCleanup(self.lockstep, "jobs", "cancel", "scraped")
-    address = self.start_prometheus(re.search(r"//(.*)/", url).group(1))
+    scraped = ScrapedLockstep(BIN, PROMETHEUS)
+    self.addCleanup(scraped.close)
+    scraped.submit("scraped", JOB.format(fixtures=FIXTURES,
+                                         out=scraped.folder / "out"))
 
-    self.assertGreater(self.until(address, "lockstep_train_step > 20"), 20)
+    self.assertGreater(scraped.until("lockstep_train_step > 20"), 20)
     self.assertEqual(
-        self.until(address, 'lockstep_job_state{state="running"} == 1'), 1)
+        scraped.until('lockstep_job_state{state="running"} == 1'), 1)
+    self.assertGreater(scraped.until("lockstep:train_tokens:rate5m > 0"), 0)
     self.assertGreater(
-        self.until(address, "lockstep:train_tokens:rate5m > 0"), 0)
-    self.assertGreater(
-        self.until(address, "job_id:lockstep_train_step_duration_seconds:p50_5m"
-                   " > 0"), 0)
-    self.assertGreaterEqual(self.until(
-        address, "method:lockstep_grpc_server_handling_seconds:p99_5m >= 0"), 0)
-    self.assertEqual(self.until(
-        address, 'count(ALERTS{alertstate="firing"}) or vector(0)'), 0)
-    page = fetch(url)
+        scraped.until("job_id:lockstep_train_step_duration_seconds:p50_5m"
+                      " > 0"), 0)
+    self.assertGreaterEqual(scraped.until(
+        "method:lockstep_grpc_server_handling_seconds:p99_5m >= 0"), 0)
+    self.assertEqual(scraped.until(
+        'count(ALERTS{alertstate="firing"}) or vector(0)'), 0)
+    page = fetch(scraped.metrics_url)
     result = promtool("check", "metrics", input=page)
     self.assertEqual((result.returncode, result.stdout + result.stderr),
                      (0, ""))

@@ -40,6 +40,20 @@ TEST(TensorBoardEventTest, HasTheBytesOfTensorBoard) {
       "b2db");
 }
 
+TEST(TensorBoardEventTest, HasTheBytesOfTensorBoardForHParams) {
+  EXPECT_EQ(absl::BytesToHexString(EventRecord(HParamsEvent(
+                5.5, {{"a", 0.5}, {"b", false}, {"c", std::string("x")}}))),
+            "720000000000000025053a820900000000000016402a670a650a1c5f68706172"
+            "616d735f2f73657373696f6e5f73746172745f696e666f42060801120212004a"
+            "3d0a390a0768706172616d73122e1a2c0a0e0a0161120911000000000000e03f"
+            "0a070a0162120220000a080a016312031a01782900000000000016402002"
+            "7bb8232a");
+  EXPECT_EQ(absl::BytesToHexString(EventRecord(HParamsEndEvent(6.5))),
+            "4f000000000000006c474f93090000000000001a402a440a420a1a5f68706172"
+            "616d735f2f73657373696f6e5f656e645f696e666f42060801120212004a1c0a"
+            "180a0768706172616d73120d220b0801110000000000001a402002975230a1");
+}
+
 std::string CheckTensorBoard(const std::string& dir,
                              const std::string& arguments) {
   return RunOracle(absl::StrCat(
@@ -54,6 +68,9 @@ TEST(TensorBoardTest, RealTensorBoardReadsARunThatWasResumed) {
   auto first = TensorBoardWriter::Create(dir.Path("runs/job"), 0);
   ASSERT_THAT(first, IsOk());
   ASSERT_THAT((*first)->AddText(0, "config", "a: 1"), IsOk());
+  const std::map<std::string, HParam> hparams = {
+      {"learning_rate", 2e-4}, {"method", "lora"}, {"shuffle", true}};
+  ASSERT_THAT((*first)->AddHParams(hparams), IsOk());
   for (int64_t step = 1; step <= 6; ++step) {
     ASSERT_THAT((*first)->AddScalars(
                     step, {{"train/loss", 9.0}, {"train/grad_norm", 1.0}}),
@@ -61,6 +78,7 @@ TEST(TensorBoardTest, RealTensorBoardReadsARunThatWasResumed) {
   }
   auto second = TensorBoardWriter::Create(dir.Path("runs/job"), 4);
   ASSERT_THAT(second, IsOk());
+  ASSERT_THAT((*second)->AddHParams(hparams), IsOk());
   for (int64_t step = 5; step <= 8; ++step) {
     ASSERT_THAT((*second)->AddScalars(
                     step, {{"train/loss", 3.0}, {"train/grad_norm", 1.0}}),
@@ -72,7 +90,14 @@ TEST(TensorBoardTest, RealTensorBoardReadsARunThatWasResumed) {
                            "[0-9]+"));
   EXPECT_THAT(CheckTensorBoard(dir.Path("runs/job"),
                                "--tags train/loss,train/grad_norm --steps 8 "
-                               "--points 8"),
+                               "--points 8 --text config=a --hparam "
+                               "learning_rate=0.0002 --hparam "
+                               "method='\"lora\"' --hparam shuffle=true "
+                               "--ended no"),
+              HasSubstr("check_tensorboard: ok"));
+  ASSERT_THAT((*second)->AddEnd(), IsOk());
+  EXPECT_THAT(CheckTensorBoard(dir.Path("runs/job"),
+                               "--tags train/loss --steps 8 --ended yes"),
               HasSubstr("check_tensorboard: ok"));
 }
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "tests/testing/temp_dir.h"
@@ -12,7 +15,9 @@ namespace lockstep {
 namespace {
 
 using ::testing::DoubleEq;
+using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 const TrainingLogOptions kOptions = {
@@ -162,20 +167,66 @@ TEST_F(TrainingLogTest, RowsAreThoseOfHuggingFace) {
   EXPECT_THAT(state.log_history[2].values.at("train_runtime"), DoubleEq(1));
 }
 
-TEST_F(TrainingLogTest, WritesScalarsForTensorBoard) {
-  testing::ScopedTempDir dir;
-  auto board = TensorBoardWriter::Create(dir.Path("runs"), /*resume_step=*/0);
-  ASSERT_TRUE(board.ok()) << board.status();
-  const std::string path = (*board)->path();
-  const auto before = std::filesystem::file_size(path);
-  TrainingLog log(kOptions, &progress_);
-  log.SetBoard(*std::move(board));
+class TrainingLogBoardTest : public TrainingLogTest {
+ protected:
+  TrainingLogBoardTest() : log_(kOptions, &progress_) {
+    auto board = TensorBoardWriter::Create(dir_.Path("runs"), 0);
+    EXPECT_TRUE(board.ok()) << board.status();
+    path_ = (*board)->path();
+    log_.SetBoard(*std::move(board), [this] { return gpu_; });
+  }
 
-  log.AddStep(1, Sums(4), kFigures);
-  EXPECT_EQ(std::filesystem::file_size(path), before);
-  log.AddStep(2, Sums(2), kFigures);
+  // The bytes of the event file; tags stand in it as they are.
+  std::string Written() {
+    std::ifstream file(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
 
-  EXPECT_GT(std::filesystem::file_size(path), before);
+  testing::ScopedTempDir dir_;
+  std::string path_;
+  std::optional<GpuMemoryTaken> gpu_;
+  TrainingLog log_;
+};
+
+TEST_F(TrainingLogBoardTest, WritesScalarsOfEachEntry) {
+  const std::string before = Written();
+
+  log_.AddStep(1, Sums(4), kFigures);
+  EXPECT_EQ(Written(), before);
+  log_.AddStep(2, Sums(2), kFigures);
+  log_.AddEvaluation(2, Sums(7), /*batches=*/3, /*seconds=*/2);
+
+  for (const char* tag :
+       {"train/loss", "train/learning_rate", "train/grad_norm",
+        "train/token_accuracy", "train/tokens_per_second", "perf/step_time_s",
+        "eval/loss", "eval/token_accuracy", "perf/eval_time_s"}) {
+    EXPECT_THAT(Written(), HasSubstr(tag));
+  }
+  EXPECT_THAT(Written(), Not(HasSubstr("gpu/")));
+}
+
+TEST_F(TrainingLogBoardTest, WritesWhatTheGpuHolds) {
+  gpu_ = {.bytes = 3LL << 30, .peak_bytes = 5LL << 30};
+
+  log_.AddStep(1, Sums(4), kFigures);
+  log_.AddStep(2, Sums(2), kFigures);
+
+  // Tag, then the number as a float: field 2 of Summary.Value.
+  const auto scalar = [](const std::string& tag, float value) {
+    std::string bytes(sizeof(value), '\0');
+    std::memcpy(bytes.data(), &value, sizeof(value));
+    return tag + "\x15" + bytes;
+  };
+  EXPECT_THAT(Written(), HasSubstr(scalar("gpu/0/memory_gib", 3)));
+  EXPECT_THAT(Written(), HasSubstr(scalar("gpu/0/memory_peak_gib", 5)));
+}
+
+TEST_F(TrainingLogBoardTest, SaysThatTheRunCameToItsEnd) {
+  EXPECT_THAT(Written(), Not(HasSubstr("session_end_info")));
+
+  log_.EndBoard();
+
+  EXPECT_THAT(Written(), HasSubstr("session_end_info"));
 }
 
 }  // namespace
