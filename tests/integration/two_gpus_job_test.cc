@@ -93,7 +93,7 @@ TEST_F(TwoGpusJobTest, AllWeightsTrainAlongTheLossCurveOfOne) {
                           .batch_size = 4 / (ranks * accumulation),
                           .accumulation = accumulation,
                           .method = "{full: {}}",
-                          .learning_rate = "1.0e-3"}));
+                          .learning_rate = "3.0e-4"}));
     EXPECT_EQ(run.exit_code, 0) << run.err << cluster_.daemon_log();
     return cluster_.Losses(name);
   };
