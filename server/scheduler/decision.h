@@ -17,6 +17,8 @@ namespace lockstep {
 
 // Of a job that waits for PREPARATION.
 inline constexpr char kNotPrepared[] = "its input is not prepared yet";
+// Why the ranks of a drained coordinator stop.
+inline constexpr char kDrainedReason[] = "the coordinator was drained";
 
 class Decision {
  public:

@@ -89,6 +89,8 @@ class Scheduler {
   void Create(CreateJob request, Reply<v1::Job> reply);
   // An etag that is not empty must be that of the job.
   void Cancel(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Pause(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Resume(std::string name, std::string etag, Reply<v1::Job> reply);
   void Update(UpdateJob request, Reply<v1::Job> reply);
   // Answers with the job as it was.
   void Delete(std::string name, std::string etag, Reply<v1::Job> reply);

@@ -25,14 +25,22 @@ namespace lockstep {
 
 class SchedulingPolicy;
 
+// Why ranks were asked to write a checkpoint and stop; on disk, too.
+struct StopOrder {
+  // With which the attempt ends when they have.
+  v1::Attempt::EndCause cause = v1::Attempt::PREEMPTED;
+  // "the coordinator was drained".
+  std::string reason;
+};
+
 // What is known of the newest attempt beyond its row.
 struct LiveAttempt {
   // Told by ranks before they ended; the first of each rank.
   std::map<int, worker::v1::RankFailure> failures;
   // Set when the scheduler itself ends the attempt.
   std::optional<worker::v1::RankFailure> verdict;
-  // Its ranks were asked to write a checkpoint and stop; on disk, too.
-  bool drained = false;
+  // Its ranks were asked to write a checkpoint and stop.
+  std::optional<StopOrder> order;
   // Ranks that are gone, as their supervisors told.
   std::map<int, worker::v1::RankProcess> ended;
   // When the whole gang is killed, by Clock::Now.

@@ -32,6 +32,8 @@ struct Dispatch {
 
   void operator()(const CreateEvent& event) { OnCreate(decision, event); }
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
+  void operator()(const PauseEvent& event) { OnPause(decision, event); }
+  void operator()(const ResumeEvent& event) { OnResume(decision, event); }
   void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
   void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
   void operator()(const DrainEvent& event) { OnDrain(decision, event); }

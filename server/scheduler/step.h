@@ -40,6 +40,16 @@ struct CancelEvent {
   std::string name;
   std::string etag;  // May be empty.
 };
+struct PauseEvent {
+  Ticket ticket = 0;
+  std::string name;
+  std::string etag;  // May be empty.
+};
+struct ResumeEvent {
+  Ticket ticket = 0;
+  std::string name;
+  std::string etag;  // May be empty.
+};
 struct UpdateEvent {
   Ticket ticket = 0;
   Scheduler::UpdateJob request;
@@ -105,10 +115,11 @@ struct RestoreEvent {};
 struct TickEvent {};
 
 struct Event {
-  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent, DrainEvent,
-               PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
-               PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
-               ForeignUseEvent, RestoreEvent, TickEvent>
+  std::variant<CreateEvent, CancelEvent, PauseEvent, ResumeEvent, UpdateEvent,
+               DeleteEvent, DrainEvent, PreparedEvent, AttachedEvent,
+               ReportedEvent, CheckpointEvent, PinEvent, RendezvousEvent,
+               LaunchedEvent, ProcessEndEvent, ForeignUseEvent, RestoreEvent,
+               TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;

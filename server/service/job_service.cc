@@ -121,22 +121,43 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
   return call.get();
 }
 
-grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
-    grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
-    v1::Job* response) {
-  const auto call =
-      UnaryCall::Start(parts_, "lockstep.v1.JobService/CancelJob");
+template <typename Request>
+grpc::ServerUnaryReactor* JobServiceImpl::Ask(
+    grpc::CallbackServerContext* context, absl::string_view method,
+    Transition transition, const Request& request, v1::Job* response) {
+  const auto call = UnaryCall::Start(parts_, method);
   absl::Status status = call->Admit(*context).status();
-  if (status.ok()) status = CheckJobName(request->name());
+  if (status.ok()) status = CheckJobName(request.name());
   if (!status.ok()) {
     call->Finish(status);
     return call.get();
   }
-  parts_.scheduler.Cancel(request->name(), request->etag(),
-                          [call, response](absl::StatusOr<v1::Job> job) {
-                            call->Finish(std::move(job), response);
-                          });
+  (parts_.scheduler.*transition)(request.name(), request.etag(),
+                                 [call, response](absl::StatusOr<v1::Job> job) {
+                                   call->Finish(std::move(job), response);
+                                 });
   return call.get();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
+    grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
+    v1::Job* response) {
+  return Ask(context, "lockstep.v1.JobService/CancelJob", &Scheduler::Cancel,
+             *request, response);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::PauseJob(
+    grpc::CallbackServerContext* context, const v1::PauseJobRequest* request,
+    v1::Job* response) {
+  return Ask(context, "lockstep.v1.JobService/PauseJob", &Scheduler::Pause,
+             *request, response);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ResumeJob(
+    grpc::CallbackServerContext* context, const v1::ResumeJobRequest* request,
+    v1::Job* response) {
+  return Ask(context, "lockstep.v1.JobService/ResumeJob", &Scheduler::Resume,
+             *request, response);
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::UpdateJob(

@@ -102,6 +102,22 @@ class FakeJobService final : public v1::JobService::Service {
     return status;
   }
 
+  grpc::Status PauseJob(grpc::ServerContext*,
+                        const v1::PauseJobRequest* request,
+                        v1::Job* job) override {
+    grpc::Status status = Find(request->name(), job);
+    job->set_state(v1::Job::PAUSING);
+    return status;
+  }
+
+  grpc::Status ResumeJob(grpc::ServerContext*,
+                         const v1::ResumeJobRequest* request,
+                         v1::Job* job) override {
+    grpc::Status status = Find(request->name(), job);
+    job->set_state(v1::Job::QUEUED);
+    return status;
+  }
+
   grpc::Status UpdateJob(grpc::ServerContext*,
                          const v1::UpdateJobRequest* request,
                          v1::Job* job) override {

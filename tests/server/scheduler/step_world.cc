@@ -246,6 +246,18 @@ Ticket StepWorld::Cancel(const std::string& id, const std::string& etag) {
   return ticket;
 }
 
+Ticket StepWorld::Pause(const std::string& id, const std::string& etag) {
+  const Ticket ticket = next_ticket_++;
+  Do(PauseEvent{ticket, "jobs/" + id, etag});
+  return ticket;
+}
+
+Ticket StepWorld::Resume(const std::string& id, const std::string& etag) {
+  const Ticket ticket = next_ticket_++;
+  Do(ResumeEvent{ticket, "jobs/" + id, etag});
+  return ticket;
+}
+
 Ticket StepWorld::Delete(const std::string& id, const std::string& etag) {
   const Ticket ticket = next_ticket_++;
   Do(DeleteEvent{ticket, "jobs/" + id, etag});

@@ -28,6 +28,8 @@ class StepWorld {
   // Calls; the answer of each is looked up by its ticket.
   Ticket Create(const std::string& id, int ranks, int max_restarts = 1);
   Ticket Cancel(const std::string& id, const std::string& etag = "");
+  Ticket Pause(const std::string& id, const std::string& etag = "");
+  Ticket Resume(const std::string& id, const std::string& etag = "");
   Ticket Delete(const std::string& id, const std::string& etag = "");
   Ticket Update(Scheduler::UpdateJob request);
   Ticket Drain(bool let_run = false);

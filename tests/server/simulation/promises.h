@@ -8,12 +8,12 @@
 //    request id;
 // P2 no process that is well is signalled, and no attempt ends while its ranks
 //    live, whatever becomes of coordinators; a drain stops all that trains, and
-//    costs no job one of its restarts; watchers miss nothing and see nothing
-//    twice;
+//    neither it nor a pause costs a job one of its restarts; watchers miss
+//    nothing and see nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
 //    checkpoints, and takes no pinned one from the list; a job that has ended
-//    stays ended; of those that wait the first starts first, and none while the
-//    coordinator is drained.
+//    stays ended, and one that is to hold does not start; of those that wait
+//    the first starts first, and none while the coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -60,6 +60,7 @@ class Promises {
   void AskedToDelete(const std::string& name) { delete_asked_.insert(name); }
   void AskedToStopAll() { stop_asked_ = true; }
   void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
+  void AskedToPause(const std::string& name) { pause_asked_.insert(name); }
   void Created(const std::string& request_id, const v1::Job& job);
   void Cancelled(const v1::Job& job);
   void Updated(const v1::Job& job);
@@ -100,6 +101,7 @@ class Promises {
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const server::JobRecord& row);
+  bool MayStop(const server::JobRecord& row) const;
   void HoldDevices(const v1::Job& job);
   void WriteCheckpoint(const v1::Checkpoint& checkpoint,
                        const StoreWrite& write);
@@ -117,6 +119,7 @@ class Promises {
   std::map<std::string, std::string> acknowledged_;
   std::map<std::string, int64_t> labels_;
   std::set<std::string> cancel_asked_;
+  std::set<std::string> pause_asked_;
   std::set<std::string> delete_asked_;
   std::map<std::string, std::string> job_of_request_;
   std::map<std::string, std::string> holder_of_device_;

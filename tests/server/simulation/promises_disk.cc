@@ -87,6 +87,9 @@ void Promises::WriteRow(const server::JobRecord& next,
       !cancel_asked_.contains(job.name())) {
     Break("P1", absl::StrCat(job.name(), " is cancelled, and nobody asked"));
   }
+  if (job.desired() == v1::Job::PAUSE && !pause_asked_.contains(job.name())) {
+    Break("P1", absl::StrCat(job.name(), " is to hold, and nobody asked"));
+  }
   age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
 }
@@ -154,6 +157,20 @@ void Promises::CheckEndedAttempts(const v1::Job* old, const v1::Job& next) {
   }
 }
 
+// Somebody asked for what the ranks are told to stop for.
+bool Promises::MayStop(const server::JobRecord& row) const {
+  const server::ProcessRecord& process = row.processes(row.job().attempt());
+  if (!process.drained()) return false;
+  switch (process.stop_cause()) {
+    case v1::Attempt::PREEMPTED:
+      return stop_asked_;
+    case v1::Attempt::PAUSED:
+      return row.job().desired() == v1::Job::PAUSE;
+    default:
+      return false;
+  }
+}
+
 // Only a user, a drain, or a rank that does not come, stops an attempt.
 void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
   const v1::Job& next = row.job();
@@ -165,7 +182,7 @@ void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
       is->state() != v1::Attempt::DRAINING) {
     return;
   }
-  if (stop_asked_ && row.processes(next.attempt()).drained()) return;
+  if (MayStop(row)) return;
   if (AllJoined(*host_, next.uid(), next.attempt())) {
     Break("P2", absl::StrCat(is->name(),
                              " is stopped for a missing rank, and all train"));

@@ -55,6 +55,10 @@ void SimulatedCoordinator::Load() {
     if (world_.fault == Fault::kForgetsPriorities) {
       record.mutable_job()->clear_priority();
     }
+    if (world_.fault == Fault::kForgetsPauses &&
+        record.job().desired() == v1::Job::PAUSE) {
+      record.mutable_job()->set_desired(v1::Job::RUN);
+    }
     row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =

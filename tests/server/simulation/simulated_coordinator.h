@@ -42,6 +42,8 @@ enum class Fault {
   kForgetsTheDrain,
   // A drain lets run what it was to stop.
   kDrainsNothing,
+  // A restart forgets which jobs are to hold.
+  kForgetsPauses,
   // A restart forgets which checkpoints are pinned.
   kForgetsPins,
   // A restart forgets what priority jobs were given.

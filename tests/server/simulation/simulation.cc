@@ -84,12 +84,14 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(15);
+  const int what = chance_.Below(18);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
   if (what < 10) return Prioritize(name);
+  if (what >= 17) return Resume(name);
+  if (what >= 15) return Pause(name);
   if (what >= 13) return Pin(name);
   // Mostly it is not.
   if (what < 11) {
@@ -143,6 +145,27 @@ void Simulation::Cancel(const std::string& name) {
                          JobReply([this](const absl::StatusOr<v1::Job>& job) {
                            if (job.ok()) promises_.Cancelled(*job);
                          }));
+}
+
+void Simulation::Pause(const std::string& name) {
+  promises_.AskedToPause(name);
+  coordinator_->PostCall(PauseEvent{.name = name, .etag = AnyEtag(name)},
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Updated(*job);
+                         }));
+}
+
+void Simulation::Resume(const std::string& name) {
+  coordinator_->PostCall(ResumeEvent{.name = name},
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Updated(*job);
+                         }));
+}
+
+void Simulation::ResumeAll() {
+  for (const auto& [name, row] : promises_.disk()) {
+    if (row.job().desired() == v1::Job::PAUSE) Resume(name);
+  }
 }
 
 void Simulation::Label(const std::string& name) {
@@ -300,6 +323,8 @@ void Simulation::Finish() {
   Settle();
   Undrain();
   Settle();
+  ResumeAll();
+  Settle();
   for (int round = 0; round < kRoundsToTheEnd; ++round) {
     const bool all_ended = std::all_of(
         promises_.disk().begin(), promises_.disk().end(),
@@ -325,6 +350,7 @@ void Simulation::Count() {
     counts_.attempts += row.job().attempt();
     for (const v1::Attempt& attempt : row.job().attempts()) {
       if (attempt.end_cause() == v1::Attempt::PREEMPTED) ++counts_.preempted;
+      if (attempt.end_cause() == v1::Attempt::PAUSED) ++counts_.paused;
     }
   }
   counts_.deleted = promises_.deleted();

@@ -26,7 +26,8 @@ namespace lockstep::testing {
 struct SimulationCounts {
   std::map<v1::Job::State, int> ended_in;
   int attempts = 0;
-  int preempted = 0;  // Of these.
+  int preempted = 0;  // Of these,
+  int paused = 0;     // and these.
   int deleted = 0;
   int checkpoints = 0;
   int crashes = 0;
@@ -48,6 +49,9 @@ class Simulation {
   void Client();
   void Create();
   void Cancel(const std::string& name);
+  void Pause(const std::string& name);
+  void Resume(const std::string& name);
+  void ResumeAll();
   void Label(const std::string& name);
   void Prioritize(const std::string& name);
   void Pin(const std::string& name);

@@ -27,6 +27,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.ended_in[v1::Job::FAILED], result.seeds);
   EXPECT_GT(counts.ended_in[v1::Job::CANCELLED], result.seeds / 4);
   EXPECT_GT(counts.preempted, result.seeds / 10);
+  EXPECT_GT(counts.paused, result.seeds / 10);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
@@ -76,6 +77,11 @@ TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
 TEST(SimulationFaultTest, ADrainThatStopsNothingIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kDrainsNothing),
               AllOf(StartsWith("P2: "), HasSubstr("trains on")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsPausesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsPauses),
+              AllOf(StartsWith("P3: "), HasSubstr("does not hold any more")));
 }
 
 TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {
