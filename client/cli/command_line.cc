@@ -11,6 +11,7 @@
 #include "client/cli/command_checkpoints.h"
 #include "client/cli/command_context.h"
 #include "client/cli/command_events.h"
+#include "client/cli/command_explain.h"
 #include "client/cli/command_jobs.h"
 #include "client/cli/command_local.h"
 #include "client/cli/command_logs.h"
@@ -130,6 +131,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddJobsCommand(app, context);
   AddWatchCommand(app, context);
   AddWaitCommand(app, context);
+  AddExplainCommand(app, context);
   AddEventsCommand(app, context);
   AddLogsCommand(app, context);
   AddMetricsCommand(app, context);

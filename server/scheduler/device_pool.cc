@@ -61,6 +61,19 @@ std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind) const {
   return free;
 }
 
+std::map<std::string, int> DevicePool::Holders(v1::Device::Kind kind) const {
+  std::map<std::string, int> holders;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      if (device.kind() != kind) continue;
+      const auto held = holder_.find({host, device.id()});
+      if (held != holder_.end()) ++holders[held->second];
+    }
+  }
+  return holders;
+}
+
 int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
   int used = 0;
   for (const v1::Node& node : nodes_) {

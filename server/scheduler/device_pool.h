@@ -45,6 +45,8 @@ class DevicePool {
   int Total(v1::Device::Kind kind) const;
   // Free devices, by node and index.
   std::vector<DevicePlace> Free(v1::Device::Kind kind) const;
+  // How many of a kind each job holds.
+  std::map<std::string, int> Holders(v1::Device::Kind kind) const;
   // Those that no job holds and that are not free, since others use them.
   int UsedByOthers(v1::Device::Kind kind) const;
 

@@ -37,6 +37,10 @@ void Scheduler::Resume(std::string name, std::string etag,
                     std::move(reply));
 }
 
+void Scheduler::Explain(std::string name, Reply<v1::JobExplanation> reply) {
+  thread_->PostCall(ExplainEvent{0, std::move(name)}, std::move(reply));
+}
+
 void Scheduler::Update(UpdateJob request, Reply<v1::Job> reply) {
   thread_->PostCall(UpdateEvent{0, std::move(request)}, std::move(reply));
 }

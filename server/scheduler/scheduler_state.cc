@@ -10,10 +10,6 @@
 namespace lockstep {
 namespace {
 
-QueuePlace PlaceOf(const JobEntry& entry) {
-  return {PriorityOf(entry.job()), entry.order};
-}
-
 void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   const v1::Attempt* attempt = LiveAttemptOf(entry.job());
   if (attempt == nullptr) return;
@@ -71,15 +67,19 @@ SchedulerState RestoreState(const SchedulerOptions& options,
   return state;
 }
 
+QueuePlace PlaceInQueue(const JobEntry& entry) {
+  return {PriorityOf(entry.job()), entry.order};
+}
+
 void Enqueue(SchedulerState& state, const JobEntry& entry) {
   const v1::Job& job = entry.job();
-  (job.has_plan() ? state.prepared : state.unprepared)[PlaceOf(entry)] =
+  (job.has_plan() ? state.prepared : state.unprepared)[PlaceInQueue(entry)] =
       job.name();
 }
 
 void Dequeue(SchedulerState& state, const JobEntry& entry) {
-  state.unprepared.erase(PlaceOf(entry));
-  state.prepared.erase(PlaceOf(entry));
+  state.unprepared.erase(PlaceInQueue(entry));
+  state.prepared.erase(PlaceInQueue(entry));
 }
 
 const v1::Attempt* LiveAttemptOf(const v1::Job& job) {

@@ -115,6 +115,8 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall);
 
+// Where it stands when it is QUEUED.
+QueuePlace PlaceInQueue(const JobEntry& entry);
 // Puts a QUEUED job into the queue that it belongs to, and takes it out: before
 // its priority changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/scheduler/decision.h"
+#include "server/scheduler/explain.h"
 #include "server/scheduler/step_parts.h"
 
 namespace lockstep {
@@ -27,6 +28,17 @@ void OnTick(Decision& decision) {
   }
 }
 
+void OnExplain(Decision& decision, const ExplainEvent& event) {
+  absl::StatusOr<JobEntry*> found = decision.Find(event.name);
+  if (!found.ok()) {
+    decision.Do(ExplainEffect{event.ticket, found.status()});
+    return;
+  }
+  decision.Do(ExplainEffect{
+      event.ticket,
+      Explain(decision.state(), **found, decision.now(), decision.wall())});
+}
+
 struct Dispatch {
   Decision& decision;
 
@@ -34,6 +46,7 @@ struct Dispatch {
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
   void operator()(const PauseEvent& event) { OnPause(decision, event); }
   void operator()(const ResumeEvent& event) { OnResume(decision, event); }
+  void operator()(const ExplainEvent& event) { OnExplain(decision, event); }
   void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
   void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
   void operator()(const DrainEvent& event) { OnDrain(decision, event); }

@@ -160,6 +160,25 @@ grpc::ServerUnaryReactor* JobServiceImpl::ResumeJob(
              *request, response);
 }
 
+grpc::ServerUnaryReactor* JobServiceImpl::ExplainJob(
+    grpc::CallbackServerContext* context, const v1::ExplainJobRequest* request,
+    v1::JobExplanation* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/ExplainJob");
+  absl::Status status = call->Admit(*context).status();
+  if (status.ok()) status = CheckJobName(request->name());
+  if (!status.ok()) {
+    call->Finish(status);
+    return call.get();
+  }
+  parts_.scheduler.Explain(
+      request->name(),
+      [call, response](absl::StatusOr<v1::JobExplanation> explanation) {
+        call->Finish(std::move(explanation), response);
+      });
+  return call.get();
+}
+
 grpc::ServerUnaryReactor* JobServiceImpl::UpdateJob(
     grpc::CallbackServerContext* context, const v1::UpdateJobRequest* request,
     v1::Job* response) {

@@ -91,6 +91,18 @@ TEST_F(JobClientTest, PauseAndResumeUseResourceNames) {
   EXPECT_EQ(client_.Resume("a")->state(), v1::Job::QUEUED);
 }
 
+TEST_F(JobClientTest, ExplainUsesAResourceName) {
+  EXPECT_CALL(*connection_, ExplainJob)
+      .WillOnce([](const v1::ExplainJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        v1::JobExplanation explanation;
+        explanation.set_position(3);
+        return explanation;
+      });
+
+  EXPECT_EQ(client_.Explain("a")->position(), 3);
+}
+
 TEST_F(JobClientTest, ListReadsAllPages) {
   std::vector<std::string> tokens;
   EXPECT_CALL(*connection_, ListJobs)

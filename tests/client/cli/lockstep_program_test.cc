@@ -254,10 +254,6 @@ TEST_F(LockstepProgramTest, CancelSaysWhatTheJobDoes) {
 
   EXPECT_EQ(Lockstep({"jobs", "cancel", "demo"}).out, "job/demo cancelling\n");
   EXPECT_EQ(Lockstep({"jobs", "cancel", "none"}).exit_code, 3);
-  EXPECT_EQ(Lockstep({"jobs", "pause", "demo"}).out, "job/demo pausing\n");
-  EXPECT_EQ(Lockstep({"jobs", "pause", "none"}).exit_code, 3);
-  EXPECT_EQ(Lockstep({"jobs", "resume", "demo"}).out, "job/demo queued\n");
-  EXPECT_EQ(Lockstep({"jobs", "resume", "none"}).exit_code, 3);
 }
 
 TEST_F(LockstepProgramTest, WatchPrintsALineAChange) {

@@ -16,6 +16,7 @@ std::string InWords(const AttemptRef& ref) {
 
 struct Words {
   std::string operator()(const ReplyEffect&) const { return ""; }
+  std::string operator()(const ExplainEffect&) const { return ""; }
   std::string operator()(const AckEffect&) const { return ""; }
   std::string operator()(const PutTokenEffect& effect) const {
     return "token of " + InWords(effect.attempt);
@@ -282,6 +283,15 @@ Ticket StepWorld::Undrain() {
   return ticket;
 }
 
+absl::StatusOr<v1::JobExplanation> StepWorld::Explain(const std::string& id) {
+  Do(ExplainEvent{next_ticket_++, "jobs/" + id});
+  for (const Effect& effect : effects_) {
+    const auto* explain = std::get_if<ExplainEffect>(&effect);
+    if (explain != nullptr) return explain->explanation;
+  }
+  return absl::InternalError("no answer");
+}
+
 Ticket StepWorld::Prepared(const std::string& id) {
   PreparedEvent event{.ticket = next_ticket_++};
   *event.report.mutable_caller() = CallerOf(id, 0, -1);
@@ -354,9 +364,20 @@ Ticket StepWorld::Attached(const std::string& id, int attempt, bool ended,
 }
 
 void StepWorld::Progress(const std::string& id, int attempt, int64_t step) {
+  v1::Progress progress;
+  progress.set_step(step);
+  Progress(id, attempt, std::move(progress));
+}
+
+void StepWorld::Progress(const std::string& id, int attempt,
+                         v1::Progress progress) {
   ReportedEvent event{.caller = CallerOf(id, attempt, 0)};
-  event.progress.emplace().set_step(step);
+  event.progress = std::move(progress);
   Do(std::move(event));
+}
+
+void StepWorld::OthersUse(std::map<std::string, std::string> uses) {
+  Do(ForeignUseEvent{std::move(uses)});
 }
 
 void StepWorld::Failed(const std::string& id, int attempt, int rank,

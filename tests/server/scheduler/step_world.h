@@ -34,6 +34,7 @@ class StepWorld {
   Ticket Update(Scheduler::UpdateJob request);
   Ticket Drain(bool let_run = false);
   Ticket Undrain();
+  absl::StatusOr<v1::JobExplanation> Explain(const std::string& id);
   Ticket Prepared(const std::string& id);
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
@@ -46,6 +47,8 @@ class StepWorld {
 
   // What is told without an answer.
   void Progress(const std::string& id, int attempt, int64_t step);
+  void Progress(const std::string& id, int attempt, v1::Progress progress);
+  void OthersUse(std::map<std::string, std::string> uses);
   void Failed(const std::string& id, int attempt, int rank,
               v1::Attempt::EndCause cause, const std::string& message);
   void Joined(const std::string& id, int attempt,

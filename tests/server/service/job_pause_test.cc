@@ -1,4 +1,4 @@
-// PauseJob and ResumeJob.
+// PauseJob, ResumeJob and ExplainJob.
 
 #include "gmock/gmock.h"
 #include "proto/contract/exit_code.h"
@@ -67,6 +67,31 @@ TEST_F(JobPauseTest, WhatHasEndedIsNeitherPausedNorResumed) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(Reason(status), "JOB_ENDED");
   EXPECT_EQ(Reason(Resume("jobs/a", &job_)), "JOB_ENDED");
+}
+
+TEST_F(JobPauseTest, AJobIsExplained) {
+  Create("a", 2);
+  Prepare("a");
+  Create("b");
+  v1::ExplainJobRequest request;
+  request.set_name("jobs/b");
+  v1::JobExplanation explanation;
+  {
+    TestContext context;
+    ASSERT_TRUE(jobs_->ExplainJob(&context, request, &explanation).ok());
+    EXPECT_EQ(explanation.state(), v1::Job::PREPARING);
+    EXPECT_EQ(explanation.devices_total(), 2);
+  }
+  {
+    TestContext context;
+    request.set_name("b");
+    EXPECT_EQ(Reason(jobs_->ExplainJob(&context, request, &explanation)),
+              "INVALID_NAME");
+  }
+  TestContext context;
+  request.set_name("jobs/none");
+  EXPECT_EQ(Reason(jobs_->ExplainJob(&context, request, &explanation)),
+            "JOB_NOT_FOUND");
 }
 
 }  // namespace
