@@ -36,6 +36,8 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
     job.clear_pending_reason();
     job.clear_pending_message();
     entry.record.Mutable().clear_not_before();
+    entry.record.Mutable().clear_kept_devices();
+    state_.pool.KeepNothing(job.name());
   }
   if (to == v1::Job::QUEUED) {
     Enqueue(state_, entry);

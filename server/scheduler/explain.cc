@@ -9,6 +9,7 @@
 #include "proto/contract/job_state.h"
 #include "proto/contract/priority.h"
 #include "server/scheduler/proto_time.h"
+#include "server/scheduler/step_parts.h"
 
 namespace lockstep {
 namespace {
@@ -104,7 +105,7 @@ int FindPlace(const SchedulerState& state, const JobEntry& entry,
   return wanted;
 }
 
-void AddHolder(const Holder& holder, absl::Time wall,
+void AddHolder(const Holder& holder, const v1::Job& explained, absl::Time wall,
                v1::JobExplanation& explanation) {
   if (explanation.holders_size() == kMostNamed) return;
   const v1::Job& job = holder.entry->job();
@@ -112,6 +113,7 @@ void AddHolder(const Holder& holder, absl::Time wall,
   told.set_job(job.name());
   told.set_devices(holder.devices);
   told.set_priority(PriorityOf(job));
+  told.set_gives_way(GivesWay(job, explained));
   if (holder.left.has_value()) {
     *told.mutable_expected_end_time() = ToProto(wall + *holder.left);
   }
@@ -121,15 +123,20 @@ void ExplainDevices(const SchedulerState& state, const JobEntry& entry,
                     absl::Duration now, absl::Time wall,
                     v1::JobExplanation& explanation) {
   const DeviceDemand demand = state.pool.DemandOf(entry.job().spec());
-  const int free = static_cast<int>(state.pool.Free(demand.kind).size());
+  const auto own =
+      static_cast<int>(state.pool.FreeFor(entry.job().name()).size());
+  const int free = static_cast<int>(state.pool.Free(demand.kind).size()) + own;
   explanation.set_devices_wanted(demand.count);
   explanation.set_devices_free(free);
-  explanation.set_devices_unavailable(state.pool.UsedByOthers(demand.kind));
+  explanation.set_devices_unavailable(state.pool.UsedByOthers(demand.kind) +
+                                      state.pool.Kept(demand.kind) - own);
   explanation.set_devices_total(state.pool.Total(demand.kind));
   // One that has devices waits for none.
   if (LiveAttemptOf(entry.job()) != nullptr) return;
   const std::vector<Holder> holders = HoldersOf(state, demand.kind, now);
-  for (const Holder& holder : holders) AddHolder(holder, wall, explanation);
+  for (const Holder& holder : holders) {
+    AddHolder(holder, entry.job(), wall, explanation);
+  }
   if (!WaitsForDevices(entry, now)) return;
   // Those before it have theirs then, and for how long is not known.
   const int before = FindPlace(state, entry, demand, now, explanation);

@@ -67,7 +67,8 @@ std::string PoolInWords(const v1::JobExplanation& explanation) {
                                    Are(explanation.devices_free()), " free");
   if (explanation.devices_unavailable() > 0) {
     absl::StrAppend(&words, ", ", Are(explanation.devices_unavailable()),
-                    " used by processes that are not Lockstep's");
+                    " kept from it (used by processes that are not Lockstep's,"
+                    " or kept for a job that others gave way to)");
   }
   const std::string holders = HoldersInWords(explanation);
   return absl::StrCat(words, holders.empty() ? "" : "; ", holders, ".");

@@ -20,6 +20,14 @@ void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   pool.Reserve(entry.job().name(), places);
 }
 
+void RestoreKept(const JobEntry& entry, DevicePool& pool) {
+  std::vector<DevicePlace> places;
+  for (const server::KeptDevice& kept : entry.record->kept_devices()) {
+    places.push_back({kept.node(), kept.device()});
+  }
+  if (!places.empty()) pool.Keep(entry.job().name(), places);
+}
+
 }  // namespace
 
 SchedulerState RestoreState(const SchedulerOptions& options,
@@ -61,6 +69,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     if (LiveAttemptOf(job) != nullptr) state.live.insert(job.name());
     if (job.state() == v1::Job::PREPARING) ++state.preparing;
     RestoreReservation(entry, state.pool);
+    RestoreKept(entry, state.pool);
     const std::string name = job.name();
     state.jobs.emplace(name, std::move(entry));
   }

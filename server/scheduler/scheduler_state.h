@@ -31,6 +31,8 @@ struct StopOrder {
   v1::Attempt::EndCause cause = v1::Attempt::PREEMPTED;
   // "the coordinator was drained".
   std::string reason;
+  // The job that gets the devices; empty when it is not for one.
+  std::string taker;
 };
 
 // What is known of the newest attempt beyond its row.

@@ -21,7 +21,7 @@ void StopAll(Decision& decision) {
     // One that is being stopped already goes on with that.
     if (LiveAttemptOf(entry.job())->state() == v1::Attempt::DRAINING) continue;
     StopWithCheckpoint(decision, entry,
-                       {v1::Attempt::PREEMPTED, kDrainedReason});
+                       {v1::Attempt::PREEMPTED, kDrainedReason, /*taker=*/""});
     decision.Record(entry, v1::Event::INFO, "DRAINED",
                     "the coordinator is drained; the ranks stop",
                     entry.job().attempt());

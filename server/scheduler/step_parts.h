@@ -47,6 +47,13 @@ void OnDrain(Decision& decision, const DrainEvent& event);
 // Says of each job that waits that it is the drain which it waits for.
 void HoldBack(Decision& decision);
 
+// step_preempt.cc
+// Whether a job may take the devices of the holder.
+bool GivesWay(const v1::Job& holder, const v1::Job& taker);
+// The first in line finds too few devices: asks those that give way to stop and
+// keeps what they free for it, when that makes it fit.
+void Preempt(Decision& decision, JobEntry& taker);
+
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);
 void OnPrepared(Decision& decision, const PreparedEvent& event);

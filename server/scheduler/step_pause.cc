@@ -42,7 +42,7 @@ void Pause(Decision& decision, JobEntry& entry) {
       // One that is being stopped already goes on with that.
       if (LiveAttemptOf(entry.job())->state() != v1::Attempt::DRAINING) {
         StopWithCheckpoint(decision, entry,
-                           {v1::Attempt::PAUSED, "paused by a user"});
+                           {v1::Attempt::PAUSED, "paused by a user", ""});
       }
       break;
     case v1::Job::PAUSING:

@@ -47,6 +47,7 @@ void StopWithCheckpoint(Decision& decision, JobEntry& entry, StopOrder order) {
   process.set_drained(true);
   process.set_stop_cause(order.cause);
   process.set_stop_reason(order.reason);
+  process.set_taken_by(order.taker);
   decision.Touch(entry);
   const bool joined = process.joined();
   entry.live.order = std::move(order);
@@ -66,9 +67,10 @@ std::optional<StopOrder> OrderOnDisk(const JobEntry& entry) {
       FindProcess(entry, entry.job().attempt());
   if (process == nullptr || !process->drained()) return std::nullopt;
   if (process->stop_cause() == v1::Attempt::END_CAUSE_UNSPECIFIED) {
-    return StopOrder{v1::Attempt::PREEMPTED, kDrainedReason};
+    return StopOrder{v1::Attempt::PREEMPTED, kDrainedReason, /*taker=*/""};
   }
-  return StopOrder{process->stop_cause(), process->stop_reason()};
+  return StopOrder{process->stop_cause(), process->stop_reason(),
+                   process->taken_by()};
 }
 
 void GiveUpCheckpoint(Decision& decision, JobEntry& entry) {

@@ -57,7 +57,7 @@ TEST_F(AttemptEndTest, ADrainIsWhyRanksStop) {
 }
 
 TEST_F(AttemptEndTest, WhatRanksWereAskedToStopForIsTheCause) {
-  live_.order = StopOrder{v1::Attempt::PAUSED, "paused by a user"};
+  live_.order = StopOrder{v1::Attempt::PAUSED, "paused by a user", ""};
   Exited(kStopped);
   EXPECT_EQ(Why().cause, v1::Attempt::PAUSED);
   EXPECT_EQ(Why().message, "paused by a user");

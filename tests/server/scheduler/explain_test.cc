@@ -32,9 +32,7 @@ class ExplainTest : public ::testing::Test {
 
   void Queue(const std::string& id, int ranks) {
     world_.Create(id, ranks);
-    world_.Launched({"jobs/" + id, 0});
-    world_.Prepared(id);
-    world_.ProcessEnded({"jobs/" + id, 0}, 0);
+    world_.Prepare(id);
   }
   // At step 10 of 40, with 100 tokens a step, of which it trains 50 a second:
   // it needs another minute.
@@ -123,8 +121,30 @@ TEST_F(ExplainTest, DevicesThatOthersUseAreToldApart) {
   EXPECT_EQ(a.devices_free(), 3);
   EXPECT_EQ(a.devices_unavailable(), 1);
   EXPECT_FALSE(a.has_earliest_start_time());
-  EXPECT_THAT(a.message(), HasSubstr("Of 4, 3 are free, 1 is used by processes "
-                                     "that are not Lockstep's."));
+  EXPECT_THAT(a.message(), HasSubstr("Of 4, 3 are free, 1 is kept from it "
+                                     "(used by processes that are not"));
+}
+
+TEST_F(ExplainTest, WhoGivesWayIsTold) {
+  v1::JobSpec spec;
+  spec.mutable_resources()->set_ranks(3);
+  spec.mutable_resources()->set_preemptible(true);
+  world_.Create("a", spec);
+  world_.Prepare("a");
+  world_.Train("a", 1);
+  Queue("b", 4);
+  ASSERT_THAT(Explain("b").holders(), SizeIs(1));
+  EXPECT_FALSE(Explain("b").holders(0).gives_way());
+  spec.mutable_resources()->set_priority(v1::ResourceSpec::PRIORITY_HIGH);
+  spec.mutable_resources()->set_ranks(2);
+  world_.Create("c", spec);
+  world_.Prepare("c");
+  const v1::JobExplanation c = Explain("c");
+  EXPECT_TRUE(c.holders(0).gives_way());
+  EXPECT_EQ(FromProto(c.earliest_start_time()),
+            world_.wall() + world_.options().drain_grace);
+  world_.RanksEnded("a", 1, kStopped);
+  EXPECT_THAT(Message("a"), HasSubstr("gave its devices to jobs/c"));
 }
 
 TEST_F(ExplainTest, APauseAfterAFailureHasAnEnd) {

@@ -231,11 +231,17 @@ void StepWorld::Check() const {
 }
 
 Ticket StepWorld::Create(const std::string& id, int ranks, int max_restarts) {
+  v1::JobSpec spec;
+  spec.mutable_resources()->set_ranks(ranks);
+  spec.set_max_restarts(max_restarts);
+  return Create(id, std::move(spec));
+}
+
+Ticket StepWorld::Create(const std::string& id, v1::JobSpec spec) {
   CreateEvent event{.ticket = next_ticket_++};
   event.request.job_id = id;
   event.request.owner = "local";
-  event.request.spec.mutable_resources()->set_ranks(ranks);
-  event.request.spec.set_max_restarts(max_restarts);
+  event.request.spec = std::move(spec);
   const Ticket ticket = event.ticket;
   Do(std::move(event));
   return ticket;
@@ -431,13 +437,21 @@ void StepWorld::ProcessEnded(const AttemptRef& attempt, int exit_code,
 void StepWorld::RunAttempt1(const std::string& id, int ranks,
                             int max_restarts) {
   Create(id, ranks, max_restarts);
+  Prepare(id);
+  Train(id, 1);
+}
+
+void StepWorld::Prepare(const std::string& id) {
   Launched({"jobs/" + id, 0});
   Prepared(id);
   ProcessEnded({"jobs/" + id, 0}, 0);
-  Launched({"jobs/" + id, 1});
-  Attached(id, 1, /*ended=*/false);
-  Joined(id, 1);
-  Progress(id, 1, 1);
+}
+
+void StepWorld::Train(const std::string& id, int attempt) {
+  Launched({"jobs/" + id, attempt});
+  Attached(id, attempt, /*ended=*/false);
+  Joined(id, attempt);
+  Progress(id, attempt, 1);
   ASSERT_EQ(job(id).state(), v1::Job::RUNNING);
 }
 

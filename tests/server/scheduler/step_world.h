@@ -27,6 +27,7 @@ class StepWorld {
 
   // Calls; the answer of each is looked up by its ticket.
   Ticket Create(const std::string& id, int ranks, int max_restarts = 1);
+  Ticket Create(const std::string& id, v1::JobSpec spec);
   Ticket Cancel(const std::string& id, const std::string& etag = "");
   Ticket Pause(const std::string& id, const std::string& etag = "");
   Ticket Resume(const std::string& id, const std::string& etag = "");
@@ -60,6 +61,9 @@ class StepWorld {
   // Without an exit file.
   void ProcessEnded(const AttemptRef& attempt, int exit_code, int signal = 0);
 
+  // Prepares a job that was created, and trains what has been started.
+  void Prepare(const std::string& id);
+  void Train(const std::string& id, int attempt);
   // Create, prepare and start, in one.
   void RunAttempt1(const std::string& id, int ranks, int max_restarts = 1);
 

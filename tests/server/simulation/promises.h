@@ -7,13 +7,14 @@
 // P1 what was acknowledged is on disk, whole, and stays; one job for one
 //    request id;
 // P2 no process that is well is signalled, and no attempt ends while its ranks
-//    live, whatever becomes of coordinators; a drain stops all that trains, and
-//    neither it nor a pause costs a job one of its restarts; watchers miss
-//    nothing and see nothing twice;
+//    live, whatever becomes of coordinators; a drain stops all that trains, a
+//    more urgent job what gives way to it, and neither that nor a pause costs a
+//    job one of its restarts; watchers miss nothing and see nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
 //    checkpoints, and takes no pinned one from the list; a job that has ended
-//    stays ended, and one that is to hold does not start; of those that wait
-//    the first starts first, and none while the coordinator is drained.
+//    stays ended, and one that is to hold does not start; what was freed for a
+//    job nobody else gets; of those that wait the first starts first, and none
+//    while the coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -98,6 +99,8 @@ class Promises {
   void WriteRow(const server::JobRecord& next, const StoreWrite& write);
   void CheckNewAttempt(const v1::Job& job);
   void CheckQueue(const v1::Job& started);
+  void CheckKept(const v1::Job& started);
+  void CheckTaking(const std::string& victim);
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const server::JobRecord& row);
@@ -112,8 +115,9 @@ class Promises {
   std::string broken_;
   const SimulatedHost* host_ = nullptr;
   Disk disk_;
-  // When a job was accepted, by uid.
+  // When a job was accepted, by uid, and those that give way.
   std::map<std::string, int> age_;
+  std::set<std::string> give_way_;
   std::vector<JournalLine> journal_;  // By sequence, from 1.
   // Answered with OK: uid by name, the label by uid.
   std::map<std::string, std::string> acknowledged_;

@@ -28,6 +28,30 @@ bool AllJoined(const SimulatedHost& host, const std::string& uid, int attempt) {
       });
 }
 
+bool IsKept(const server::JobRecord& row, const std::string& device) {
+  return std::any_of(
+      row.kept_devices().begin(), row.kept_devices().end(),
+      [&](const server::KeptDevice& kept) { return kept.device() == device; });
+}
+
+// On devices that were all kept for it.
+bool StartsOnKept(const server::JobRecord* old, const v1::Job& started) {
+  if (old == nullptr) return false;
+  const v1::Attempt& attempt = *started.attempts().rbegin();
+  return std::all_of(attempt.ranks().begin(), attempt.ranks().end(),
+                     [&](const v1::RankPlacement& rank) {
+                       return IsKept(*old, rank.device());
+                     });
+}
+
+// Its newest attempt is asked to stop for another job, and was not before.
+bool GivesWayNow(const server::JobRecord& old, const server::JobRecord& next) {
+  const int attempt = next.job().attempt();
+  return attempt > 0 && attempt == old.job().attempt() &&
+         !next.processes(attempt).taken_by().empty() &&
+         old.processes(attempt).taken_by().empty();
+}
+
 }  // namespace
 
 void Promises::Durable(const StoreWrite& write) {
@@ -42,16 +66,23 @@ void Promises::Durable(const StoreWrite& write) {
     });
   }
   std::vector<std::string> started;
+  std::vector<std::string> in_turn;
+  std::vector<std::string> gave_way;
   for (const JobRow& row : write.jobs) {
     const server::JobRecord& next = *row;
-    const server::JobRecord* old = Row(next.job().name());
+    const std::string& name = next.job().name();
+    const server::JobRecord* old = Row(name);
     const int attempts = old == nullptr ? 0 : old->job().attempts_size();
     if (next.job().attempts_size() > attempts) {
-      started.push_back(next.job().name());
+      started.push_back(name);
+      if (!StartsOnKept(old, next.job())) in_turn.push_back(name);
     }
+    if (old != nullptr && GivesWayNow(*old, next)) gave_way.push_back(name);
     WriteRow(next, write);
   }
-  for (const std::string& name : started) CheckQueue(disk_.at(name).job());
+  for (const std::string& name : in_turn) CheckQueue(disk_.at(name).job());
+  for (const std::string& name : started) CheckKept(disk_.at(name).job());
+  for (const std::string& name : gave_way) CheckTaking(name);
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
     WriteCheckpoint(checkpoint, write);
   }
@@ -90,6 +121,9 @@ void Promises::WriteRow(const server::JobRecord& next,
   if (job.desired() == v1::Job::PAUSE && !pause_asked_.contains(job.name())) {
     Break("P1", absl::StrCat(job.name(), " is to hold, and nobody asked"));
   }
+  if (old == nullptr && job.spec().resources().preemptible()) {
+    give_way_.insert(job.uid());
+  }
   age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
 }
@@ -124,6 +158,39 @@ void Promises::CheckQueue(const v1::Job& started) {
                        PriorityName(PriorityOf(started)), " starts before ",
                        name, " of priority ", PriorityName(PriorityOf(other))));
   }
+}
+
+// Nothing of what it got is kept for another one that waits.
+void Promises::CheckKept(const v1::Job& started) {
+  for (const v1::RankPlacement& rank : started.attempts().rbegin()->ranks()) {
+    for (const auto& [name, row] : disk_) {
+      if (row.job().state() != v1::Job::QUEUED || !IsKept(row, rank.device())) {
+        continue;
+      }
+      Break("P3", absl::StrCat(started.name(), " starts on ", rank.device(),
+                               ", which is kept for ", name));
+    }
+  }
+}
+
+// The victim consented, the other is more urgent, waits, and has enough now.
+void Promises::CheckTaking(const std::string& victim) {
+  const server::JobRecord& row = disk_.at(victim);
+  const server::ProcessRecord& process = row.processes(row.job().attempt());
+  const server::JobRecord* taker = Row(process.taken_by());
+  const v1::Attempt& attempt = *row.job().attempts().rbegin();
+  const bool good =
+      taker != nullptr && give_way_.contains(row.job().uid()) &&
+      PriorityOf(taker->job()) > PriorityOf(row.job()) &&
+      taker->job().state() == v1::Job::QUEUED &&
+      taker->kept_devices_size() == taker->job().spec().resources().ranks() &&
+      std::any_of(attempt.ranks().begin(), attempt.ranks().end(),
+                  [&](const v1::RankPlacement& rank) {
+                    return IsKept(*taker, rank.device());
+                  });
+  if (good) return;
+  Break("P2", absl::StrCat(process.taken_by(), " takes the devices of ", victim,
+                           ", and must not"));
 }
 
 void Promises::CheckNewAttempt(const v1::Job& job) {
@@ -163,7 +230,8 @@ bool Promises::MayStop(const server::JobRecord& row) const {
   if (!process.drained()) return false;
   switch (process.stop_cause()) {
     case v1::Attempt::PREEMPTED:
-      return stop_asked_;
+      // CheckTaking looks at the other one.
+      return stop_asked_ || !process.taken_by().empty();
     case v1::Attempt::PAUSED:
       return row.job().desired() == v1::Job::PAUSE;
     default:

@@ -59,6 +59,13 @@ void SimulatedCoordinator::Load() {
         record.job().desired() == v1::Job::PAUSE) {
       record.mutable_job()->set_desired(v1::Job::RUN);
     }
+    if (world_.fault == Fault::kTakesWithoutConsent) {
+      record.mutable_job()
+          ->mutable_spec()
+          ->mutable_resources()
+          ->set_preemptible(true);
+    }
+    if (world_.fault == Fault::kForgetsWhatIsKept) record.clear_kept_devices();
     row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =

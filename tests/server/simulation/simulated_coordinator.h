@@ -44,6 +44,10 @@ enum class Fault {
   kDrainsNothing,
   // A restart forgets which jobs are to hold.
   kForgetsPauses,
+  // A restart takes every job for one that gives way.
+  kTakesWithoutConsent,
+  // A restart forgets for whom devices are kept.
+  kForgetsWhatIsKept,
   // A restart forgets which checkpoints are pinned.
   kForgetsPins,
   // A restart forgets what priority jobs were given.

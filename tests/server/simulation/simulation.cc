@@ -127,6 +127,7 @@ void Simulation::Create() {
   event.request.spec.mutable_resources()->set_ranks(1 + number % 3);
   event.request.spec.mutable_resources()->set_priority(
       kPriorities[number % kPriorities.size()]);
+  event.request.spec.mutable_resources()->set_preemptible(number % 3 == 0);
   event.request.spec.set_max_restarts(number % 4);
   if (number % 7 == 0) {
     event.request.spec.mutable_checkpoint()->set_resume(
@@ -348,6 +349,9 @@ void Simulation::Count() {
   for (const auto& [name, row] : promises_.disk()) {
     ++counts_.ended_in[row.job().state()];
     counts_.attempts += row.job().attempt();
+    for (const server::ProcessRecord& process : row.processes()) {
+      if (!process.taken_by().empty()) ++counts_.taken;
+    }
     for (const v1::Attempt& attempt : row.job().attempts()) {
       if (attempt.end_cause() == v1::Attempt::PREEMPTED) ++counts_.preempted;
       if (attempt.end_cause() == v1::Attempt::PAUSED) ++counts_.paused;

@@ -26,8 +26,10 @@ namespace lockstep::testing {
 struct SimulationCounts {
   std::map<v1::Job::State, int> ended_in;
   int attempts = 0;
-  int preempted = 0;  // Of these,
-  int paused = 0;     // and these.
+  // Of these by a drain or a more urgent job, by the latter, and by a pause.
+  int preempted = 0;
+  int taken = 0;
+  int paused = 0;
   int deleted = 0;
   int checkpoints = 0;
   int crashes = 0;

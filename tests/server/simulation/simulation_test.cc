@@ -27,6 +27,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.ended_in[v1::Job::FAILED], result.seeds);
   EXPECT_GT(counts.ended_in[v1::Job::CANCELLED], result.seeds / 4);
   EXPECT_GT(counts.preempted, result.seeds / 10);
+  EXPECT_GT(counts.taken, result.seeds / 10);
   EXPECT_GT(counts.paused, result.seeds / 10);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.checkpoints, result.seeds);
@@ -82,6 +83,16 @@ TEST(SimulationFaultTest, ADrainThatStopsNothingIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsPausesIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsPauses),
               AllOf(StartsWith("P3: "), HasSubstr("does not hold any more")));
+}
+
+TEST(SimulationFaultTest, ATakerWithoutConsentIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kTakesWithoutConsent),
+              AllOf(StartsWith("P2: "), HasSubstr("takes the devices of")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsWhatIsKeptIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsWhatIsKept),
+              AllOf(StartsWith("P3: "), HasSubstr("is kept for")));
 }
 
 TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {
