@@ -46,8 +46,13 @@ std::optional<absl::Duration> TimeToEnd(const JobEntry& entry,
   if (entry.live.kill_at < absl::InfiniteDuration()) {
     return std::max(entry.live.kill_at - now, absl::ZeroDuration());
   }
-  if (entry.job().state() != v1::Job::RUNNING) return std::nullopt;
-  return TimeToTrain(entry.job());
+  const std::optional<absl::Duration> trained =
+      entry.job().state() == v1::Job::RUNNING ? TimeToTrain(entry.job())
+                                              : std::nullopt;
+  const absl::Duration limit = entry.live.time_limit - now;
+  if (limit == absl::InfiniteDuration()) return trained;
+  return std::max(std::min(trained.value_or(limit), limit),
+                  absl::ZeroDuration());
 }
 
 struct Holder {

@@ -20,6 +20,16 @@ void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   pool.Reserve(entry.job().name(), places);
 }
 
+// The wall may have been set meanwhile: an attempt never gets more than its
+// limit from now on.
+void RestoreTimeLimit(JobEntry& entry, absl::Duration now, absl::Time wall) {
+  const v1::Attempt* attempt = LiveAttemptOf(entry.job());
+  if (attempt == nullptr) return;
+  const absl::Duration limit = TimeLimitOf(entry.job().spec());
+  const absl::Duration left = FromProto(attempt->start_time()) + limit - wall;
+  entry.live.time_limit = now + std::clamp(left, absl::ZeroDuration(), limit);
+}
+
 void RestoreKept(const JobEntry& entry, DevicePool& pool) {
   std::vector<DevicePlace> places;
   for (const server::KeptDevice& kept : entry.record->kept_devices()) {
@@ -70,6 +80,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     if (job.state() == v1::Job::PREPARING) ++state.preparing;
     RestoreReservation(entry, state.pool);
     RestoreKept(entry, state.pool);
+    RestoreTimeLimit(entry, now, wall);
     const std::string name = job.name();
     state.jobs.emplace(name, std::move(entry));
   }
@@ -89,6 +100,11 @@ void Enqueue(SchedulerState& state, const JobEntry& entry) {
 void Dequeue(SchedulerState& state, const JobEntry& entry) {
   state.unprepared.erase(PlaceInQueue(entry));
   state.prepared.erase(PlaceInQueue(entry));
+}
+
+absl::Duration TimeLimitOf(const v1::JobSpec& spec) {
+  return spec.resources().has_timeout() ? FromProto(spec.resources().timeout())
+                                        : absl::InfiniteDuration();
 }
 
 const v1::Attempt* LiveAttemptOf(const v1::Job& job) {

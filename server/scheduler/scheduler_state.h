@@ -47,6 +47,8 @@ struct LiveAttempt {
   std::map<int, worker::v1::RankProcess> ended;
   // When the whole gang is killed, by Clock::Now.
   absl::Duration kill_at = absl::InfiniteDuration();
+  // When its time is up (resources.timeout), by Clock::Now.
+  absl::Duration time_limit = absl::InfiniteDuration();
 };
 
 struct JobEntry {
@@ -123,6 +125,9 @@ QueuePlace PlaceInQueue(const JobEntry& entry);
 // its priority changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);
 void Dequeue(SchedulerState& state, const JobEntry& entry);
+
+// What resources.timeout allows an attempt; infinite when it is not set.
+absl::Duration TimeLimitOf(const v1::JobSpec& spec);
 
 // The newest attempt if it has not ended, else null.
 const v1::Attempt* LiveAttemptOf(const v1::Job& job);

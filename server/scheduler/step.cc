@@ -13,6 +13,7 @@ void OnTick(Decision& decision) {
   SchedulerState& state = decision.state();
   for (const std::string& name : state.live) {
     JobEntry& entry = state.jobs.at(name);
+    StopAtTimeLimit(decision, entry);
     if (decision.now() < entry.live.kill_at) continue;
     entry.live.kill_at = absl::InfiniteDuration();
     GiveUpCheckpoint(decision, entry);

@@ -30,6 +30,8 @@ void StopAttempt(Decision& decision, JobEntry& entry);
 // Asks them to write a checkpoint first, and sets the deadline for it; those
 // that have not begun are stopped at once.
 void StopWithCheckpoint(Decision& decision, JobEntry& entry, StopOrder order);
+// Does so when the time of its attempt is up.
+void StopAtTimeLimit(Decision& decision, JobEntry& entry);
 // The order under which ranks stop, as it is on disk; none: without one.
 std::optional<StopOrder> OrderOnDisk(const JobEntry& entry);
 // The attempt is about to be killed: says so when it is for want of that

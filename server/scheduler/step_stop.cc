@@ -2,6 +2,7 @@
 // stop leads to is known when the processes are gone (step_end.cc), and their
 // devices are free no sooner.
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,20 @@ void StopWithCheckpoint(Decision& decision, JobEntry& entry, StopOrder order) {
   MutableLiveAttempt(entry)->set_state(v1::Attempt::DRAINING);
   decision.Do(StopCommandEffect{NewestAttempt(entry), /*checkpoint=*/true});
   entry.live.kill_at = decision.now() + decision.options().drain_grace;
+}
+
+void StopAtTimeLimit(Decision& decision, JobEntry& entry) {
+  if (decision.now() < entry.live.time_limit) return;
+  entry.live.time_limit = absl::InfiniteDuration();
+  // One that is being stopped already goes on with that.
+  if (LiveAttemptOf(entry.job())->state() == v1::Attempt::DRAINING) return;
+  const std::string reason =
+      absl::StrCat("resources.timeout: the attempt took ",
+                   absl::FormatDuration(TimeLimitOf(entry.job().spec())));
+  StopWithCheckpoint(decision, entry, {v1::Attempt::TIME_LIMIT, reason, ""});
+  decision.Record(entry, v1::Event::WARNING, "TIME_LIMIT_REACHED",
+                  absl::StrCat(reason, "; the ranks stop"),
+                  entry.job().attempt());
 }
 
 std::optional<StopOrder> OrderOnDisk(const JobEntry& entry) {
