@@ -32,8 +32,8 @@ ExitStatus AskEach(const CommandContext& context, Ask ask,
   return result;
 }
 
-void AddVerb(CLI::App& app, CommandContext& context, const std::string& name,
-             const std::string& what, Ask ask) {
+void AddTransition(CLI::App& app, CommandContext& context,
+                   const std::string& name, const std::string& what, Ask ask) {
   CLI::App* command = app.add_subcommand(name, what);
   auto ids = std::make_shared<std::vector<std::string>>();
   command->add_option("NAME", *ids, "The jobs")->required();
@@ -49,13 +49,14 @@ void AddVerb(CLI::App& app, CommandContext& context, const std::string& name,
 }  // namespace
 
 void AddTransitionCommands(CLI::App& app, CommandContext& context) {
-  AddVerb(app, context, "cancel", "Stop jobs for good", &JobClient::Cancel);
-  AddVerb(app, context, "pause",
-          "Let jobs write a checkpoint, give their devices back and hold",
-          &JobClient::Pause);
-  AddVerb(app, context, "resume",
-          "Let paused jobs wait for devices again and go on",
-          &JobClient::Resume);
+  AddTransition(app, context, "cancel", "Stop jobs for good",
+                &JobClient::Cancel);
+  AddTransition(app, context, "pause",
+                "Let jobs write a checkpoint, give their devices back and hold",
+                &JobClient::Pause);
+  AddTransition(app, context, "resume",
+                "Let paused jobs wait for devices again and go on",
+                &JobClient::Resume);
 }
 
 }  // namespace lockstep::cli

@@ -318,6 +318,22 @@ void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   check.AtLeast("max_restarts", spec.max_restarts(), 0);
 }
 
+// Whether there are such jobs is not known here.
+void CheckAfter(const v1::JobSpec& spec, Validator& check) {
+  const auto& after = spec.after();
+  check.Require(
+      after.size() <= kMaxAfter, "after",
+      absl::StrCat(after.size(), " jobs; at most ", kMaxAfter, " are allowed"));
+  for (const std::string& id : after) {
+    check.Require(IsValidJobId(id), "after",
+                  absl::StrCat("\"", id, "\" is not the id of a job"));
+    check.Require(id.empty() || id != spec.name(), "after",
+                  absl::StrCat("\"", id, "\" is the job itself"));
+    check.Require(std::count(after.begin(), after.end(), id) == 1, "after",
+                  absl::StrCat("\"", id, "\" is named twice"));
+  }
+}
+
 }  // namespace
 
 std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
@@ -331,6 +347,7 @@ std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
   CheckEarlyStopping(spec, check);
   CheckResources(spec, check);
   CheckSaving(spec, check);
+  CheckAfter(spec, check);
   return check.Take();
 }
 

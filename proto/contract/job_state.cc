@@ -41,6 +41,8 @@ constexpr Transition kTransitions[] = {
     {v1::Job::PAUSING, v1::Job::CANCELLING},
     {v1::Job::PAUSING, v1::Job::FAILED},
     {v1::Job::PAUSED, v1::Job::QUEUED},
+    // A job that it was to follow did not succeed.
+    {v1::Job::PAUSED, v1::Job::FAILED},
     {v1::Job::PAUSED, v1::Job::CANCELLED},
     {v1::Job::CANCELLING, v1::Job::CANCELLED},
     // The finish won the race against the cancel.

@@ -161,6 +161,7 @@ v1::JobExplanation Explain(const SchedulerState& state, const JobEntry& entry,
   explanation.set_job(job.name());
   explanation.set_state(job.state());
   explanation.set_pending_reason(job.pending_reason());
+  *explanation.mutable_after() = entry.record->waits_for();
   if (!IsTerminal(job.state())) {
     ExplainDevices(state, entry, now, wall, explanation);
   }

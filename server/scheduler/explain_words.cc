@@ -101,7 +101,8 @@ std::string WhatFor(const SchedulerState& state, const v1::Job& job,
 std::string QueuedInWords(const SchedulerState& state, const JobEntry& entry,
                           const v1::JobExplanation& explanation) {
   const v1::Job& job = entry.job();
-  const std::string words = WhatFor(state, job, explanation);
+  std::string words = WhatFor(state, job, explanation);
+  if (!explanation.after().empty()) return words;
   if (!job.has_plan()) {
     const auto place = state.unprepared.find(PlaceInQueue(entry));
     const auto before = std::distance(state.unprepared.begin(), place);

@@ -76,6 +76,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
       if (!process.ended()) entry.watched.insert(process.attempt());
     }
     if (job.state() == v1::Job::QUEUED) Enqueue(state, entry);
+    Follow(state, entry);
     if (LiveAttemptOf(job) != nullptr) state.live.insert(job.name());
     if (job.state() == v1::Job::PREPARING) ++state.preparing;
     RestoreReservation(entry, state.pool);
@@ -92,12 +93,29 @@ QueuePlace PlaceInQueue(const JobEntry& entry) {
 }
 
 void Enqueue(SchedulerState& state, const JobEntry& entry) {
-  const v1::Job& job = entry.job();
-  (job.has_plan() ? state.prepared : state.unprepared)[PlaceInQueue(entry)] =
-      job.name();
+  JobQueue& queue = !entry.record->waits_for().empty() ? state.following
+                    : entry.job().has_plan()           ? state.prepared
+                                                       : state.unprepared;
+  queue[PlaceInQueue(entry)] = entry.job().name();
+}
+
+void Follow(SchedulerState& state, const JobEntry& entry) {
+  for (const std::string& name : entry.record->waits_for()) {
+    state.followers[name].insert(entry.job().name());
+  }
+}
+
+void Unfollow(SchedulerState& state, const JobEntry& entry) {
+  for (const std::string& name : entry.record->waits_for()) {
+    const auto found = state.followers.find(name);
+    if (found == state.followers.end()) continue;
+    found->second.erase(entry.job().name());
+    if (found->second.empty()) state.followers.erase(found);
+  }
 }
 
 void Dequeue(SchedulerState& state, const JobEntry& entry) {
+  state.following.erase(PlaceInQueue(entry));
   state.unprepared.erase(PlaceInQueue(entry));
   state.prepared.erase(PlaceInQueue(entry));
 }

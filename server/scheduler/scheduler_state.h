@@ -92,9 +92,13 @@ struct SchedulerState {
   std::map<std::string, JobEntry> jobs;  // By name.
   // (owner, request id) -> job.
   std::map<std::pair<std::string, std::string>, std::string> requests;
-  // QUEUED jobs: those to be prepared, and those that are and wait for devices.
+  // QUEUED jobs: those that wait for others to succeed, those to be prepared,
+  // and those that are and wait for devices.
+  JobQueue following;
   JobQueue unprepared;
   JobQueue prepared;
+  // Of each job that others wait for, which.
+  std::map<std::string, std::set<std::string>> followers;
   // Jobs with an attempt that has not ended.
   std::set<std::string> live;
   int64_t next_order = 0;
@@ -125,6 +129,10 @@ QueuePlace PlaceInQueue(const JobEntry& entry);
 // its priority changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);
 void Dequeue(SchedulerState& state, const JobEntry& entry);
+
+// It waits for others to succeed, as its record says; it does not any more.
+void Follow(SchedulerState& state, const JobEntry& entry);
+void Unfollow(SchedulerState& state, const JobEntry& entry);
 
 // What resources.timeout allows an attempt; infinite when it is not set.
 absl::Duration TimeLimitOf(const v1::JobSpec& spec);

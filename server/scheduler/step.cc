@@ -78,6 +78,7 @@ struct Dispatch {
 StepResult Step(SchedulerState& state, const Event& event, StepTime time) {
   Decision decision(state, event, time);
   std::visit(Dispatch{decision}, event.what);
+  TellFollowers(decision);
   // What a restart finds is opened before anything new is decided.
   if (!std::holds_alternative<RestoreEvent>(event.what)) {
     StartPrepares(decision);

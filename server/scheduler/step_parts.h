@@ -81,6 +81,10 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
 // step_checkpoint.cc
 void OnCheckpoint(Decision& decision, const CheckpointEvent& event);
 
+// step_follow.cc: what the ends of this decision mean for jobs that wait for
+// them.
+void TellFollowers(Decision& decision);
+
 // step_pin.cc
 void OnPin(Decision& decision, const PinEvent& event);
 

@@ -6,6 +6,7 @@
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
 #include "server/events/metric_log.h"
+#include "server/scheduler/dependencies.h"
 #include "server/scheduler/device_pool.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
@@ -23,11 +24,22 @@
 namespace lockstep {
 namespace {
 
+absl::Status CheckDependencies(const JobStore& store, const v1::JobSpec& spec) {
+  SharedJob found;
+  return FindDependencies(spec,
+                          [&](const std::string& name) {
+                            found = store.Find(name).value_or(nullptr);
+                            return found.get();
+                          })
+      .status();
+}
+
 // What CreateJob would accept, without doing it.
 absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
                                  const Scheduler::CreateJob& create) {
   RETURN_IF_ERROR(create.origin.status());
   RETURN_IF_ERROR(DevicePool(parts.scheduler.Nodes()).CheckFits(create.spec));
+  RETURN_IF_ERROR(CheckDependencies(parts.store, create.spec));
   v1::Job job;
   if (create.origin->has_value()) *job.mutable_origin() = **create.origin;
   if (!create.spec.name().empty()) {

@@ -24,7 +24,8 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 // Only the pause makes a checkpoint before the end.
-constexpr LongRun kRun = {.steps = 600, .save_steps = 600, .max_restarts = 0};
+// Long enough that it does not end before a new coordinator tells it to stop.
+constexpr LongRun kRun = {.steps = 1000, .save_steps = 1000, .max_restarts = 0};
 
 // Readable when the process is dead, also before somebody has reaped it.
 std::vector<pollfd> Open(const v1::Attempt& attempt) {

@@ -17,14 +17,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto kLow = v1::ResourceSpec::PRIORITY_LOW;
-constexpr auto kNormal = v1::ResourceSpec::PRIORITY_NORMAL;
+constexpr auto kLittleUrgent = v1::ResourceSpec::PRIORITY_LOW;
+constexpr auto kAsUrgentAsMost = v1::ResourceSpec::PRIORITY_NORMAL;
 
 using Candidates = std::vector<PreemptionCandidate>;
 
-PreemptionCandidate Candidate(const std::string& job, int devices,
-                              int64_t started,
-                              v1::ResourceSpec::Priority priority = kNormal) {
+PreemptionCandidate Candidate(
+    const std::string& job, int devices, int64_t started,
+    v1::ResourceSpec::Priority priority = kAsUrgentAsMost) {
   return {.job = job,
           .devices = devices,
           .priority = priority,
@@ -56,8 +56,8 @@ TEST(PreemptionPolicyTest, OneOldOneIsLessThanTwoYoungOnes) {
 }
 
 TEST(PreemptionPolicyTest, TheLessUrgentGoesBeforeTheYounger) {
-  EXPECT_THAT(ChooseVictims(1, {Candidate("low", 1, 1, kLow),
-                                Candidate("normal", 1, 2, kNormal)}),
+  EXPECT_THAT(ChooseVictims(1, {Candidate("low", 1, 1, kLittleUrgent),
+                                Candidate("normal", 1, 2, kAsUrgentAsMost)}),
               ElementsAre("low"));
 }
 
@@ -108,11 +108,12 @@ TEST(PreemptionPolicyTest, NoSetOfVictimsIsBetter) {
     Candidates candidates;
     const int count = below(8);
     for (int i = 0; i < count; ++i) {
-      candidates.push_back({.job = absl::StrCat("jobs/", i),
-                            .devices = 1 + below(4),
-                            .priority = below(2) == 0 ? kLow : kNormal,
-                            .started = absl::FromUnixSeconds(below(4)),
-                            .order = i});
+      candidates.push_back(
+          {.job = absl::StrCat("jobs/", i),
+           .devices = 1 + below(4),
+           .priority = below(2) == 0 ? kLittleUrgent : kAsUrgentAsMost,
+           .started = absl::FromUnixSeconds(below(4)),
+           .order = i});
     }
     std::shuffle(candidates.begin(), candidates.end(), random);
     const int wanted = below(12);

@@ -47,8 +47,7 @@ TEST_F(StepTimeLimitTest, TheAttemptWritesACheckpointAndTheJobFails) {
   const v1::Job& job = world_.job("a");
   EXPECT_EQ(job.state(), v1::Job::FAILED);
   EXPECT_EQ(job.error().reason(), "TIME_LIMIT");
-  EXPECT_EQ(job.error().message(),
-            "resources.timeout: the attempt took 2h0m0s");
+  EXPECT_EQ(job.error().message(), "resources.timeout: the attempt took 2h");
   EXPECT_EQ(job.attempts(0).end_cause(), v1::Attempt::TIME_LIMIT);
   EXPECT_THAT(job.attempts(0).end_message(), HasSubstr("is of step 7"));
 }

@@ -1,4 +1,4 @@
-// PauseJob, ResumeJob and ExplainJob.
+// PauseJob, ResumeJob and ExplainJob; jobs that follow others.
 
 #include "gmock/gmock.h"
 #include "proto/contract/exit_code.h"
@@ -9,6 +9,7 @@ namespace {
 
 using ::lockstep::testing::ServiceFixture;
 using ::lockstep::testing::TestContext;
+using ::testing::HasSubstr;
 
 class JobPauseTest : public ServiceFixture {
  protected:
@@ -67,6 +68,25 @@ TEST_F(JobPauseTest, WhatHasEndedIsNeitherPausedNorResumed) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(Reason(status), "JOB_ENDED");
   EXPECT_EQ(Reason(Resume("jobs/a", &job_)), "JOB_ENDED");
+}
+
+TEST_F(JobPauseTest, AJobThatFollowsUnknownOnesIsRefused) {
+  Create("a");
+  v1::CreateJobRequest request = GoodRequest("b");
+  request.mutable_spec()->add_after("a");
+  request.mutable_spec()->add_after("none");
+  for (const bool validate_only : {true, false}) {
+    TestContext context;
+    request.set_validate_only(validate_only);
+    const grpc::Status status = jobs_->CreateJob(&context, request, &job_);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(Reason(status), "INVALID_SPEC");
+    EXPECT_THAT(status.error_message(), HasSubstr("jobs/none does not exist"));
+  }
+  request.mutable_spec()->mutable_after()->RemoveLast();
+  TestContext context;
+  ASSERT_TRUE(jobs_->CreateJob(&context, request, &job_).ok());
+  EXPECT_EQ(job_.pending_reason(), v1::Job::DEPENDENCY);
 }
 
 TEST_F(JobPauseTest, AJobIsExplained) {

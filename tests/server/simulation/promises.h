@@ -13,8 +13,9 @@
 // P3 one attempt at a time has ranks, and holds a device; only it lists
 //    checkpoints, and takes no pinned one from the list; a job that has ended
 //    stays ended, and one that is to hold does not start; what was freed for a
-//    job nobody else gets; of those that wait the first starts first, and none
-//    while the coordinator is drained.
+//    job nobody else gets; none starts before, or waits for, one that it
+//    follows and that has ended; of those that wait the first starts first, and
+//    none while the coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -101,6 +102,8 @@ class Promises {
   void CheckQueue(const v1::Job& started);
   void CheckKept(const v1::Job& started);
   void CheckTaking(const std::string& victim);
+  void CheckFollowers();
+  void CheckFollows(const server::JobRecord& old);
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const server::JobRecord& row);

@@ -68,6 +68,7 @@ void Promises::Durable(const StoreWrite& write) {
   std::vector<std::string> started;
   std::vector<std::string> in_turn;
   std::vector<std::string> gave_way;
+  std::vector<server::JobRecord> followed;
   for (const JobRow& row : write.jobs) {
     const server::JobRecord& next = *row;
     const std::string& name = next.job().name();
@@ -78,11 +79,16 @@ void Promises::Durable(const StoreWrite& write) {
       if (!StartsOnKept(old, next.job())) in_turn.push_back(name);
     }
     if (old != nullptr && GivesWayNow(*old, next)) gave_way.push_back(name);
+    if (old != nullptr && old->waits_for_size() > next.waits_for_size()) {
+      followed.push_back(*old);
+    }
     WriteRow(next, write);
   }
   for (const std::string& name : in_turn) CheckQueue(disk_.at(name).job());
   for (const std::string& name : started) CheckKept(disk_.at(name).job());
   for (const std::string& name : gave_way) CheckTaking(name);
+  for (const server::JobRecord& old : followed) CheckFollows(old);
+  CheckFollowers();
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
     WriteCheckpoint(checkpoint, write);
   }
@@ -191,6 +197,35 @@ void Promises::CheckTaking(const std::string& victim) {
   if (good) return;
   Break("P2", absl::StrCat(process.taken_by(), " takes the devices of ", victim,
                            ", and must not"));
+}
+
+// Whoever waits for another waits for one that may still succeed.
+void Promises::CheckFollowers() {
+  for (const auto& [name, row] : disk_) {
+    for (const std::string& other : row.waits_for()) {
+      const server::JobRecord* followed = Row(other);
+      if (followed != nullptr && !IsTerminal(followed->job().state())) continue;
+      Break("P3",
+            absl::StrCat(name, " waits for ", other, ", which has ended"));
+    }
+  }
+}
+
+// What it does not wait for any more has succeeded, or it has ended.
+void Promises::CheckFollows(const server::JobRecord& old) {
+  const server::JobRecord& row = disk_.at(old.job().name());
+  if (IsTerminal(row.job().state())) return;
+  for (const std::string& name : old.waits_for()) {
+    const server::JobRecord* followed = Row(name);
+    const bool waits = std::find(row.waits_for().begin(), row.waits_for().end(),
+                                 name) != row.waits_for().end();
+    if (waits || (followed != nullptr &&
+                  followed->job().state() == v1::Job::SUCCEEDED)) {
+      continue;
+    }
+    Break("P3", absl::StrCat(row.job().name(), " follows ", name,
+                             " no more, which has not succeeded"));
+  }
 }
 
 void Promises::CheckNewAttempt(const v1::Job& job) {

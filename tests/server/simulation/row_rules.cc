@@ -124,6 +124,17 @@ std::string HoldViolation(const v1::Job& old, const v1::Job& next,
   return "";
 }
 
+// One that follows others does nothing before they have succeeded.
+std::string FollowViolation(const server::JobRecord& next) {
+  const v1::Job::State state = next.job().state();
+  if (next.waits_for().empty() || state == v1::Job::QUEUED ||
+      state == v1::Job::PAUSED) {
+    return "";
+  }
+  return absl::StrCat("is ", StateName(state), ", and waits for ",
+                      next.waits_for(0));
+}
+
 std::string Violation(const server::JobRecord& old,
                       const server::JobRecord& next,
                       const std::vector<v1::Event>& events) {
@@ -149,6 +160,7 @@ std::string Violation(const server::JobRecord& old,
   if (violation.empty()) violation = AttemptsViolation(before, after);
   if (violation.empty()) violation = StopViolation(old, next);
   if (violation.empty()) violation = HoldViolation(before, after, events);
+  if (violation.empty()) violation = FollowViolation(next);
   return violation;
 }
 

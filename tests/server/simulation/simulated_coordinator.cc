@@ -65,7 +65,7 @@ void SimulatedCoordinator::Load() {
           ->mutable_resources()
           ->set_preemptible(true);
     }
-    if (world_.fault == Fault::kForgetsWhatIsKept) record.clear_kept_devices();
+    if (world_.fault == Fault::kForgetsDependencies) record.clear_waits_for();
     row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
@@ -118,6 +118,9 @@ bool SimulatedCoordinator::DecideNext() {
   if (inbox_.empty()) return false;
   const Event event = std::move(inbox_.front());
   inbox_.pop_front();
+  if (world_.fault == Fault::kKeepsNothing) {
+    for (const auto& [name, entry] : state_.jobs) state_.pool.KeepNothing(name);
+  }
   Submit(Step(state_, event, Time()));
   return true;
 }

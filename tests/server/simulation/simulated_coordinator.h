@@ -46,8 +46,10 @@ enum class Fault {
   kForgetsPauses,
   // A restart takes every job for one that gives way.
   kTakesWithoutConsent,
-  // A restart forgets for whom devices are kept.
-  kForgetsWhatIsKept,
+  // What is freed for one is anybody's.
+  kKeepsNothing,
+  // A restart forgets which jobs follow others.
+  kForgetsDependencies,
   // A restart forgets which checkpoints are pinned.
   kForgetsPins,
   // A restart forgets what priority jobs were given.

@@ -127,11 +127,14 @@ void Simulation::Create() {
   event.request.spec.mutable_resources()->set_ranks(1 + number % 3);
   event.request.spec.mutable_resources()->set_priority(
       kPriorities[number % kPriorities.size()]);
-  event.request.spec.mutable_resources()->set_preemptible(number % 3 == 0);
+  event.request.spec.mutable_resources()->set_preemptible(number % 8 < 6);
   event.request.spec.set_max_restarts(number % 4);
   if (number % 7 == 0) {
     event.request.spec.mutable_checkpoint()->set_resume(
         v1::CheckpointSpec::RESUME_NEVER);
+  }
+  if (const std::string other = AnyJob(); number % 5 == 1 && !other.empty()) {
+    event.request.spec.add_after(other.substr(5));
   }
   coordinator_->PostCall(std::move(event),
                          JobReply([this, id = absl::StrCat("request-", number)](
@@ -349,6 +352,9 @@ void Simulation::Count() {
   for (const auto& [name, row] : promises_.disk()) {
     ++counts_.ended_in[row.job().state()];
     counts_.attempts += row.job().attempt();
+    if (row.job().error().reason() == "DEPENDENCY_FAILED") {
+      ++counts_.lost_followers;
+    }
     for (const server::ProcessRecord& process : row.processes()) {
       if (!process.taken_by().empty()) ++counts_.taken;
     }
