@@ -63,6 +63,24 @@ absl::StatusOr<v1::Job> JobClient::Cancel(absl::string_view id) {
   return connection_->CancelJob(request);
 }
 
+absl::StatusOr<v1::Job> JobClient::Pause(absl::string_view id) {
+  v1::PauseJobRequest request;
+  request.set_name(JobName(id));
+  return connection_->PauseJob(request);
+}
+
+absl::StatusOr<v1::Job> JobClient::Resume(absl::string_view id) {
+  v1::ResumeJobRequest request;
+  request.set_name(JobName(id));
+  return connection_->ResumeJob(request);
+}
+
+absl::StatusOr<v1::JobExplanation> JobClient::Explain(absl::string_view id) {
+  v1::ExplainJobRequest request;
+  request.set_name(JobName(id));
+  return connection_->ExplainJob(request);
+}
+
 absl::StatusOr<v1::Job> JobClient::ChangeLabels(
     absl::string_view id, const std::map<std::string, std::string>& set,
     const std::vector<std::string>& remove) {

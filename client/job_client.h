@@ -55,6 +55,11 @@ class JobClient {
   // All pages, newest first unless the options say otherwise.
   absl::StatusOr<std::vector<v1::Job>> List(const ListOptions& options);
   absl::StatusOr<v1::Job> Cancel(absl::string_view id);
+  // The job gives its devices back and holds; it waits for them again.
+  absl::StatusOr<v1::Job> Pause(absl::string_view id);
+  absl::StatusOr<v1::Job> Resume(absl::string_view id);
+  // Why it is where it is.
+  absl::StatusOr<v1::JobExplanation> Explain(absl::string_view id);
   // Sets these labels, removes those, and leaves the others.
   absl::StatusOr<v1::Job> ChangeLabels(
       absl::string_view id, const std::map<std::string, std::string>& set,

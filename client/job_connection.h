@@ -33,6 +33,12 @@ class JobConnection {
       const v1::ListJobsRequest& request) = 0;
   virtual absl::StatusOr<v1::Job> CancelJob(
       const v1::CancelJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::Job> PauseJob(
+      const v1::PauseJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::Job> ResumeJob(
+      const v1::ResumeJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::JobExplanation> ExplainJob(
+      const v1::ExplainJobRequest& request) = 0;
   virtual absl::StatusOr<v1::Job> UpdateJob(
       const v1::UpdateJobRequest& request) = 0;
   // Not retried: a second try could not tell its own success from a job that

@@ -188,9 +188,10 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   app.add_option("--heartbeat-interval", heartbeat,
                  "How often ranks say that they live")
       ->capture_default_str();
-  app.add_option("--drain-grace", drain,
-                 "How long ranks may take to write a checkpoint and stop, when "
-                 "the coordinator is drained")
+  app.add_option(
+         "--drain-grace", drain,
+         "How long ranks may take to write a checkpoint and stop, for a "
+         "drain, a pause, a more urgent job or their time limit")
       ->capture_default_str();
   try {
     app.parse(argc, argv);

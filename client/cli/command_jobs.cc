@@ -12,6 +12,7 @@
 #include "client/cli/command_label.h"
 #include "client/cli/command_retry.h"
 #include "client/cli/command_set_priority.h"
+#include "client/cli/command_transition.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
 #include "client/cli/json.h"
@@ -51,8 +52,8 @@ absl::StatusOr<std::vector<v1::Job::State>> ParseStates(
     if (!v1::Job::State_Parse(absl::AsciiStrToUpper(name), &state)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--state \"", name,
-          "\" is not one of queued, preparing, starting, running, cancelling, "
-          "succeeded, failed, cancelled"));
+          "\" is not one of queued, preparing, starting, running, pausing, "
+          "paused, cancelling, succeeded, failed, cancelled"));
     }
     states.push_back(state);
   }
@@ -160,24 +161,6 @@ ExitStatus Get(const CommandContext& context, const std::string& id,
   return ExitStatus::kSuccess;
 }
 
-ExitStatus Cancel(const CommandContext& context,
-                  const std::vector<std::string>& ids, JobClient& client) {
-  ExitStatus result = ExitStatus::kSuccess;
-  for (const std::string& id : ids) {
-    const absl::StatusOr<v1::Job> job = client.Cancel(JobIdOf(id));
-    if (!job.ok()) {
-      result = context.ReportForJob(job.status(), JobIdOf(id));
-    } else if (context.console.json) {
-      context.console.out << ToJson(*job);
-    } else {
-      context.console.out << "job/" << JobIdOf(id) << " "
-                          << absl::AsciiStrToLower(StateName(job->state()))
-                          << "\n";
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 void AddJobsCommand(CLI::App& app, CommandContext& context) {
@@ -220,17 +203,7 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
     };
   });
 
-  CLI::App* cancel = jobs->add_subcommand("cancel", "Stop jobs for good");
-  auto ids = std::make_shared<std::vector<std::string>>();
-  cancel->add_option("NAME", *ids, "The jobs")->required();
-  cancel->callback([&context, ids] {
-    context.run = [&context, ids] {
-      return WithClient(context, [&](JobClient& client) {
-        return Cancel(context, *ids, client);
-      });
-    };
-  });
-
+  AddTransitionCommands(*jobs, context);
   AddDescribeCommand(*jobs, context);
   AddLabelCommand(*jobs, context);
   AddSetPriorityCommand(*jobs, context);

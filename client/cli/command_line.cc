@@ -12,6 +12,7 @@
 #include "client/cli/command_completion.h"
 #include "client/cli/command_context.h"
 #include "client/cli/command_events.h"
+#include "client/cli/command_explain.h"
 #include "client/cli/command_jobs.h"
 #include "client/cli/command_local.h"
 #include "client/cli/command_logs.h"
@@ -133,6 +134,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddJobsCommand(app, context);
   AddWatchCommand(app, context);
   AddWaitCommand(app, context);
+  AddExplainCommand(app, context);
   AddEventsCommand(app, context);
   AddLogsCommand(app, context);
   AddMetricsCommand(app, context);

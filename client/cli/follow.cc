@@ -133,6 +133,11 @@ std::string PhaseLine(const v1::Job& job) {
                               ? absl::StrCat(", ", job.plan().steps(), " steps")
                               : "");
     }
+    case v1::Job::PAUSING:
+      return "pausing: what runs of it is being stopped";
+    case v1::Job::PAUSED:
+      return absl::StrCat("paused", AttemptEnd(job),
+                          "; it waits for lockstep jobs resume");
     default:
       return absl::StrCat(absl::AsciiStrToLower(StateName(job.state())),
                           job.error().message().empty() ? "" : ": ",

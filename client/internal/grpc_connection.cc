@@ -166,6 +166,23 @@ absl::StatusOr<v1::Job> GrpcConnection::CancelJob(
                /*idempotent=*/request.etag().empty());
 }
 
+absl::StatusOr<v1::Job> GrpcConnection::PauseJob(
+    const v1::PauseJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::PauseJob, request,
+               /*idempotent=*/request.etag().empty());
+}
+
+absl::StatusOr<v1::Job> GrpcConnection::ResumeJob(
+    const v1::ResumeJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::ResumeJob, request,
+               /*idempotent=*/request.etag().empty());
+}
+
+absl::StatusOr<v1::JobExplanation> GrpcConnection::ExplainJob(
+    const v1::ExplainJobRequest& request) {
+  return Unary(jobs_, &v1::JobService::Stub::ExplainJob, request);
+}
+
 absl::StatusOr<v1::Job> GrpcConnection::UpdateJob(
     const v1::UpdateJobRequest& request) {
   return Unary(jobs_, &v1::JobService::Stub::UpdateJob, request,

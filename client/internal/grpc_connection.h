@@ -35,6 +35,11 @@ class GrpcConnection : public JobConnection {
       const v1::ListJobsRequest& request) override;
   absl::StatusOr<v1::Job> CancelJob(
       const v1::CancelJobRequest& request) override;
+  absl::StatusOr<v1::Job> PauseJob(const v1::PauseJobRequest& request) override;
+  absl::StatusOr<v1::Job> ResumeJob(
+      const v1::ResumeJobRequest& request) override;
+  absl::StatusOr<v1::JobExplanation> ExplainJob(
+      const v1::ExplainJobRequest& request) override;
   absl::StatusOr<v1::Job> UpdateJob(
       const v1::UpdateJobRequest& request) override;
   absl::Status DeleteJob(const v1::DeleteJobRequest& request) override;

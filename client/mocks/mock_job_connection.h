@@ -18,6 +18,12 @@ class MockJobConnection : public JobConnection {
               (const v1::ListJobsRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::Job>, CancelJob, (const v1::CancelJobRequest&),
               (override));
+  MOCK_METHOD(absl::StatusOr<v1::Job>, PauseJob, (const v1::PauseJobRequest&),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::Job>, ResumeJob, (const v1::ResumeJobRequest&),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::JobExplanation>, ExplainJob,
+              (const v1::ExplainJobRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::Job>, UpdateJob, (const v1::UpdateJobRequest&),
               (override));
   MOCK_METHOD(absl::Status, DeleteJob, (const v1::DeleteJobRequest&),

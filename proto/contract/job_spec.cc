@@ -25,6 +25,8 @@ constexpr size_t kMaxTemplateBytes = 64 << 10;
 constexpr int kMaxRank = 1024;
 constexpr int kMaxLengthLimit = 1 << 20;
 constexpr int kMaxRanks = 4096;
+constexpr int64_t kMaxTimeoutSeconds = 366 * 24 * 3600;
+constexpr int kMaxAfter = 64;
 
 constexpr std::array<absl::string_view, 7> kLinearModules = {
     "q_proj",    "k_proj",  "v_proj",   "o_proj",
@@ -226,6 +228,15 @@ void CheckTrain(const v1::JobSpec& spec, Validator& check) {
                 "true means train.recompute: block, and another is given");
 }
 
+void CheckTimeout(const google::protobuf::Duration& timeout, Validator& check) {
+  const double seconds = static_cast<double>(timeout.seconds()) +
+                         static_cast<double>(timeout.nanos()) / 1e9;
+  check.Require(seconds > 0 && timeout.seconds() <= kMaxTimeoutSeconds,
+                "resources.timeout",
+                absl::StrCat(seconds, " s is not above 0 and at most ",
+                             kMaxTimeoutSeconds, " s"));
+}
+
 void CheckResources(const v1::JobSpec& spec, Validator& check) {
   const v1::ResourceSpec& resources = spec.resources();
   check.Known("resources.device", resources.device(),
@@ -233,7 +244,7 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
   check.Known("resources.priority", resources.priority(),
               v1::ResourceSpec::Priority_descriptor());
-  check.NotBuilt(resources.has_timeout(), "resources.timeout", "a time limit");
+  if (resources.has_timeout()) CheckTimeout(resources.timeout(), check);
   if (resources.device() == v1::ResourceSpec::DEVICE_CUDA) {
     check.Add(CudaViolations(spec));
   }
@@ -307,6 +318,22 @@ void CheckSaving(const v1::JobSpec& spec, Validator& check) {
   check.AtLeast("max_restarts", spec.max_restarts(), 0);
 }
 
+// Whether there are such jobs is not known here.
+void CheckAfter(const v1::JobSpec& spec, Validator& check) {
+  const auto& after = spec.after();
+  check.Require(
+      after.size() <= kMaxAfter, "after",
+      absl::StrCat(after.size(), " jobs; at most ", kMaxAfter, " are allowed"));
+  for (const std::string& id : after) {
+    check.Require(IsValidJobId(id), "after",
+                  absl::StrCat("\"", id, "\" is not the id of a job"));
+    check.Require(id.empty() || id != spec.name(), "after",
+                  absl::StrCat("\"", id, "\" is the job itself"));
+    check.Require(std::count(after.begin(), after.end(), id) == 1, "after",
+                  absl::StrCat("\"", id, "\" is named twice"));
+  }
+}
+
 }  // namespace
 
 std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
@@ -320,6 +347,7 @@ std::vector<FieldViolation> ValidateJobSpec(const v1::JobSpec& spec) {
   CheckEarlyStopping(spec, check);
   CheckResources(spec, check);
   CheckSaving(spec, check);
+  CheckAfter(spec, check);
   return check.Take();
 }
 

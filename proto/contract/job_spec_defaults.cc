@@ -82,6 +82,7 @@ void DefaultResources(v1::ResourceSpec& resources) {
   LOCKSTEP_DEFAULT_ENUM(resources, device, v1::ResourceSpec::DEVICE_AUTO);
   LOCKSTEP_DEFAULT(resources, ranks, 1);
   LOCKSTEP_DEFAULT_ENUM(resources, priority, v1::ResourceSpec::PRIORITY_NORMAL);
+  LOCKSTEP_DEFAULT(resources, preemptible, false);
 }
 
 // The one place where a global batch becomes accumulation; a batch that does

@@ -20,6 +20,7 @@ constexpr Transition kTransitions[] = {
     // Prepared, or prepare was lost and is done again.
     {v1::Job::PREPARING, v1::Job::QUEUED},
     {v1::Job::PREPARING, v1::Job::FAILED},
+    {v1::Job::PREPARING, v1::Job::PAUSING},
     {v1::Job::PREPARING, v1::Job::CANCELLING},
     {v1::Job::PREPARING, v1::Job::CANCELLED},
     {v1::Job::STARTING, v1::Job::RUNNING},
@@ -40,6 +41,8 @@ constexpr Transition kTransitions[] = {
     {v1::Job::PAUSING, v1::Job::CANCELLING},
     {v1::Job::PAUSING, v1::Job::FAILED},
     {v1::Job::PAUSED, v1::Job::QUEUED},
+    // A job that it was to follow did not succeed.
+    {v1::Job::PAUSED, v1::Job::FAILED},
     {v1::Job::PAUSED, v1::Job::CANCELLED},
     {v1::Job::CANCELLING, v1::Job::CANCELLED},
     // The finish won the race against the cancel.

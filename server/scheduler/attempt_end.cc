@@ -42,6 +42,7 @@ v1::Attempt::EndCause UnaskedCause(v1::Attempt::EndCause cause) {
     case v1::Attempt::CANCELLED:
     case v1::Attempt::PAUSED:
     case v1::Attempt::PREEMPTED:
+    case v1::Attempt::TIME_LIMIT:
     case v1::Attempt::END_CAUSE_UNSPECIFIED:
       return v1::Attempt::ENGINE_ERROR;
     default:
@@ -97,10 +98,7 @@ AttemptEnd OfRanks(const LiveAttempt& live, const ProcessEnd& end) {
       return OfFailure(rank, failure);
     }
   }
-  if (live.drained) {
-    return {v1::Attempt::PREEMPTED,
-            "the coordinator was drained; it stopped with a checkpoint"};
-  }
+  if (live.order.has_value()) return {live.order->cause, live.order->reason};
   if (const RankProcess* rank = FirstOf(end.ranks, failed_itself)) {
     return OfRank(*rank, live);
   }

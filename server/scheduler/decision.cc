@@ -7,6 +7,7 @@
 #include "proto/contract/check.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
+#include "server/scheduler/dependencies.h"
 #include "server/scheduler/proto_time.h"
 
 namespace lockstep {
@@ -36,19 +37,43 @@ void Decision::SetState(JobEntry& entry, v1::Job::State to,
     job.clear_pending_reason();
     job.clear_pending_message();
     entry.record.Mutable().clear_not_before();
+    entry.record.Mutable().clear_kept_devices();
+    state_.pool.KeepNothing(job.name());
   }
   if (to == v1::Job::QUEUED) {
     Enqueue(state_, entry);
-    if (!job.has_plan()) {
-      job.set_pending_reason(v1::Job::PREPARATION);
-      job.set_pending_message(kNotPrepared);
-    }
+    if (!job.has_plan()) SayWhyUnprepared(entry);
   }
-  if (IsTerminal(to)) *job.mutable_end_time() = ToProto(time_.wall);
+  if (IsTerminal(to)) {
+    *job.mutable_end_time() = ToProto(time_.wall);
+    Unfollow(state_, entry);
+    entry.record.Mutable().clear_waits_for();
+    ended_.push_back(job.name());
+  }
   state_.schedule = true;
   Record(entry, severity, "STATE_CHANGED",
          absl::StrCat(StateName(from), " -> ", StateName(to), ": ", message),
          job.attempt());
+}
+
+void Decision::SayWhyUnprepared(JobEntry& entry) {
+  const auto& waits_for = entry.record->waits_for();
+  v1::Job& job = entry.record.MutableJob();
+  if (waits_for.empty()) {
+    job.set_pending_reason(v1::Job::PREPARATION);
+    job.set_pending_message(kNotPrepared);
+  } else {
+    job.set_pending_reason(v1::Job::DEPENDENCY);
+    job.set_pending_message(
+        WaitsForInWords({waits_for.begin(), waits_for.end()}));
+  }
+}
+
+std::optional<std::string> Decision::TakeEnded() {
+  if (ended_.empty()) return std::nullopt;
+  std::string name = std::move(ended_.front());
+  ended_.pop_front();
+  return name;
 }
 
 void Decision::Record(JobEntry& entry, v1::Event::Severity severity,

@@ -5,8 +5,12 @@
 // SetState is the one place where a job changes its state. Lives on the stack
 // of Step.
 
+#include <deque>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -17,6 +21,8 @@ namespace lockstep {
 
 // Of a job that waits for PREPARATION.
 inline constexpr char kNotPrepared[] = "its input is not prepared yet";
+// Why the ranks of a drained coordinator stop.
+inline constexpr char kDrainedReason[] = "the coordinator was drained";
 
 class Decision {
  public:
@@ -41,6 +47,10 @@ class Decision {
   void Record(JobEntry& entry, v1::Event::Severity severity,
               absl::string_view type, const std::string& message,
               int attempt = 0);
+  // Of a QUEUED job that is not prepared: what it waits for before it is.
+  void SayWhyUnprepared(JobEntry& entry);
+  // The oldest of the jobs that this decision ended and that was not taken yet.
+  std::optional<std::string> TakeEnded();
   // The row changed and is written with this decision.
   void Touch(JobEntry& entry) { touched_.insert(entry.job().name()); }
 
@@ -83,6 +93,7 @@ class Decision {
   const StepTime time_;
   StepResult result_;
   std::set<std::string> touched_;
+  std::deque<std::string> ended_;
   std::vector<std::pair<Ticket, std::string>> replies_;
 };
 

@@ -1,5 +1,6 @@
 #include "server/scheduler/device_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,13 +53,46 @@ std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind) const {
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
-      if (device.kind() == kind && !holder_.contains({host, device.id()}) &&
-          !foreign_uses_.contains(device.id())) {
+      const Key key = {host, device.id()};
+      if (device.kind() == kind && IsFree(key) && !kept_.contains(key)) {
         free.push_back({host, device.id()});
       }
     }
   }
   return free;
+}
+
+std::vector<DevicePlace> DevicePool::FreeFor(const std::string& job) const {
+  std::vector<DevicePlace> free;
+  for (const auto& [key, owner] : kept_) {
+    if (owner == job && IsFree(key)) free.push_back({key.first, key.second});
+  }
+  return free;
+}
+
+int DevicePool::Kept(v1::Device::Kind kind) const {
+  int kept = 0;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      const Key key = {host, device.id()};
+      kept += device.kind() == kind && IsFree(key) && kept_.contains(key);
+    }
+  }
+  return kept;
+}
+
+std::map<std::string, int> DevicePool::Holders(v1::Device::Kind kind) const {
+  std::map<std::string, int> holders;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      if (device.kind() != kind) continue;
+      const auto held = holder_.find({host, device.id()});
+      if (held != holder_.end()) ++holders[held->second];
+    }
+  }
+  return holders;
 }
 
 int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
@@ -110,6 +144,56 @@ void DevicePool::Release(const std::string& job) {
     return true;
   });
   ++version_;
+}
+
+std::vector<DevicePlace> DevicePool::HeldBy(const std::string& job,
+                                            v1::Device::Kind kind) const {
+  std::vector<DevicePlace> held;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      const auto found = holder_.find({host, device.id()});
+      if (device.kind() == kind && found != holder_.end() &&
+          found->second == job) {
+        held.push_back({host, device.id()});
+      }
+    }
+  }
+  return held;
+}
+
+void DevicePool::Keep(const std::string& job,
+                      const std::vector<DevicePlace>& places) {
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      const DevicePlace place{host, device.id()};
+      if (std::find(places.begin(), places.end(), place) != places.end()) {
+        kept_[{host, device.id()}] = job;
+      }
+    }
+  }
+}
+
+void DevicePool::KeepNothing(const std::string& job) {
+  std::erase_if(kept_, [&](const auto& entry) { return entry.second == job; });
+}
+
+std::vector<DevicePlace> DevicePool::KeptFor(const std::string& job) const {
+  std::vector<DevicePlace> kept;
+  for (const auto& [key, owner] : kept_) {
+    if (owner == job) kept.push_back({key.first, key.second});
+  }
+  return kept;
+}
+
+std::set<std::string> DevicePool::HoldersOfKept(const std::string& job) const {
+  std::set<std::string> holders;
+  for (const auto& [key, owner] : kept_) {
+    const auto held = holder_.find(key);
+    if (owner == job && held != holder_.end()) holders.insert(held->second);
+  }
+  return holders;
 }
 
 std::vector<v1::Node> DevicePool::Nodes() const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,8 +44,14 @@ class DevicePool {
   DeviceDemand DemandOf(const v1::JobSpec& spec) const;
 
   int Total(v1::Device::Kind kind) const;
-  // Free devices, by node and index.
+  // Devices that any job may have now, by node and index.
   std::vector<DevicePlace> Free(v1::Device::Kind kind) const;
+  // Those that only this job may have now.
+  std::vector<DevicePlace> FreeFor(const std::string& job) const;
+  // Devices that are free, and kept for some job.
+  int Kept(v1::Device::Kind kind) const;
+  // How many of a kind each job holds.
+  std::map<std::string, int> Holders(v1::Device::Kind kind) const;
   // Those that no job holds and that are not free, since others use them.
   int UsedByOthers(v1::Device::Kind kind) const;
 
@@ -61,6 +68,20 @@ class DevicePool {
   void Reserve(const std::string& job, const std::vector<DevicePlace>& places);
   // Gives back all that `job` holds.
   void Release(const std::string& job);
+  // What it holds of a kind.
+  std::vector<DevicePlace> HeldBy(const std::string& job,
+                                  v1::Device::Kind kind) const;
+
+  // From now on nobody but `job` gets these, whoever holds them still; of a
+  // place that no node has nothing is kept. Until it is told otherwise.
+  void Keep(const std::string& job, const std::vector<DevicePlace>& places);
+  void KeepNothing(const std::string& job);
+  bool IsKept(const DevicePlace& place) const {
+    return kept_.contains({place.node, place.device});
+  }
+  // What is kept for it, and who holds some of that still.
+  std::vector<DevicePlace> KeptFor(const std::string& job) const;
+  std::set<std::string> HoldersOfKept(const std::string& job) const;
 
   // All nodes, with the holder of each device, or who else uses it.
   std::vector<v1::Node> Nodes() const;
@@ -68,8 +89,17 @@ class DevicePool {
   int64_t version() const { return version_; }
 
  private:
+  // Host name and device id.
+  using Key = std::pair<std::string, std::string>;
+
+  bool IsFree(const Key& key) const {
+    return !holder_.contains(key) && !foreign_uses_.contains(key.second);
+  }
+
   std::vector<v1::Node> nodes_;
-  std::map<std::pair<std::string, std::string>, std::string> holder_;
+  std::map<Key, std::string> holder_;
+  // For which job.
+  std::map<Key, std::string> kept_;
   std::map<std::string, std::string> foreign_uses_;
   int64_t version_ = 0;
 };

@@ -12,6 +12,12 @@ Ticket WaitingCallers::Add(Scheduler::Reply<v1::Job> reply) {
   return next_++;
 }
 
+Ticket WaitingCallers::Add(Scheduler::Reply<v1::JobExplanation> reply) {
+  absl::MutexLock lock(&mu_);
+  callers_.emplace(next_, std::move(reply));
+  return next_++;
+}
+
 Ticket WaitingCallers::Add(Scheduler::Ack ack) {
   absl::MutexLock lock(&mu_);
   callers_.emplace(next_, std::move(ack));
@@ -30,6 +36,12 @@ WaitingCallers::Caller WaitingCallers::Take(Ticket ticket) {
 
 void WaitingCallers::Answer(Ticket ticket, absl::StatusOr<v1::Job> job) {
   std::get<Scheduler::Reply<v1::Job>>(Take(ticket))(std::move(job));
+}
+
+void WaitingCallers::Answer(Ticket ticket,
+                            absl::StatusOr<v1::JobExplanation> explanation) {
+  std::get<Scheduler::Reply<v1::JobExplanation>>(Take(ticket))(
+      std::move(explanation));
 }
 
 void WaitingCallers::Answer(Ticket ticket, absl::Status status) {
@@ -65,6 +77,10 @@ void EffectRunner::Run(std::vector<Effect> effects) {
 
 void EffectRunner::Do(ReplyEffect effect) {
   callers_.Answer(effect.ticket, std::move(effect.job));
+}
+
+void EffectRunner::Do(ExplainEffect effect) {
+  callers_.Answer(effect.ticket, std::move(effect.explanation));
 }
 
 void EffectRunner::Do(AckEffect effect) {

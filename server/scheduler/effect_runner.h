@@ -21,14 +21,18 @@ namespace lockstep {
 class WaitingCallers {
  public:
   Ticket Add(Scheduler::Reply<v1::Job> reply);
+  Ticket Add(Scheduler::Reply<v1::JobExplanation> reply);
   Ticket Add(Scheduler::Ack ack);
   void Answer(Ticket ticket, absl::StatusOr<v1::Job> job);
+  void Answer(Ticket ticket, absl::StatusOr<v1::JobExplanation> explanation);
   void Answer(Ticket ticket, absl::Status status);
   // Everyone who still waits.
   void FailAll(const absl::Status& status);
 
  private:
-  using Caller = std::variant<Scheduler::Reply<v1::Job>, Scheduler::Ack>;
+  using Caller =
+      std::variant<Scheduler::Reply<v1::Job>,
+                   Scheduler::Reply<v1::JobExplanation>, Scheduler::Ack>;
 
   Caller Take(Ticket ticket);
 
@@ -47,6 +51,7 @@ class EffectRunner {
 
  private:
   void Do(ReplyEffect effect);
+  void Do(ExplainEffect effect);
   void Do(AckEffect effect);
   void Do(PutTokenEffect effect);
   void Do(const OpenRendezvousEffect& effect);

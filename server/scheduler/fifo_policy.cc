@@ -57,10 +57,14 @@ std::vector<SchedulingDecision> FifoPolicy::Decide(
     SchedulingDecision& decision = decisions.emplace_back();
     decision.name = job.name;
     const v1::Device::Kind kind = job.demand.kind;
-    const int available = static_cast<int>(free[kind].size());
+    std::vector<DevicePlace> own = pool.FreeFor(job.name);
+    const int available = static_cast<int>(free[kind].size() + own.size());
     if (job.backoff > absl::ZeroDuration()) {
       decision.reason = v1::Job::BACKOFF;
       decision.message = "waits before the next attempt";
+    } else if (static_cast<int>(own.size()) >= job.demand.count) {
+      // Whoever is before it: they were freed for this one.
+      decision.places = Choose(own, job.demand.count);
     } else if (held_back.contains(kind)) {
       decision.reason = v1::Job::PRIORITY;
       decision.message =
@@ -70,7 +74,9 @@ std::vector<SchedulingDecision> FifoPolicy::Decide(
       decision.reason = v1::Job::CAPACITY;
       decision.message = Shortage(job.demand, available, pool);
     } else {
-      decision.places = Choose(free[kind], job.demand.count);
+      const int more = job.demand.count - static_cast<int>(own.size());
+      decision.places = Choose(free[kind], more);
+      decision.places.insert(decision.places.end(), own.begin(), own.end());
     }
   }
   return decisions;

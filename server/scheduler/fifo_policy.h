@@ -4,7 +4,7 @@
 // The more urgent first, and first come, first served among equals, for each
 // kind of device: a job that does not fit holds back those behind it, so that a
 // large job is never starved by small ones. A job that waits out a failure
-// holds back nobody.
+// holds back nobody, and one for which devices are kept starts on them.
 
 #include <vector>
 

@@ -25,6 +25,22 @@ void Scheduler::Cancel(std::string name, std::string etag,
                     std::move(reply));
 }
 
+void Scheduler::Pause(std::string name, std::string etag,
+                      Reply<v1::Job> reply) {
+  thread_->PostCall(PauseEvent{0, std::move(name), std::move(etag)},
+                    std::move(reply));
+}
+
+void Scheduler::Resume(std::string name, std::string etag,
+                       Reply<v1::Job> reply) {
+  thread_->PostCall(ResumeEvent{0, std::move(name), std::move(etag)},
+                    std::move(reply));
+}
+
+void Scheduler::Explain(std::string name, Reply<v1::JobExplanation> reply) {
+  thread_->PostCall(ExplainEvent{0, std::move(name)}, std::move(reply));
+}
+
 void Scheduler::Update(UpdateJob request, Reply<v1::Job> reply) {
   thread_->PostCall(UpdateEvent{0, std::move(request)}, std::move(reply));
 }

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "lockstep/v1/cluster_service.pb.h"
 #include "lockstep/v1/job.pb.h"
+#include "lockstep/v1/job_service.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 
 namespace lockstep {
@@ -89,6 +90,9 @@ class Scheduler {
   void Create(CreateJob request, Reply<v1::Job> reply);
   // An etag that is not empty must be that of the job.
   void Cancel(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Pause(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Resume(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Explain(std::string name, Reply<v1::JobExplanation> reply);
   void Update(UpdateJob request, Reply<v1::Job> reply);
   // Answers with the job as it was.
   void Delete(std::string name, std::string etag, Reply<v1::Job> reply);

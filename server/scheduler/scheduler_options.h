@@ -14,8 +14,7 @@ struct SchedulerOptions {
   absl::Duration heartbeat_interval = absl::Seconds(1);
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
-  // From the request to write a checkpoint and stop, when the coordinator is
-  // drained, to SIGKILL.
+  // From the request to write a checkpoint and stop to SIGKILL.
   absl::Duration drain_grace = absl::Seconds(30);
   // How much longer than the grace time a supervisor may take to end its ranks
   // before it is killed with them.

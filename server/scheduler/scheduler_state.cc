@@ -10,10 +10,6 @@
 namespace lockstep {
 namespace {
 
-QueuePlace PlaceOf(const JobEntry& entry) {
-  return {PriorityOf(entry.job()), entry.order};
-}
-
 void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   const v1::Attempt* attempt = LiveAttemptOf(entry.job());
   if (attempt == nullptr) return;
@@ -22,6 +18,24 @@ void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
     places.push_back({rank.node(), rank.device()});
   }
   pool.Reserve(entry.job().name(), places);
+}
+
+// The wall may have been set meanwhile: an attempt never gets more than its
+// limit from now on.
+void RestoreTimeLimit(JobEntry& entry, absl::Duration now, absl::Time wall) {
+  const v1::Attempt* attempt = LiveAttemptOf(entry.job());
+  if (attempt == nullptr) return;
+  const absl::Duration limit = TimeLimitOf(entry.job().spec());
+  const absl::Duration left = FromProto(attempt->start_time()) + limit - wall;
+  entry.live.time_limit = now + std::clamp(left, absl::ZeroDuration(), limit);
+}
+
+void RestoreKept(const JobEntry& entry, DevicePool& pool) {
+  std::vector<DevicePlace> places;
+  for (const server::KeptDevice& kept : entry.record->kept_devices()) {
+    places.push_back({kept.node(), kept.device()});
+  }
+  if (!places.empty()) pool.Keep(entry.job().name(), places);
 }
 
 }  // namespace
@@ -62,24 +76,53 @@ SchedulerState RestoreState(const SchedulerOptions& options,
       if (!process.ended()) entry.watched.insert(process.attempt());
     }
     if (job.state() == v1::Job::QUEUED) Enqueue(state, entry);
+    Follow(state, entry);
     if (LiveAttemptOf(job) != nullptr) state.live.insert(job.name());
     if (job.state() == v1::Job::PREPARING) ++state.preparing;
     RestoreReservation(entry, state.pool);
+    RestoreKept(entry, state.pool);
+    RestoreTimeLimit(entry, now, wall);
     const std::string name = job.name();
     state.jobs.emplace(name, std::move(entry));
   }
   return state;
 }
 
+QueuePlace PlaceInQueue(const JobEntry& entry) {
+  return {PriorityOf(entry.job()), entry.order};
+}
+
 void Enqueue(SchedulerState& state, const JobEntry& entry) {
-  const v1::Job& job = entry.job();
-  (job.has_plan() ? state.prepared : state.unprepared)[PlaceOf(entry)] =
-      job.name();
+  JobQueue& queue = !entry.record->waits_for().empty() ? state.following
+                    : entry.job().has_plan()           ? state.prepared
+                                                       : state.unprepared;
+  queue[PlaceInQueue(entry)] = entry.job().name();
+}
+
+void Follow(SchedulerState& state, const JobEntry& entry) {
+  for (const std::string& name : entry.record->waits_for()) {
+    state.followers[name].insert(entry.job().name());
+  }
+}
+
+void Unfollow(SchedulerState& state, const JobEntry& entry) {
+  for (const std::string& name : entry.record->waits_for()) {
+    const auto found = state.followers.find(name);
+    if (found == state.followers.end()) continue;
+    found->second.erase(entry.job().name());
+    if (found->second.empty()) state.followers.erase(found);
+  }
 }
 
 void Dequeue(SchedulerState& state, const JobEntry& entry) {
-  state.unprepared.erase(PlaceOf(entry));
-  state.prepared.erase(PlaceOf(entry));
+  state.following.erase(PlaceInQueue(entry));
+  state.unprepared.erase(PlaceInQueue(entry));
+  state.prepared.erase(PlaceInQueue(entry));
+}
+
+absl::Duration TimeLimitOf(const v1::JobSpec& spec) {
+  return spec.resources().has_timeout() ? FromProto(spec.resources().timeout())
+                                        : absl::InfiniteDuration();
 }
 
 const v1::Attempt* LiveAttemptOf(const v1::Job& job) {

@@ -25,18 +25,30 @@ namespace lockstep {
 
 class SchedulingPolicy;
 
+// Why ranks were asked to write a checkpoint and stop; on disk, too.
+struct StopOrder {
+  // With which the attempt ends when they have.
+  v1::Attempt::EndCause cause = v1::Attempt::PREEMPTED;
+  // "the coordinator was drained".
+  std::string reason;
+  // The job that gets the devices; empty when it is not for one.
+  std::string taker;
+};
+
 // What is known of the newest attempt beyond its row.
 struct LiveAttempt {
   // Told by ranks before they ended; the first of each rank.
   std::map<int, worker::v1::RankFailure> failures;
   // Set when the scheduler itself ends the attempt.
   std::optional<worker::v1::RankFailure> verdict;
-  // Its ranks were asked to write a checkpoint and stop; on disk, too.
-  bool drained = false;
+  // Its ranks were asked to write a checkpoint and stop.
+  std::optional<StopOrder> order;
   // Ranks that are gone, as their supervisors told.
   std::map<int, worker::v1::RankProcess> ended;
   // When the whole gang is killed, by Clock::Now.
   absl::Duration kill_at = absl::InfiniteDuration();
+  // When its time is up (resources.timeout), by Clock::Now.
+  absl::Duration time_limit = absl::InfiniteDuration();
 };
 
 struct JobEntry {
@@ -80,9 +92,13 @@ struct SchedulerState {
   std::map<std::string, JobEntry> jobs;  // By name.
   // (owner, request id) -> job.
   std::map<std::pair<std::string, std::string>, std::string> requests;
-  // QUEUED jobs: those to be prepared, and those that are and wait for devices.
+  // QUEUED jobs: those that wait for others to succeed, those to be prepared,
+  // and those that are and wait for devices.
+  JobQueue following;
   JobQueue unprepared;
   JobQueue prepared;
+  // Of each job that others wait for, which.
+  std::map<std::string, std::set<std::string>> followers;
   // Jobs with an attempt that has not ended.
   std::set<std::string> live;
   int64_t next_order = 0;
@@ -107,10 +123,19 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             const server::CoordinatorRecord& coordinator,
                             absl::Duration now, absl::Time wall);
 
+// Where it stands when it is QUEUED.
+QueuePlace PlaceInQueue(const JobEntry& entry);
 // Puts a QUEUED job into the queue that it belongs to, and takes it out: before
 // its priority changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);
 void Dequeue(SchedulerState& state, const JobEntry& entry);
+
+// It waits for others to succeed, as its record says; it does not any more.
+void Follow(SchedulerState& state, const JobEntry& entry);
+void Unfollow(SchedulerState& state, const JobEntry& entry);
+
+// What resources.timeout allows an attempt; infinite when it is not set.
+absl::Duration TimeLimitOf(const v1::JobSpec& spec);
 
 // The newest attempt if it has not ended, else null.
 const v1::Attempt* LiveAttemptOf(const v1::Job& job);

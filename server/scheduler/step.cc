@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/scheduler/decision.h"
+#include "server/scheduler/explain.h"
 #include "server/scheduler/step_parts.h"
 
 namespace lockstep {
@@ -12,6 +13,7 @@ void OnTick(Decision& decision) {
   SchedulerState& state = decision.state();
   for (const std::string& name : state.live) {
     JobEntry& entry = state.jobs.at(name);
+    StopAtTimeLimit(decision, entry);
     if (decision.now() < entry.live.kill_at) continue;
     entry.live.kill_at = absl::InfiniteDuration();
     GiveUpCheckpoint(decision, entry);
@@ -27,11 +29,25 @@ void OnTick(Decision& decision) {
   }
 }
 
+void OnExplain(Decision& decision, const ExplainEvent& event) {
+  absl::StatusOr<JobEntry*> found = decision.Find(event.name);
+  if (!found.ok()) {
+    decision.Do(ExplainEffect{event.ticket, found.status()});
+    return;
+  }
+  decision.Do(ExplainEffect{
+      event.ticket,
+      Explain(decision.state(), **found, decision.now(), decision.wall())});
+}
+
 struct Dispatch {
   Decision& decision;
 
   void operator()(const CreateEvent& event) { OnCreate(decision, event); }
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
+  void operator()(const PauseEvent& event) { OnPause(decision, event); }
+  void operator()(const ResumeEvent& event) { OnResume(decision, event); }
+  void operator()(const ExplainEvent& event) { OnExplain(decision, event); }
   void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
   void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
   void operator()(const DrainEvent& event) { OnDrain(decision, event); }
@@ -62,6 +78,7 @@ struct Dispatch {
 StepResult Step(SchedulerState& state, const Event& event, StepTime time) {
   Decision decision(state, event, time);
   std::visit(Dispatch{decision}, event.what);
+  TellFollowers(decision);
   // What a restart finds is opened before anything new is decided.
   if (!std::holds_alternative<RestoreEvent>(event.what)) {
     StartPrepares(decision);

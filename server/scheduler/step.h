@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
+#include "lockstep/v1/job_service.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/launcher/launcher.h"
 #include "server/rendezvous/rendezvous.h"
@@ -39,6 +40,20 @@ struct CancelEvent {
   Ticket ticket = 0;
   std::string name;
   std::string etag;  // May be empty.
+};
+struct PauseEvent {
+  Ticket ticket = 0;
+  std::string name;
+  std::string etag;  // May be empty.
+};
+struct ResumeEvent {
+  Ticket ticket = 0;
+  std::string name;
+  std::string etag;  // May be empty.
+};
+struct ExplainEvent {
+  Ticket ticket = 0;
+  std::string name;
 };
 struct UpdateEvent {
   Ticket ticket = 0;
@@ -105,10 +120,11 @@ struct RestoreEvent {};
 struct TickEvent {};
 
 struct Event {
-  std::variant<CreateEvent, CancelEvent, UpdateEvent, DeleteEvent, DrainEvent,
-               PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
-               PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
-               ForeignUseEvent, RestoreEvent, TickEvent>
+  std::variant<CreateEvent, CancelEvent, PauseEvent, ResumeEvent, ExplainEvent,
+               UpdateEvent, DeleteEvent, DrainEvent, PreparedEvent,
+               AttachedEvent, ReportedEvent, CheckpointEvent, PinEvent,
+               RendezvousEvent, LaunchedEvent, ProcessEndEvent, ForeignUseEvent,
+               RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;
@@ -124,6 +140,10 @@ struct StepTime {
 struct ReplyEffect {
   Ticket ticket = 0;
   absl::StatusOr<v1::Job> job;
+};
+struct ExplainEffect {
+  Ticket ticket = 0;
+  absl::StatusOr<v1::JobExplanation> explanation;
 };
 struct AckEffect {
   Ticket ticket = 0;
@@ -170,10 +190,10 @@ struct RemoveFilesEffect {
   std::string job_uid;
 };
 
-using Effect =
-    std::variant<ReplyEffect, AckEffect, PutTokenEffect, OpenRendezvousEffect,
-                 LaunchEffect, WelcomeEffect, SignalEffect, StopCommandEffect,
-                 CloseEffect, ProgressEffect, RemoveFilesEffect>;
+using Effect = std::variant<ReplyEffect, ExplainEffect, AckEffect,
+                            PutTokenEffect, OpenRendezvousEffect, LaunchEffect,
+                            WelcomeEffect, SignalEffect, StopCommandEffect,
+                            CloseEffect, ProgressEffect, RemoveFilesEffect>;
 
 struct StepResult {
   StoreWrite write;  // May be empty.

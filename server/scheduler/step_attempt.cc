@@ -97,6 +97,7 @@ void StartAttempt(Decision& decision, JobEntry& entry,
   process.set_attempt(ref.attempt);
   process.set_token_sha256(TokenDigest(token));
   entry.live = LiveAttempt();
+  entry.live.time_limit = decision.now() + TimeLimitOf(job.spec());
   decision.state().live.insert(ref.job);
   decision.state().pool.Reserve(ref.job, places);
   decision.SetState(entry, v1::Job::STARTING, v1::Event::INFO,

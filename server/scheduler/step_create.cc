@@ -1,10 +1,13 @@
 // Acceptance of a job.
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/resource_name.h"
+#include "server/scheduler/dependencies.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/step_parts.h"
 
@@ -43,10 +46,20 @@ bool AnswerRetry(Decision& decision, const CreateEvent& event) {
   return true;
 }
 
+absl::StatusOr<std::vector<std::string>> Dependencies(
+    const SchedulerState& state, const v1::JobSpec& spec) {
+  return FindDependencies(spec, [&](const std::string& name) {
+    const auto found = state.jobs.find(name);
+    return found == state.jobs.end() ? nullptr : &found->second.job();
+  });
+}
+
 server::JobRecord NewRecord(Decision& decision,
                             const Scheduler::CreateJob& request,
-                            const std::string& name) {
+                            const std::string& name,
+                            const std::vector<std::string>& waits_for) {
   server::JobRecord record;
+  *record.mutable_waits_for() = {waits_for.begin(), waits_for.end()};
   record.set_request_id(request.request_id);
   record.set_request_digest(request.request_digest);
   v1::Job& job = *record.mutable_job();
@@ -57,8 +70,6 @@ server::JobRecord NewRecord(Decision& decision,
   *job.mutable_spec() = request.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
-  job.set_pending_reason(v1::Job::PREPARATION);
-  job.set_pending_message(kNotPrepared);
   job.set_owner(request.owner);
   if (request.origin->has_value()) *job.mutable_origin() = **request.origin;
   *job.mutable_create_time() = ToProto(decision.wall());
@@ -88,10 +99,18 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
     decision.Do(ReplyEffect{event.ticket, std::move(fits)});
     return;
   }
+  const absl::StatusOr<std::vector<std::string>> waits_for =
+      Dependencies(state, request.spec);
+  if (!waits_for.ok()) {
+    decision.Do(ReplyEffect{event.ticket, waits_for.status()});
+    return;
+  }
   JobEntry& entry = state.jobs[name];
-  entry.record = RowDraft(NewRecord(decision, request, name));
+  entry.record = RowDraft(NewRecord(decision, request, name, *waits_for));
   entry.order = state.next_order++;
   Enqueue(state, entry);
+  Follow(state, entry);
+  decision.SayWhyUnprepared(entry);
   if (!request.request_id.empty()) {
     state.requests[{request.owner, request.request_id}] = name;
   }

@@ -1,7 +1,6 @@
 // A drain: what trains writes a checkpoint and stops, and nothing new starts,
 // until somebody says so. It outlives the coordinator.
 
-#include "absl/strings/str_cat.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/step_parts.h"
 
@@ -21,7 +20,8 @@ void StopAll(Decision& decision) {
     JobEntry& entry = state.jobs.at(name);
     // One that is being stopped already goes on with that.
     if (LiveAttemptOf(entry.job())->state() == v1::Attempt::DRAINING) continue;
-    DrainAttempt(decision, entry);
+    StopWithCheckpoint(decision, entry,
+                       {v1::Attempt::PREEMPTED, kDrainedReason, /*taker=*/""});
     decision.Record(entry, v1::Event::INFO, "DRAINED",
                     "the coordinator is drained; the ranks stop",
                     entry.job().attempt());
@@ -39,12 +39,6 @@ void End(Decision& decision) {
   state.schedule = true;
 }
 
-void GiveVerdict(JobEntry& entry, const std::string& message) {
-  worker::v1::RankFailure& verdict = entry.live.verdict.emplace();
-  verdict.set_cause(v1::Attempt::PREEMPTED);
-  verdict.set_message(message);
-}
-
 }  // namespace
 
 void OnDrain(Decision& decision, const DrainEvent& event) {
@@ -56,37 +50,6 @@ void OnDrain(Decision& decision, const DrainEvent& event) {
   }
   if (!draining) Begin(decision);
   if (!event.let_run) StopAll(decision);
-}
-
-void DrainAttempt(Decision& decision, JobEntry& entry) {
-  server::ProcessRecord& process =
-      *MutableProcess(entry, entry.job().attempt());
-  process.set_drained(true);
-  entry.live.drained = true;
-  decision.Touch(entry);
-  if (!process.joined()) {
-    GiveVerdict(entry, "the coordinator was drained before it began");
-    StopAttempt(decision, entry);
-    return;
-  }
-  MutableLiveAttempt(entry)->set_state(v1::Attempt::DRAINING);
-  decision.Do(StopCommandEffect{{entry.job().name(), entry.job().attempt()},
-                                /*checkpoint=*/true});
-  entry.live.kill_at = decision.now() + decision.options().drain_grace;
-}
-
-void GiveUpCheckpoint(Decision& decision, JobEntry& entry) {
-  if (!entry.live.drained || entry.live.verdict.has_value() ||
-      entry.job().desired() == v1::Job::CANCEL) {
-    return;
-  }
-  const std::string message = absl::StrCat(
-      "the coordinator was drained, and no checkpoint came within ",
-      absl::FormatDuration(decision.options().drain_grace));
-  GiveVerdict(entry, message);
-  decision.Record(entry, v1::Event::WARNING, "CHECKPOINT_MISSED",
-                  absl::StrCat(message, "; the ranks are killed"),
-                  entry.job().attempt());
 }
 
 void HoldBack(Decision& decision) {

@@ -43,29 +43,38 @@ void Fail(Decision& decision, JobEntry& entry, const AttemptEnd& why,
                     absl::StrCat(error.reason(), ": ", error.message()));
 }
 
+// It waits for devices again, or holds when a user wants it to.
+void WaitOrHold(Decision& decision, JobEntry& entry, const AttemptEnd& why,
+                v1::Event::Severity severity) {
+  const v1::Job& job = entry.job();
+  const bool resumes =
+      job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
+  const int64_t step = resumes ? entry.newest_checkpoint.step() : 0;
+  const bool holds = job.desired() == v1::Job::PAUSE;
+  decision.SetState(
+      entry, holds ? v1::Job::PAUSED : v1::Job::QUEUED, severity,
+      absl::StrCat(why.message, "; the next attempt ",
+                   step > 0 ? absl::StrCat("goes on from step ", step)
+                            : "starts from the beginning"));
+}
+
 void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   v1::Job& job = entry.record.MutableJob();
   if (CountsAgainstMaxRestarts(why.cause)) job.set_restarts(job.restarts() + 1);
   const RetryDecision retry =
       DecideRetry(job, entry.newest_checkpoint.step(), decision.options());
-  if (retry.retry) {
-    Retry(decision, entry, why, retry.backoff);
-  } else {
+  if (!retry.retry) {
     Fail(decision, entry, why, retry.refusal);
+  } else if (job.desired() == v1::Job::PAUSE) {
+    WaitOrHold(decision, entry, why, v1::Event::WARNING);
+  } else {
+    Retry(decision, entry, why, retry.backoff);
   }
 }
 
-// Its devices were taken, and it did nothing wrong.
-void Requeue(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
-  const v1::Job& job = entry.job();
-  const bool resumes =
-      job.spec().checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER;
-  const int64_t step = resumes ? entry.newest_checkpoint.step() : 0;
-  decision.SetState(
-      entry, v1::Job::QUEUED, v1::Event::INFO,
-      absl::StrCat(why.message, "; the next attempt ",
-                   step > 0 ? absl::StrCat("goes on from step ", step)
-                            : "starts from the beginning"));
+// An end that somebody asked for, and that costs the job nothing.
+bool WasAskedToStop(v1::Attempt::EndCause cause) {
+  return cause == v1::Attempt::PREEMPTED || cause == v1::Attempt::PAUSED;
 }
 
 void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
@@ -82,12 +91,22 @@ void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
       Fail(decision, entry, why, /*refusal=*/"");
       break;
     default:
-      if (why.cause == v1::Attempt::PREEMPTED) {
-        Requeue(decision, entry, why);
+      if (WasAskedToStop(why.cause)) {
+        WaitOrHold(decision, entry, why, v1::Event::INFO);
       } else {
         RetryOrFail(decision, entry, why);
       }
   }
+}
+
+// The receipt of a stop that waited for a checkpoint: what it left.
+std::string WithReceipt(const JobEntry& entry, const AttemptEnd& why) {
+  const v1::Checkpoint& newest = entry.newest_checkpoint;
+  const bool stopped =
+      entry.live.order.has_value() && entry.live.order->cause == why.cause;
+  if (!stopped || newest.attempt() != entry.job().attempt()) return why.message;
+  return absl::StrCat(why.message, "; its newest checkpoint is of step ",
+                      newest.step());
 }
 
 }  // namespace
@@ -113,7 +132,7 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   const AttemptEnd why = WhyEnded(entry.job(), entry.live, end);
   attempt.set_state(v1::Attempt::ENDED);
   attempt.set_end_cause(why.cause);
-  attempt.set_end_message(why.message);
+  attempt.set_end_message(WithReceipt(entry, why));
   *attempt.mutable_end_time() = ToProto(decision.wall());
   entry.live = LiveAttempt();
   MarkProcessEnded(decision, entry, end.attempt.attempt);
@@ -121,11 +140,11 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   decision.state().pool.Release(entry.job().name());
   const bool wanted = why.cause == v1::Attempt::SUCCESS ||
                       why.cause == v1::Attempt::CANCELLED ||
-                      why.cause == v1::Attempt::PREEMPTED;
+                      WasAskedToStop(why.cause);
   decision.Record(
       entry, wanted ? v1::Event::INFO : v1::Event::ERROR, "ATTEMPT_ENDED",
       absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
-                   why.message),
+                   attempt.end_message()),
       end.attempt.attempt);
   decision.Do(CloseEffect{end.attempt});
   Conclude(decision, entry, why);

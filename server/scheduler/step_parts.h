@@ -3,6 +3,7 @@
 
 // The pieces of Step, one file a topic. Only step.cc and these files use it.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,26 @@ void OnCreate(Decision& decision, const CreateEvent& event);
 
 // step_cancel.cc
 void OnCancel(Decision& decision, const CancelEvent& event);
+
+// step_pause.cc
+void OnPause(Decision& decision, const PauseEvent& event);
+void OnResume(Decision& decision, const ResumeEvent& event);
+
+// step_stop.cc: how what runs is brought to stop.
+// Kills the prepare of a job; its token is worth nothing from now on.
+void StopPrepare(Decision& decision, const JobEntry& entry);
 // Asks the ranks of a live attempt to stop and sets the deadline of the kill.
 void StopAttempt(Decision& decision, JobEntry& entry);
+// Asks them to write a checkpoint first, and sets the deadline for it; those
+// that have not begun are stopped at once.
+void StopWithCheckpoint(Decision& decision, JobEntry& entry, StopOrder order);
+// Does so when the time of its attempt is up.
+void StopAtTimeLimit(Decision& decision, JobEntry& entry);
+// The order under which ranks stop, as it is on disk; none: without one.
+std::optional<StopOrder> OrderOnDisk(const JobEntry& entry);
+// The attempt is about to be killed: says so when it is for want of that
+// checkpoint.
+void GiveUpCheckpoint(Decision& decision, JobEntry& entry);
 
 // step_update.cc
 void OnUpdate(Decision& decision, const UpdateEvent& event);
@@ -29,12 +48,13 @@ void OnDelete(Decision& decision, const DeleteEvent& event);
 void OnDrain(Decision& decision, const DrainEvent& event);
 // Says of each job that waits that it is the drain which it waits for.
 void HoldBack(Decision& decision);
-// Asks the ranks of a live attempt to write a checkpoint and stop, and sets the
-// deadline for it; those that have not begun are stopped at once.
-void DrainAttempt(Decision& decision, JobEntry& entry);
-// The attempt is about to be killed: says so when it is for want of that
-// checkpoint.
-void GiveUpCheckpoint(Decision& decision, JobEntry& entry);
+
+// step_preempt.cc
+// Whether a job may take the devices of the holder.
+bool GivesWay(const v1::Job& holder, const v1::Job& taker);
+// The first in line finds too few devices: asks those that give way to stop and
+// keeps what they free for it, when that makes it fit.
+void Preempt(Decision& decision, JobEntry& taker);
 
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);
@@ -60,6 +80,10 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
 
 // step_checkpoint.cc
 void OnCheckpoint(Decision& decision, const CheckpointEvent& event);
+
+// step_follow.cc: what the ends of this decision mean for jobs that wait for
+// them.
+void TellFollowers(Decision& decision);
 
 // step_pin.cc
 void OnPin(Decision& decision, const PinEvent& event);

@@ -39,8 +39,20 @@ bool MayPass(const ProcessEnd& end) {
           end.exit_code == kSuperseded);
 }
 
-// Whether the job still waited for its word; one that was being cancelled is
-// done.
+void OnPrepareStopped(Decision& decision, JobEntry& entry) {
+  if (entry.job().state() == v1::Job::CANCELLING) {
+    decision.SetState(entry, v1::Job::CANCELLED, v1::Event::INFO,
+                      "prepare was stopped");
+  } else if (entry.job().state() == v1::Job::PAUSING) {
+    const bool holds = entry.job().desired() == v1::Job::PAUSE;
+    decision.SetState(entry, holds ? v1::Job::PAUSED : v1::Job::QUEUED,
+                      v1::Event::INFO,
+                      "prepare was stopped; it is done again later");
+  }
+}
+
+// Whether the job still waited for its word; one that was being stopped has
+// stopped.
 bool PrepareIsGone(Decision& decision, JobEntry& entry) {
   if (server::ProcessRecord* process = MutableProcess(entry, 0);
       process != nullptr && !process->ended()) {
@@ -48,11 +60,7 @@ bool PrepareIsGone(Decision& decision, JobEntry& entry) {
     decision.Touch(entry);
   }
   decision.Do(CloseEffect{{entry.job().name(), 0}});
-  if (entry.job().state() == v1::Job::CANCELLING &&
-      LiveAttemptOf(entry.job()) == nullptr) {
-    decision.SetState(entry, v1::Job::CANCELLED, v1::Event::INFO,
-                      "prepare was stopped");
-  }
+  if (LiveAttemptOf(entry.job()) == nullptr) OnPrepareStopped(decision, entry);
   return entry.job().state() == v1::Job::PREPARING;
 }
 
@@ -86,7 +94,7 @@ void OnPrepared(Decision& decision, const PreparedEvent& event) {
   decision.Ack(event.ticket, status);
   if (!status.ok()) return;
   JobEntry& entry = **found;
-  // Cancelled meanwhile, or a repeated call: nothing is left to be done.
+  // Stopped meanwhile, or a repeated call: nothing is left to be done.
   if (entry.job().state() != v1::Job::PREPARING) return;
   if (event.report.has_error()) {
     Fail(decision, entry, event.report.error());

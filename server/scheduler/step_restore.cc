@@ -23,10 +23,14 @@ void Reopen(Decision& decision, JobEntry& entry) {
         OpenRendezvousEffect{ref, attempt->ranks_size(), process.joined()});
   }
   if (attempt != nullptr && attempt->state() == v1::Attempt::DRAINING) {
-    const bool drained = FindProcess(entry, job.attempt())->drained() &&
-                         job.desired() != v1::Job::CANCEL;
-    drained ? DrainAttempt(decision, entry) : StopAttempt(decision, entry);
-  } else if (attempt == nullptr && job.state() == v1::Job::CANCELLING) {
+    const std::optional<StopOrder> order = OrderOnDisk(entry);
+    if (order.has_value() && job.desired() != v1::Job::CANCEL) {
+      StopWithCheckpoint(decision, entry, *order);
+    } else {
+      StopAttempt(decision, entry);
+    }
+  } else if (attempt == nullptr && (job.state() == v1::Job::CANCELLING ||
+                                    job.state() == v1::Job::PAUSING)) {
     decision.Do(SignalEffect{{job.name(), 0}, /*kill=*/true});
   }
 }

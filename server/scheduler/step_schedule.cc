@@ -1,10 +1,13 @@
 // Who goes next: prepare for the first unprepared jobs, and what the policy
 // says for the prepared ones.
 
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/scheduler/scheduling_policy.h"
 #include "server/scheduler/step_parts.h"
 
@@ -20,6 +23,35 @@ std::vector<WaitingJob> WaitingJobs(const Decision& decision,
                        entry.not_before - decision.now()});
   }
   return waiting;
+}
+
+// The job that the newest attempt gave way to, if it did.
+std::string TakerOf(const JobEntry& entry) {
+  const v1::Job& job = entry.job();
+  const server::ProcessRecord* process = FindProcess(entry, job.attempt());
+  const bool preempted =
+      !job.attempts().empty() &&
+      job.attempts().rbegin()->end_cause() == v1::Attempt::PREEMPTED;
+  return preempted ? process->taken_by() : "";
+}
+
+void KeepWaiting(Decision& decision, JobEntry& entry,
+                 const SchedulingDecision& why) {
+  const std::set<std::string> makers_of_room =
+      decision.state().pool.HoldersOfKept(entry.job().name());
+  std::string message = why.message;
+  if (!makers_of_room.empty()) {
+    absl::StrAppend(&message, "; ", absl::StrJoin(makers_of_room, ", "),
+                    makers_of_room.size() == 1 ? " makes room for it"
+                                               : " make room for it");
+  }
+  const std::string taker = TakerOf(entry);
+  if (taker.empty() || why.reason == v1::Job::BACKOFF) {
+    Wait(decision, entry, why.reason, message);
+  } else {
+    Wait(decision, entry, v1::Job::PREEMPTED,
+         absl::StrCat("gave its devices to ", taker, "; ", message));
+  }
 }
 
 }  // namespace
@@ -60,7 +92,9 @@ void StartAttempts(Decision& decision) {
   for (const SchedulingDecision& next : decisions) {
     JobEntry& entry = state.jobs.at(next.name);
     if (next.places.empty()) {
-      Wait(decision, entry, next.reason, next.message);
+      // The policy says it of the first in line alone.
+      if (next.reason == v1::Job::CAPACITY) Preempt(decision, entry);
+      KeepWaiting(decision, entry, next);
     } else {
       StartAttempt(decision, entry, next.places);
     }

@@ -76,10 +76,9 @@ void ChangePriority(Decision& decision, JobEntry& entry, Priority priority) {
   const bool queued = job.state() == v1::Job::QUEUED;
   if (queued) Dequeue(decision.state(), entry);
   job.set_priority(priority);
-  if (queued) {
-    Enqueue(decision.state(), entry);
-    decision.state().schedule = true;
-  }
+  if (queued) Enqueue(decision.state(), entry);
+  // What runs may give way now, or not any more.
+  decision.state().schedule = true;
   decision.Record(entry, v1::Event::INFO, "PRIORITY_CHANGED",
                   absl::StrCat("priority ", PriorityName(before), " -> ",
                                PriorityName(priority)));

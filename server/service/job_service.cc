@@ -6,6 +6,7 @@
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
 #include "server/events/metric_log.h"
+#include "server/scheduler/dependencies.h"
 #include "server/scheduler/device_pool.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
@@ -23,11 +24,22 @@
 namespace lockstep {
 namespace {
 
+absl::Status CheckDependencies(const JobStore& store, const v1::JobSpec& spec) {
+  SharedJob found;
+  return FindDependencies(spec,
+                          [&](const std::string& name) {
+                            found = store.Find(name).value_or(nullptr);
+                            return found.get();
+                          })
+      .status();
+}
+
 // What CreateJob would accept, without doing it.
 absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
                                  const Scheduler::CreateJob& create) {
   RETURN_IF_ERROR(create.origin.status());
   RETURN_IF_ERROR(DevicePool(parts.scheduler.Nodes()).CheckFits(create.spec));
+  RETURN_IF_ERROR(CheckDependencies(parts.store, create.spec));
   v1::Job job;
   if (create.origin->has_value()) *job.mutable_origin() = **create.origin;
   if (!create.spec.name().empty()) {
@@ -121,21 +133,61 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
   return call.get();
 }
 
+template <typename Request>
+grpc::ServerUnaryReactor* JobServiceImpl::Ask(
+    grpc::CallbackServerContext* context, absl::string_view method,
+    Transition transition, const Request& request, v1::Job* response) {
+  const auto call = UnaryCall::Start(parts_, method);
+  absl::Status status = call->Admit(*context).status();
+  if (status.ok()) status = CheckJobName(request.name());
+  if (!status.ok()) {
+    call->Finish(status);
+    return call.get();
+  }
+  (parts_.scheduler.*transition)(request.name(), request.etag(),
+                                 [call, response](absl::StatusOr<v1::Job> job) {
+                                   call->Finish(std::move(job), response);
+                                 });
+  return call.get();
+}
+
 grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
     grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
     v1::Job* response) {
+  return Ask(context, "lockstep.v1.JobService/CancelJob", &Scheduler::Cancel,
+             *request, response);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::PauseJob(
+    grpc::CallbackServerContext* context, const v1::PauseJobRequest* request,
+    v1::Job* response) {
+  return Ask(context, "lockstep.v1.JobService/PauseJob", &Scheduler::Pause,
+             *request, response);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ResumeJob(
+    grpc::CallbackServerContext* context, const v1::ResumeJobRequest* request,
+    v1::Job* response) {
+  return Ask(context, "lockstep.v1.JobService/ResumeJob", &Scheduler::Resume,
+             *request, response);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ExplainJob(
+    grpc::CallbackServerContext* context, const v1::ExplainJobRequest* request,
+    v1::JobExplanation* response) {
   const auto call =
-      UnaryCall::Start(parts_, "lockstep.v1.JobService/CancelJob");
+      UnaryCall::Start(parts_, "lockstep.v1.JobService/ExplainJob");
   absl::Status status = call->Admit(*context).status();
   if (status.ok()) status = CheckJobName(request->name());
   if (!status.ok()) {
     call->Finish(status);
     return call.get();
   }
-  parts_.scheduler.Cancel(request->name(), request->etag(),
-                          [call, response](absl::StatusOr<v1::Job> job) {
-                            call->Finish(std::move(job), response);
-                          });
+  parts_.scheduler.Explain(
+      request->name(),
+      [call, response](absl::StatusOr<v1::JobExplanation> explanation) {
+        call->Finish(std::move(explanation), response);
+      });
   return call.get();
 }
 

@@ -5,7 +5,11 @@
 // change something) or of the store (to look). The streams are in job_watch.h,
 // metric_stream.h and log_stream.h. Decides nothing itself.
 
+#include <string>
+
+#include "absl/strings/string_view.h"
 #include "lockstep/v1/job_service.grpc.pb.h"
+#include "server/scheduler/scheduler.h"
 #include "server/service/change_cache.h"
 #include "server/service/service_parts.h"
 
@@ -30,6 +34,15 @@ class JobServiceImpl final
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
                                       const v1::CancelJobRequest* request,
                                       v1::Job* response) override;
+  grpc::ServerUnaryReactor* PauseJob(grpc::CallbackServerContext* context,
+                                     const v1::PauseJobRequest* request,
+                                     v1::Job* response) override;
+  grpc::ServerUnaryReactor* ResumeJob(grpc::CallbackServerContext* context,
+                                      const v1::ResumeJobRequest* request,
+                                      v1::Job* response) override;
+  grpc::ServerUnaryReactor* ExplainJob(grpc::CallbackServerContext* context,
+                                       const v1::ExplainJobRequest* request,
+                                       v1::JobExplanation* response) override;
   grpc::ServerUnaryReactor* UpdateJob(grpc::CallbackServerContext* context,
                                       const v1::UpdateJobRequest* request,
                                       v1::Job* response) override;
@@ -59,6 +72,15 @@ class JobServiceImpl final
       const v1::StreamLogsRequest* request) override;
 
  private:
+  using Transition = void (Scheduler::*)(std::string name, std::string etag,
+                                         Scheduler::Reply<v1::Job> reply);
+
+  // A call that asks for one; `method` as CallRecord wants it.
+  template <typename Request>
+  grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext* context,
+                                absl::string_view method, Transition transition,
+                                const Request& request, v1::Job* response);
+
   const ServiceParts parts_;
   ChangeCache changes_;
 };

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <iostream>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -26,18 +25,6 @@ using ::testing::SizeIs;
 
 // Only the drain makes a checkpoint before the end.
 constexpr LongRun kRun = {.steps = 600, .save_steps = 600, .max_restarts = 0};
-
-// In which attempts rank 0 trained each step.
-std::map<int64_t, std::vector<int>> AttemptsOfSteps(TestCluster& cluster,
-                                                    const std::string& name) {
-  std::map<int64_t, std::vector<int>> attempts;
-  cluster.FollowMetrics(name, [&](const v1::MetricPoint& point) {
-    const bool trained = point.rank() == 0 && point.values().contains("loss");
-    if (trained) attempts[point.step()].push_back(point.attempt());
-    return false;
-  });
-  return attempts;
-}
 
 TEST(DrainTest, NoStepIsLostAndNoneIsTrainedTwice) {
   const std::string calm = UndisturbedAdapter(kRun);

@@ -42,6 +42,7 @@ class FakeJobService final : public v1::JobService::Service {
   std::vector<v1::Event> events;
   v1::Event event_after_watch;  // Listed when there was a watch.
   absl::Status delete_error;
+  v1::JobExplanation explanation;  // Of every job.
 
   v1::CreateJobRequest created() const {
     absl::MutexLock lock(&mu_);
@@ -99,6 +100,31 @@ class FakeJobService final : public v1::JobService::Service {
                          v1::Job* job) override {
     grpc::Status status = Find(request->name(), job);
     job->set_state(v1::Job::CANCELLING);
+    return status;
+  }
+
+  grpc::Status PauseJob(grpc::ServerContext*,
+                        const v1::PauseJobRequest* request,
+                        v1::Job* job) override {
+    grpc::Status status = Find(request->name(), job);
+    job->set_state(v1::Job::PAUSING);
+    return status;
+  }
+
+  grpc::Status ResumeJob(grpc::ServerContext*,
+                         const v1::ResumeJobRequest* request,
+                         v1::Job* job) override {
+    grpc::Status status = Find(request->name(), job);
+    job->set_state(v1::Job::QUEUED);
+    return status;
+  }
+
+  grpc::Status ExplainJob(grpc::ServerContext*,
+                          const v1::ExplainJobRequest* request,
+                          v1::JobExplanation* response) override {
+    v1::Job ignored;
+    grpc::Status status = Find(request->name(), &ignored);
+    *response = explanation;
     return status;
   }
 

@@ -75,6 +75,34 @@ TEST_F(JobClientTest, GetAndCancelUseResourceNames) {
   EXPECT_EQ(client_.Cancel("a")->state(), v1::Job::CANCELLING);
 }
 
+TEST_F(JobClientTest, PauseAndResumeUseResourceNames) {
+  EXPECT_CALL(*connection_, PauseJob)
+      .WillOnce([](const v1::PauseJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        return JobIn(v1::Job::PAUSING);
+      });
+  EXPECT_CALL(*connection_, ResumeJob)
+      .WillOnce([](const v1::ResumeJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        return JobIn(v1::Job::QUEUED);
+      });
+
+  EXPECT_EQ(client_.Pause("a")->state(), v1::Job::PAUSING);
+  EXPECT_EQ(client_.Resume("a")->state(), v1::Job::QUEUED);
+}
+
+TEST_F(JobClientTest, ExplainUsesAResourceName) {
+  EXPECT_CALL(*connection_, ExplainJob)
+      .WillOnce([](const v1::ExplainJobRequest& request) {
+        EXPECT_EQ(request.name(), "jobs/a");
+        v1::JobExplanation explanation;
+        explanation.set_position(3);
+        return explanation;
+      });
+
+  EXPECT_EQ(client_.Explain("a")->position(), 3);
+}
+
 TEST_F(JobClientTest, ListReadsAllPages) {
   std::vector<std::string> tokens;
   EXPECT_CALL(*connection_, ListJobs)

@@ -37,6 +37,17 @@ bool TrainedPast(TestCluster& cluster, const std::string& name, int64_t step,
   });
 }
 
+std::map<int64_t, std::vector<int>> AttemptsOfSteps(TestCluster& cluster,
+                                                    const std::string& name) {
+  std::map<int64_t, std::vector<int>> attempts;
+  cluster.FollowMetrics(name, [&](const v1::MetricPoint& point) {
+    const bool trained = point.rank() == 0 && point.values().contains("loss");
+    if (trained) attempts[point.step()].push_back(point.attempt());
+    return false;
+  });
+  return attempts;
+}
+
 std::string AdapterIn(const std::string& out) {
   return ReadFile(out + "/adapter_model.safetensors");
 }

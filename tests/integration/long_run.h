@@ -5,7 +5,9 @@
 // middle, and what it ends in when nothing disturbs it.
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "tests/integration/test_cluster.h"
@@ -29,6 +31,10 @@ void SubmitDetached(TestCluster& cluster, const std::string& name,
 // Whether it came to this step, in this attempt if one is given.
 bool TrainedPast(TestCluster& cluster, const std::string& name, int64_t step,
                  int attempt = 0);
+
+// In which attempts rank 0 trained each step of a job that has ended.
+std::map<int64_t, std::vector<int>> AttemptsOfSteps(TestCluster& cluster,
+                                                    const std::string& name);
 
 // The adapter that it trained into `out`.
 std::string AdapterIn(const std::string& out);

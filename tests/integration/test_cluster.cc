@@ -125,6 +125,24 @@ v1::Job TestCluster::GetJob(const std::string& id) {
   return job;
 }
 
+v1::Job TestCluster::WaitForState(const std::string& id, v1::Job::State state) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::minutes(1));
+  v1::WatchJobsRequest request;
+  request.set_name("jobs/" + id);
+  const auto reader = jobs_->WatchJobs(&context, request);
+  v1::WatchJobsResponse change;
+  while (reader->Read(&change)) {
+    if (!change.has_job() || change.job().state() != state) continue;
+    context.TryCancel();
+    return change.job();
+  }
+  ADD_FAILURE() << id << " is " << v1::Job::State_Name(change.job().state())
+                << ", not " << v1::Job::State_Name(state);
+  return change.job();
+}
+
 bool TestCluster::FollowMetrics(
     const std::string& id,
     const std::function<bool(const v1::MetricPoint&)>& done) {

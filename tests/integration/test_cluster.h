@@ -36,6 +36,8 @@ class TestCluster {
                           int timeout_seconds = 120);
 
   v1::Job GetJob(const std::string& id);
+  // Watches it until it is in this state, for a minute at most.
+  v1::Job WaitForState(const std::string& id, v1::Job::State state);
   // Follows the job's metrics until `done` says so; false when the stream ended
   // first.
   bool FollowMetrics(const std::string& id,

@@ -172,9 +172,10 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
 }
 
 TEST_F(LockstepJobsTest, RetryTakesNameAndFolder) {
-  Add("demo", v1::Job::CANCELLED);
+  Add("demo", v1::Job::CANCELLED).mutable_spec()->add_after("first");
   EXPECT_EQ(Lockstep({"jobs", "retry", "demo", "--name", "again"}).out,
             "job/again created\n");
+  EXPECT_EQ(coordinator_.jobs.created().spec().after_size(), 0);
   EXPECT_EQ(coordinator_.jobs.created().spec().output_dir(), "/out/again");
   EXPECT_EQ(
       Lockstep({"jobs", "retry", "demo", "--output-dir", "/elsewhere"}).out,

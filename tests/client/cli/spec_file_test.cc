@@ -131,10 +131,10 @@ TEST(SpecFileTest, AKeyOnTheWrongLevelIsFound) {
 }
 
 TEST(SpecFileTest, AKeyLikeNoOtherListsAll) {
-  EXPECT_THAT(
-      Problems("resources: {zzzzzzzzz: 1}\n"),
-      ElementsAre("job.yaml:1:13: resources.zzzzzzzzz: unknown field; "
-                  "allowed are device, ranks, gpus, timeout, priority"));
+  EXPECT_THAT(Problems("resources: {zzzzzzzzz: 1}\n"),
+              ElementsAre("job.yaml:1:13: resources.zzzzzzzzz: unknown field; "
+                          "allowed are device, ranks, gpus, timeout, priority, "
+                          "preemptible"));
   EXPECT_THAT(Problems("method: {full: {r: 1}}\n"),
               ElementsAre("job.yaml:1:17: method.full.r: unknown field; none "
                           "is allowed here"));

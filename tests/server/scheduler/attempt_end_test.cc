@@ -46,7 +46,7 @@ TEST_F(AttemptEndTest, AFinishWinsTheRaceAgainstACancel) {
 }
 
 TEST_F(AttemptEndTest, ADrainIsWhyRanksStop) {
-  live_.drained = true;
+  live_.order.emplace();
   Exited(kStopped);
   Exited(kStopped, /*asked_to_stop=*/true);
   Exited(kPeerLost);
@@ -54,6 +54,22 @@ TEST_F(AttemptEndTest, ADrainIsWhyRanksStop) {
   // Not of what goes wrong meanwhile.
   Exited(0, false, /*signal=*/11);
   EXPECT_EQ(Why().cause, v1::Attempt::WORKER_CRASH);
+}
+
+TEST_F(AttemptEndTest, WhatRanksWereAskedToStopForIsTheCause) {
+  live_.order = StopOrder{v1::Attempt::PAUSED, "paused by a user", ""};
+  Exited(kStopped);
+  EXPECT_EQ(Why().cause, v1::Attempt::PAUSED);
+  EXPECT_EQ(Why().message, "paused by a user");
+}
+
+TEST_F(AttemptEndTest, ARankDoesNotSayWhatOthersAskedFor) {
+  for (const v1::Attempt::EndCause cause :
+       {v1::Attempt::PAUSED, v1::Attempt::PREEMPTED, v1::Attempt::TIME_LIMIT}) {
+    Told(0, cause, "it says");
+    Exited(kFailure);
+    EXPECT_EQ(Why().cause, v1::Attempt::ENGINE_ERROR);
+  }
 }
 
 TEST_F(AttemptEndTest, TheRankThatFailedItselfIsTheCause) {

@@ -122,5 +122,35 @@ TEST(DevicePoolTest, WhatAJobHoldsIsItsOwnWhateverIsSeenThere) {
   EXPECT_THAT(pool.Free(v1::Device::CUDA), SizeIs(1));
 }
 
+TEST(DevicePoolTest, WhatIsKeptForAJobIsFreeForNobodyElse) {
+  DevicePool pool = PoolOf(3, 0);
+  pool.Reserve("jobs/a", {{"here", "cpu:0"}});
+  pool.Keep("jobs/b", {{"here", "cpu:0"}, {"here", "cpu:1"}, {"gone", "x"}});
+  EXPECT_THAT(pool.Free(v1::Device::CPU),
+              ElementsAre(DevicePlace{"here", "cpu:2"}));
+  EXPECT_THAT(pool.FreeFor("jobs/b"),
+              ElementsAre(DevicePlace{"here", "cpu:1"}));
+  EXPECT_THAT(pool.FreeFor("jobs/c"), IsEmpty());
+  EXPECT_THAT(pool.KeptFor("jobs/b"), SizeIs(2));
+  EXPECT_EQ(pool.Kept(v1::Device::CPU), 1);
+  EXPECT_THAT(pool.HoldersOfKept("jobs/b"), ElementsAre("jobs/a"));
+  pool.Release("jobs/a");
+  EXPECT_THAT(pool.FreeFor("jobs/b"), SizeIs(2));
+  EXPECT_THAT(pool.HoldersOfKept("jobs/b"), IsEmpty());
+  pool.KeepNothing("jobs/b");
+  EXPECT_THAT(pool.Free(v1::Device::CPU), SizeIs(3));
+}
+
+TEST(DevicePoolTest, HoldersAreCountedByKind) {
+  DevicePool pool = PoolOf(2, 1);
+  pool.Reserve("jobs/a", {{"here", "cpu:0"}, {"here", "cpu:1"}});
+  pool.Reserve("jobs/b", {{"here", "GPU-0"}});
+  EXPECT_THAT(pool.Holders(v1::Device::CPU),
+              ElementsAre(std::pair<const std::string, int>("jobs/a", 2)));
+  EXPECT_THAT(pool.HeldBy("jobs/b", v1::Device::CUDA),
+              ElementsAre(DevicePlace{"here", "GPU-0"}));
+  EXPECT_THAT(pool.HeldBy("jobs/b", v1::Device::CPU), IsEmpty());
+}
+
 }  // namespace
 }  // namespace lockstep

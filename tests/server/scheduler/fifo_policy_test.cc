@@ -100,5 +100,24 @@ TEST(FifoPolicyTest, SaysHowManyDevicesOthersUse) {
             "are not Lockstep's");
 }
 
+TEST(FifoPolicyTest, AJobStartsOnWhatIsKeptForItWhoeverIsBeforeIt) {
+  DevicePool pool({NodeOf("a", 3)});
+  pool.Keep("kept", {{"a", "cpu:1"}});
+  const auto decisions =
+      FifoPolicy().Decide({Waiting("large", 3), Waiting("kept", 1)}, pool);
+  EXPECT_EQ(decisions[0].message, "needs 3 cpu devices; 2 of 3 are free");
+  EXPECT_THAT(decisions[1].places, ElementsAre(DevicePlace{"a", "cpu:1"}));
+}
+
+TEST(FifoPolicyTest, WhatIsKeptAndWhatIsFreeAddUp) {
+  DevicePool pool({NodeOf("a", 3)});
+  pool.Keep("kept", {{"a", "cpu:1"}});
+  const auto decisions =
+      FifoPolicy().Decide({Waiting("kept", 2), Waiting("next", 1)}, pool);
+  EXPECT_THAT(decisions[0].places, ElementsAre(DevicePlace{"a", "cpu:0"},
+                                               DevicePlace{"a", "cpu:1"}));
+  EXPECT_THAT(decisions[1].places, ElementsAre(DevicePlace{"a", "cpu:2"}));
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -27,11 +27,15 @@ class StepWorld {
 
   // Calls; the answer of each is looked up by its ticket.
   Ticket Create(const std::string& id, int ranks, int max_restarts = 1);
+  Ticket Create(const std::string& id, v1::JobSpec spec);
   Ticket Cancel(const std::string& id, const std::string& etag = "");
+  Ticket Pause(const std::string& id, const std::string& etag = "");
+  Ticket Resume(const std::string& id, const std::string& etag = "");
   Ticket Delete(const std::string& id, const std::string& etag = "");
   Ticket Update(Scheduler::UpdateJob request);
   Ticket Drain(bool let_run = false);
   Ticket Undrain();
+  absl::StatusOr<v1::JobExplanation> Explain(const std::string& id);
   Ticket Prepared(const std::string& id);
   Ticket PrepareFailed(const std::string& id, const std::string& message);
   Ticket Checkpoint(const std::string& id, int attempt, int64_t step,
@@ -44,6 +48,8 @@ class StepWorld {
 
   // What is told without an answer.
   void Progress(const std::string& id, int attempt, int64_t step);
+  void Progress(const std::string& id, int attempt, v1::Progress progress);
+  void OthersUse(std::map<std::string, std::string> uses);
   void Failed(const std::string& id, int attempt, int rank,
               v1::Attempt::EndCause cause, const std::string& message);
   void Joined(const std::string& id, int attempt,
@@ -55,6 +61,9 @@ class StepWorld {
   // Without an exit file.
   void ProcessEnded(const AttemptRef& attempt, int exit_code, int signal = 0);
 
+  // Prepares a job that was created, and trains what has been started.
+  void Prepare(const std::string& id);
+  void Train(const std::string& id, int attempt);
   // Create, prepare and start, in one.
   void RunAttempt1(const std::string& id, int ranks, int max_restarts = 1);
 

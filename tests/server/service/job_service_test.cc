@@ -250,6 +250,10 @@ TEST_F(JobServiceTest, EveryCallIsChecked) {
   refuse(jobs_.get(), &Jobs::ListJobs, v1::ListJobsRequest(),
          v1::ListJobsResponse());
   refuse(jobs_.get(), &Jobs::CancelJob, v1::CancelJobRequest(), v1::Job());
+  refuse(jobs_.get(), &Jobs::PauseJob, v1::PauseJobRequest(), v1::Job());
+  refuse(jobs_.get(), &Jobs::ResumeJob, v1::ResumeJobRequest(), v1::Job());
+  refuse(jobs_.get(), &Jobs::ExplainJob, v1::ExplainJobRequest(),
+         v1::JobExplanation());
   refuse(jobs_.get(), &Jobs::UpdateJob, v1::UpdateJobRequest(), v1::Job());
   refuse(jobs_.get(), &Jobs::DeleteJob, v1::DeleteJobRequest(),
          google::protobuf::Empty());

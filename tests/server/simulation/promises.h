@@ -7,13 +7,15 @@
 // P1 what was acknowledged is on disk, whole, and stays; one job for one
 //    request id;
 // P2 no process that is well is signalled, and no attempt ends while its ranks
-//    live, whatever becomes of coordinators; a drain stops all that trains, and
-//    costs no job one of its restarts; watchers miss nothing and see nothing
-//    twice;
+//    live, whatever becomes of coordinators; a drain stops all that trains, a
+//    more urgent job what gives way to it, and neither that nor a pause costs a
+//    job one of its restarts; watchers miss nothing and see nothing twice;
 // P3 one attempt at a time has ranks, and holds a device; only it lists
 //    checkpoints, and takes no pinned one from the list; a job that has ended
-//    stays ended; of those that wait the first starts first, and none while the
-//    coordinator is drained.
+//    stays ended, and one that is to hold does not start; what was freed for a
+//    job nobody else gets; none starts before, or waits for, one that it
+//    follows and that has ended; of those that wait the first starts first, and
+//    none while the coordinator is drained.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -60,6 +62,7 @@ class Promises {
   void AskedToDelete(const std::string& name) { delete_asked_.insert(name); }
   void AskedToStopAll() { stop_asked_ = true; }
   void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
+  void AskedToPause(const std::string& name) { pause_asked_.insert(name); }
   void Created(const std::string& request_id, const v1::Job& job);
   void Cancelled(const v1::Job& job);
   void Updated(const v1::Job& job);
@@ -97,9 +100,14 @@ class Promises {
   void WriteRow(const server::JobRecord& next, const StoreWrite& write);
   void CheckNewAttempt(const v1::Job& job);
   void CheckQueue(const v1::Job& started);
+  void CheckKept(const v1::Job& started);
+  void CheckTaking(const std::string& victim);
+  void CheckFollowers();
+  void CheckFollows(const server::JobRecord& old);
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const server::JobRecord& row);
+  bool MayStop(const server::JobRecord& row) const;
   void HoldDevices(const v1::Job& job);
   void WriteCheckpoint(const v1::Checkpoint& checkpoint,
                        const StoreWrite& write);
@@ -110,13 +118,15 @@ class Promises {
   std::string broken_;
   const SimulatedHost* host_ = nullptr;
   Disk disk_;
-  // When a job was accepted, by uid.
+  // When a job was accepted, by uid, and those that give way.
   std::map<std::string, int> age_;
+  std::set<std::string> give_way_;
   std::vector<JournalLine> journal_;  // By sequence, from 1.
   // Answered with OK: uid by name, the label by uid.
   std::map<std::string, std::string> acknowledged_;
   std::map<std::string, int64_t> labels_;
   std::set<std::string> cancel_asked_;
+  std::set<std::string> pause_asked_;
   std::set<std::string> delete_asked_;
   std::map<std::string, std::string> job_of_request_;
   std::map<std::string, std::string> holder_of_device_;

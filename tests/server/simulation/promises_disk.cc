@@ -28,6 +28,30 @@ bool AllJoined(const SimulatedHost& host, const std::string& uid, int attempt) {
       });
 }
 
+bool IsKept(const server::JobRecord& row, const std::string& device) {
+  return std::any_of(
+      row.kept_devices().begin(), row.kept_devices().end(),
+      [&](const server::KeptDevice& kept) { return kept.device() == device; });
+}
+
+// On devices that were all kept for it.
+bool StartsOnKept(const server::JobRecord* old, const v1::Job& started) {
+  if (old == nullptr) return false;
+  const v1::Attempt& attempt = *started.attempts().rbegin();
+  return std::all_of(attempt.ranks().begin(), attempt.ranks().end(),
+                     [&](const v1::RankPlacement& rank) {
+                       return IsKept(*old, rank.device());
+                     });
+}
+
+// Its newest attempt is asked to stop for another job, and was not before.
+bool GivesWayNow(const server::JobRecord& old, const server::JobRecord& next) {
+  const int attempt = next.job().attempt();
+  return attempt > 0 && attempt == old.job().attempt() &&
+         !next.processes(attempt).taken_by().empty() &&
+         old.processes(attempt).taken_by().empty();
+}
+
 }  // namespace
 
 void Promises::Durable(const StoreWrite& write) {
@@ -42,16 +66,29 @@ void Promises::Durable(const StoreWrite& write) {
     });
   }
   std::vector<std::string> started;
+  std::vector<std::string> in_turn;
+  std::vector<std::string> gave_way;
+  std::vector<server::JobRecord> followed;
   for (const JobRow& row : write.jobs) {
     const server::JobRecord& next = *row;
-    const server::JobRecord* old = Row(next.job().name());
+    const std::string& name = next.job().name();
+    const server::JobRecord* old = Row(name);
     const int attempts = old == nullptr ? 0 : old->job().attempts_size();
     if (next.job().attempts_size() > attempts) {
-      started.push_back(next.job().name());
+      started.push_back(name);
+      if (!StartsOnKept(old, next.job())) in_turn.push_back(name);
+    }
+    if (old != nullptr && GivesWayNow(*old, next)) gave_way.push_back(name);
+    if (old != nullptr && old->waits_for_size() > next.waits_for_size()) {
+      followed.push_back(*old);
     }
     WriteRow(next, write);
   }
-  for (const std::string& name : started) CheckQueue(disk_.at(name).job());
+  for (const std::string& name : in_turn) CheckQueue(disk_.at(name).job());
+  for (const std::string& name : started) CheckKept(disk_.at(name).job());
+  for (const std::string& name : gave_way) CheckTaking(name);
+  for (const server::JobRecord& old : followed) CheckFollows(old);
+  CheckFollowers();
   for (const v1::Checkpoint& checkpoint : write.checkpoints) {
     WriteCheckpoint(checkpoint, write);
   }
@@ -86,6 +123,12 @@ void Promises::WriteRow(const server::JobRecord& next,
   if (job.state() == v1::Job::CANCELLED &&
       !cancel_asked_.contains(job.name())) {
     Break("P1", absl::StrCat(job.name(), " is cancelled, and nobody asked"));
+  }
+  if (job.desired() == v1::Job::PAUSE && !pause_asked_.contains(job.name())) {
+    Break("P1", absl::StrCat(job.name(), " is to hold, and nobody asked"));
+  }
+  if (old == nullptr && job.spec().resources().preemptible()) {
+    give_way_.insert(job.uid());
   }
   age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
@@ -123,6 +166,68 @@ void Promises::CheckQueue(const v1::Job& started) {
   }
 }
 
+// Nothing of what it got is kept for another one that waits.
+void Promises::CheckKept(const v1::Job& started) {
+  for (const v1::RankPlacement& rank : started.attempts().rbegin()->ranks()) {
+    for (const auto& [name, row] : disk_) {
+      if (row.job().state() != v1::Job::QUEUED || !IsKept(row, rank.device())) {
+        continue;
+      }
+      Break("P3", absl::StrCat(started.name(), " starts on ", rank.device(),
+                               ", which is kept for ", name));
+    }
+  }
+}
+
+// The victim consented, the other is more urgent, waits, and has enough now.
+void Promises::CheckTaking(const std::string& victim) {
+  const server::JobRecord& row = disk_.at(victim);
+  const server::ProcessRecord& process = row.processes(row.job().attempt());
+  const server::JobRecord* taker = Row(process.taken_by());
+  const v1::Attempt& attempt = *row.job().attempts().rbegin();
+  const bool good =
+      taker != nullptr && give_way_.contains(row.job().uid()) &&
+      PriorityOf(taker->job()) > PriorityOf(row.job()) &&
+      taker->job().state() == v1::Job::QUEUED &&
+      taker->kept_devices_size() == taker->job().spec().resources().ranks() &&
+      std::any_of(attempt.ranks().begin(), attempt.ranks().end(),
+                  [&](const v1::RankPlacement& rank) {
+                    return IsKept(*taker, rank.device());
+                  });
+  if (good) return;
+  Break("P2", absl::StrCat(process.taken_by(), " takes the devices of ", victim,
+                           ", and must not"));
+}
+
+// Whoever waits for another waits for one that may still succeed.
+void Promises::CheckFollowers() {
+  for (const auto& [name, row] : disk_) {
+    for (const std::string& other : row.waits_for()) {
+      const server::JobRecord* followed = Row(other);
+      if (followed != nullptr && !IsTerminal(followed->job().state())) continue;
+      Break("P3",
+            absl::StrCat(name, " waits for ", other, ", which has ended"));
+    }
+  }
+}
+
+// What it does not wait for any more has succeeded, or it has ended.
+void Promises::CheckFollows(const server::JobRecord& old) {
+  const server::JobRecord& row = disk_.at(old.job().name());
+  if (IsTerminal(row.job().state())) return;
+  for (const std::string& name : old.waits_for()) {
+    const server::JobRecord* followed = Row(name);
+    const bool waits = std::find(row.waits_for().begin(), row.waits_for().end(),
+                                 name) != row.waits_for().end();
+    if (waits || (followed != nullptr &&
+                  followed->job().state() == v1::Job::SUCCEEDED)) {
+      continue;
+    }
+    Break("P3", absl::StrCat(row.job().name(), " follows ", name,
+                             " no more, which has not succeeded"));
+  }
+}
+
 void Promises::CheckNewAttempt(const v1::Job& job) {
   const v1::Attempt& attempt = *job.attempts().rbegin();
   const auto steps = steps_.find(job.uid());
@@ -154,6 +259,21 @@ void Promises::CheckEndedAttempts(const v1::Job* old, const v1::Job& next) {
   }
 }
 
+// Somebody asked for what the ranks are told to stop for.
+bool Promises::MayStop(const server::JobRecord& row) const {
+  const server::ProcessRecord& process = row.processes(row.job().attempt());
+  if (!process.drained()) return false;
+  switch (process.stop_cause()) {
+    case v1::Attempt::PREEMPTED:
+      // CheckTaking looks at the other one.
+      return stop_asked_ || !process.taken_by().empty();
+    case v1::Attempt::PAUSED:
+      return row.job().desired() == v1::Job::PAUSE;
+    default:
+      return false;
+  }
+}
+
 // Only a user, a drain, or a rank that does not come, stops an attempt.
 void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
   const v1::Job& next = row.job();
@@ -165,7 +285,7 @@ void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
       is->state() != v1::Attempt::DRAINING) {
     return;
   }
-  if (stop_asked_ && row.processes(next.attempt()).drained()) return;
+  if (MayStop(row)) return;
   if (AllJoined(*host_, next.uid(), next.attempt())) {
     Break("P2", absl::StrCat(is->name(),
                              " is stopped for a missing rank, and all train"));

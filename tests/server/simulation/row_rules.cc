@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 
@@ -80,19 +81,58 @@ std::string AttemptsViolation(const v1::Job& old, const v1::Job& next) {
 }
 
 // One that gave its devices up was asked to, and has not failed.
-std::string PreemptionViolation(const server::JobRecord& old,
-                                const server::JobRecord& next) {
+std::string StopViolation(const server::JobRecord& old,
+                          const server::JobRecord& next) {
   const v1::Job& job = next.job();
   if (job.attempts().empty() || old.job().attempt() != job.attempt()) return "";
-  const bool ends =
-      old.job().attempts().rbegin()->state() != v1::Attempt::ENDED &&
-      job.attempts().rbegin()->end_cause() == v1::Attempt::PREEMPTED;
-  if (!ends) return "";
-  if (!next.processes(job.attempt()).drained()) {
-    return "is preempted, and was not drained";
+  const v1::Attempt& newest = *job.attempts().rbegin();
+  const bool stopped = newest.end_cause() == v1::Attempt::PREEMPTED ||
+                       newest.end_cause() == v1::Attempt::PAUSED;
+  if (!stopped ||
+      old.job().attempts().rbegin()->state() == v1::Attempt::ENDED) {
+    return "";
   }
-  if (job.restarts() != old.job().restarts()) return "pays for a drain";
+  const server::ProcessRecord& process = next.processes(job.attempt());
+  if (!process.drained() || process.stop_cause() != newest.end_cause()) {
+    return "gave its devices up, and was not asked to";
+  }
+  if (job.restarts() != old.job().restarts()) return "pays for a stop";
   return "";
+}
+
+// What a user wants to hold holds, until one wants it to go on.
+std::string HoldViolation(const v1::Job& old, const v1::Job& next,
+                          const std::vector<v1::Event>& events) {
+  const bool held = old.desired() == v1::Job::PAUSE;
+  const bool resumed =
+      std::any_of(events.begin(), events.end(), [&](const v1::Event& event) {
+        return event.job() == next.name() &&
+               absl::StrContains(event.message(), "resumed by a user");
+      });
+  if (held && next.desired() == v1::Job::RUN && !resumed) {
+    return "does not hold any more, and nobody asked";
+  }
+  const bool holds = next.desired() == v1::Job::PAUSE;
+  if (holds && !IsTerminal(next.state()) && next.state() != v1::Job::PAUSING &&
+      next.state() != v1::Job::PAUSED) {
+    return absl::StrCat("is ", StateName(next.state()), ", and is to hold");
+  }
+  if (next.state() == v1::Job::PAUSED && !holds) return "holds for nobody";
+  if (holds && next.attempts_size() > old.attempts_size()) {
+    return "starts, and is to hold";
+  }
+  return "";
+}
+
+// One that follows others does nothing before they have succeeded.
+std::string FollowViolation(const server::JobRecord& next) {
+  const v1::Job::State state = next.job().state();
+  if (next.waits_for().empty() || state == v1::Job::QUEUED ||
+      state == v1::Job::PAUSED) {
+    return "";
+  }
+  return absl::StrCat("is ", StateName(state), ", and waits for ",
+                      next.waits_for(0));
 }
 
 std::string Violation(const server::JobRecord& old,
@@ -118,7 +158,9 @@ std::string Violation(const server::JobRecord& old,
   std::string violation =
       PathViolation(before.state(), after.state(), after.name(), events);
   if (violation.empty()) violation = AttemptsViolation(before, after);
-  if (violation.empty()) violation = PreemptionViolation(old, next);
+  if (violation.empty()) violation = StopViolation(old, next);
+  if (violation.empty()) violation = HoldViolation(before, after, events);
+  if (violation.empty()) violation = FollowViolation(next);
   return violation;
 }
 

@@ -41,6 +41,9 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   for (const auto& [state, jobs] : one.ended_in) all.ended_in[state] += jobs;
   all.attempts += one.attempts;
   all.preempted += one.preempted;
+  all.taken += one.taken;
+  all.paused += one.paused;
+  all.lost_followers += one.lost_followers;
   all.deleted += one.deleted;
   all.checkpoints += one.checkpoints;
   all.crashes += one.crashes;

@@ -55,6 +55,17 @@ void SimulatedCoordinator::Load() {
     if (world_.fault == Fault::kForgetsPriorities) {
       record.mutable_job()->clear_priority();
     }
+    if (world_.fault == Fault::kForgetsPauses &&
+        record.job().desired() == v1::Job::PAUSE) {
+      record.mutable_job()->set_desired(v1::Job::RUN);
+    }
+    if (world_.fault == Fault::kTakesWithoutConsent) {
+      record.mutable_job()
+          ->mutable_spec()
+          ->mutable_resources()
+          ->set_preemptible(true);
+    }
+    if (world_.fault == Fault::kForgetsDependencies) record.clear_waits_for();
     row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
@@ -107,6 +118,9 @@ bool SimulatedCoordinator::DecideNext() {
   if (inbox_.empty()) return false;
   const Event event = std::move(inbox_.front());
   inbox_.pop_front();
+  if (world_.fault == Fault::kKeepsNothing) {
+    for (const auto& [name, entry] : state_.jobs) state_.pool.KeepNothing(name);
+  }
   Submit(Step(state_, event, Time()));
   return true;
 }

@@ -42,6 +42,14 @@ enum class Fault {
   kForgetsTheDrain,
   // A drain lets run what it was to stop.
   kDrainsNothing,
+  // A restart forgets which jobs are to hold.
+  kForgetsPauses,
+  // A restart takes every job for one that gives way.
+  kTakesWithoutConsent,
+  // What is freed for one is anybody's.
+  kKeepsNothing,
+  // A restart forgets which jobs follow others.
+  kForgetsDependencies,
   // A restart forgets which checkpoints are pinned.
   kForgetsPins,
   // A restart forgets what priority jobs were given.

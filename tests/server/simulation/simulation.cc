@@ -84,12 +84,14 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(15);
+  const int what = chance_.Below(18);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
   if (what < 10) return Prioritize(name);
+  if (what >= 17) return Resume(name);
+  if (what >= 15) return Pause(name);
   if (what >= 13) return Pin(name);
   // Mostly it is not.
   if (what < 11) {
@@ -125,10 +127,14 @@ void Simulation::Create() {
   event.request.spec.mutable_resources()->set_ranks(1 + number % 3);
   event.request.spec.mutable_resources()->set_priority(
       kPriorities[number % kPriorities.size()]);
+  event.request.spec.mutable_resources()->set_preemptible(number % 8 < 6);
   event.request.spec.set_max_restarts(number % 4);
   if (number % 7 == 0) {
     event.request.spec.mutable_checkpoint()->set_resume(
         v1::CheckpointSpec::RESUME_NEVER);
+  }
+  if (const std::string other = AnyJob(); number % 5 == 1 && !other.empty()) {
+    event.request.spec.add_after(other.substr(5));
   }
   coordinator_->PostCall(std::move(event),
                          JobReply([this, id = absl::StrCat("request-", number)](
@@ -143,6 +149,27 @@ void Simulation::Cancel(const std::string& name) {
                          JobReply([this](const absl::StatusOr<v1::Job>& job) {
                            if (job.ok()) promises_.Cancelled(*job);
                          }));
+}
+
+void Simulation::Pause(const std::string& name) {
+  promises_.AskedToPause(name);
+  coordinator_->PostCall(PauseEvent{.name = name, .etag = AnyEtag(name)},
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Updated(*job);
+                         }));
+}
+
+void Simulation::Resume(const std::string& name) {
+  coordinator_->PostCall(ResumeEvent{.name = name},
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (job.ok()) promises_.Updated(*job);
+                         }));
+}
+
+void Simulation::ResumeAll() {
+  for (const auto& [name, row] : promises_.disk()) {
+    if (row.job().desired() == v1::Job::PAUSE) Resume(name);
+  }
 }
 
 void Simulation::Label(const std::string& name) {
@@ -300,6 +327,8 @@ void Simulation::Finish() {
   Settle();
   Undrain();
   Settle();
+  ResumeAll();
+  Settle();
   for (int round = 0; round < kRoundsToTheEnd; ++round) {
     const bool all_ended = std::all_of(
         promises_.disk().begin(), promises_.disk().end(),
@@ -323,8 +352,15 @@ void Simulation::Count() {
   for (const auto& [name, row] : promises_.disk()) {
     ++counts_.ended_in[row.job().state()];
     counts_.attempts += row.job().attempt();
+    if (row.job().error().reason() == "DEPENDENCY_FAILED") {
+      ++counts_.lost_followers;
+    }
+    for (const server::ProcessRecord& process : row.processes()) {
+      if (!process.taken_by().empty()) ++counts_.taken;
+    }
     for (const v1::Attempt& attempt : row.job().attempts()) {
       if (attempt.end_cause() == v1::Attempt::PREEMPTED) ++counts_.preempted;
+      if (attempt.end_cause() == v1::Attempt::PAUSED) ++counts_.paused;
     }
   }
   counts_.deleted = promises_.deleted();

@@ -26,7 +26,11 @@ namespace lockstep::testing {
 struct SimulationCounts {
   std::map<v1::Job::State, int> ended_in;
   int attempts = 0;
-  int preempted = 0;  // Of these.
+  // Of these by a drain or a more urgent job, by the latter, and by a pause.
+  int preempted = 0;
+  int taken = 0;
+  int paused = 0;
+  int lost_followers = 0;
   int deleted = 0;
   int checkpoints = 0;
   int crashes = 0;
@@ -48,6 +52,9 @@ class Simulation {
   void Client();
   void Create();
   void Cancel(const std::string& name);
+  void Pause(const std::string& name);
+  void Resume(const std::string& name);
+  void ResumeAll();
   void Label(const std::string& name);
   void Prioritize(const std::string& name);
   void Pin(const std::string& name);

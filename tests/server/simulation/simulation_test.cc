@@ -27,6 +27,9 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.ended_in[v1::Job::FAILED], result.seeds);
   EXPECT_GT(counts.ended_in[v1::Job::CANCELLED], result.seeds / 4);
   EXPECT_GT(counts.preempted, result.seeds / 10);
+  EXPECT_GT(counts.taken, result.seeds / 10);
+  EXPECT_GT(counts.paused, result.seeds / 10);
+  EXPECT_GT(counts.lost_followers, result.seeds / 20);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
@@ -70,12 +73,33 @@ TEST(SimulationFaultTest, ARestartThatForgetsRequestsIsNoticed) {
 
 TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsTheDrain),
-              AllOf(StartsWith("P3: "), HasSubstr("is drained")));
+              AnyOf(HasSubstr("is drained"),
+                    HasSubstr("a drain is acknowledged and not on disk")));
 }
 
 TEST(SimulationFaultTest, ADrainThatStopsNothingIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kDrainsNothing),
               AllOf(StartsWith("P2: "), HasSubstr("trains on")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsPausesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsPauses),
+              AllOf(StartsWith("P3: "), HasSubstr("does not hold any more")));
+}
+
+TEST(SimulationFaultTest, ATakerWithoutConsentIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kTakesWithoutConsent),
+              AllOf(StartsWith("P2: "), HasSubstr("takes the devices of")));
+}
+
+TEST(SimulationFaultTest, DevicesThatAreNotKeptAreNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kKeepsNothing),
+              AllOf(StartsWith("P3: "), HasSubstr("is kept for")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsDependenciesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsDependencies),
+              AllOf(StartsWith("P3: "), HasSubstr("no more, which has not")));
 }
 
 TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {

@@ -1,0 +1,176 @@
+#include "server/scheduler/explain.h"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "proto/contract/job_state.h"
+#include "proto/contract/priority.h"
+#include "server/scheduler/proto_time.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int kMostNamed = 20;
+
+bool WaitsForDevices(const JobEntry& entry, absl::Duration now) {
+  const v1::Job& job = entry.job();
+  return job.state() == v1::Job::QUEUED && job.has_plan() &&
+         entry.not_before <= now;
+}
+
+// At the speed of the newest step; none when it has not reported one.
+std::optional<absl::Duration> TimeToTrain(const v1::Job& job) {
+  const v1::Progress& progress = job.progress();
+  const int64_t planned = progress.steps_planned() > 0
+                              ? progress.steps_planned()
+                              : job.plan().steps();
+  if (progress.step() <= 0 || planned < progress.step() ||
+      progress.tokens_seen() <= 0 || progress.tokens_per_second() <= 0) {
+    return std::nullopt;
+  }
+  const double tokens_a_step = static_cast<double>(progress.tokens_seen()) /
+                               static_cast<double>(progress.step());
+  const auto steps_left = static_cast<double>(planned - progress.step());
+  return absl::Seconds(tokens_a_step * steps_left /
+                       progress.tokens_per_second());
+}
+
+// When an attempt gives its devices back.
+std::optional<absl::Duration> TimeToEnd(const JobEntry& entry,
+                                        absl::Duration now) {
+  // One that is being stopped is killed at the latest then.
+  if (entry.live.kill_at < absl::InfiniteDuration()) {
+    return std::max(entry.live.kill_at - now, absl::ZeroDuration());
+  }
+  const std::optional<absl::Duration> trained =
+      entry.job().state() == v1::Job::RUNNING ? TimeToTrain(entry.job())
+                                              : std::nullopt;
+  const absl::Duration limit = entry.live.time_limit - now;
+  if (limit == absl::InfiniteDuration()) return trained;
+  return std::max(std::min(trained.value_or(limit), limit),
+                  absl::ZeroDuration());
+}
+
+struct Holder {
+  const JobEntry* entry = nullptr;
+  int devices = 0;
+  std::optional<absl::Duration> left;
+};
+
+// Those that end first come first, and those of which that is not known last.
+std::vector<Holder> HoldersOf(const SchedulerState& state,
+                              v1::Device::Kind kind, absl::Duration now) {
+  std::vector<Holder> holders;
+  for (const auto& [name, devices] : state.pool.Holders(kind)) {
+    const JobEntry& entry = state.jobs.at(name);
+    holders.push_back({&entry, devices, TimeToEnd(entry, now)});
+  }
+  std::stable_sort(holders.begin(), holders.end(),
+                   [](const Holder& a, const Holder& b) {
+                     const absl::Duration never = absl::InfiniteDuration();
+                     return a.left.value_or(never) < b.left.value_or(never);
+                   });
+  return holders;
+}
+
+// When so many devices are free beside those that are now.
+std::optional<absl::Duration> TimeToHave(int more,
+                                         const std::vector<Holder>& holders) {
+  absl::Duration until = absl::ZeroDuration();
+  for (const Holder& holder : holders) {
+    if (more <= 0 || !holder.left.has_value()) break;
+    until = *holder.left;
+    more -= holder.devices;
+  }
+  if (more > 0) return std::nullopt;
+  return until;
+}
+
+// Its place in the line for devices of its kind; the devices that those before
+// it want.
+int FindPlace(const SchedulerState& state, const JobEntry& entry,
+              DeviceDemand demand, absl::Duration now,
+              v1::JobExplanation& explanation) {
+  int wanted = 0;
+  int position = 1;
+  for (const auto& [place, name] : state.prepared) {
+    const JobEntry& other = state.jobs.at(name);
+    if (&other == &entry) break;
+    const DeviceDemand its = state.pool.DemandOf(other.job().spec());
+    if (its.kind != demand.kind || !WaitsForDevices(other, now)) continue;
+    ++position;
+    wanted += its.count;
+    if (explanation.ahead_size() < kMostNamed) explanation.add_ahead(name);
+  }
+  explanation.set_position(position);
+  return wanted;
+}
+
+void AddHolder(const Holder& holder, const v1::Job& explained, absl::Time wall,
+               v1::JobExplanation& explanation) {
+  if (explanation.holders_size() == kMostNamed) return;
+  const v1::Job& job = holder.entry->job();
+  v1::JobExplanation::Holder& told = *explanation.add_holders();
+  told.set_job(job.name());
+  told.set_devices(holder.devices);
+  told.set_priority(PriorityOf(job));
+  told.set_gives_way(GivesWay(job, explained));
+  if (holder.left.has_value()) {
+    *told.mutable_expected_end_time() = ToProto(wall + *holder.left);
+  }
+}
+
+void ExplainDevices(const SchedulerState& state, const JobEntry& entry,
+                    absl::Duration now, absl::Time wall,
+                    v1::JobExplanation& explanation) {
+  const DeviceDemand demand = state.pool.DemandOf(entry.job().spec());
+  const auto own =
+      static_cast<int>(state.pool.FreeFor(entry.job().name()).size());
+  const int free = static_cast<int>(state.pool.Free(demand.kind).size()) + own;
+  explanation.set_devices_wanted(demand.count);
+  explanation.set_devices_free(free);
+  explanation.set_devices_unavailable(state.pool.UsedByOthers(demand.kind) +
+                                      state.pool.Kept(demand.kind) - own);
+  explanation.set_devices_total(state.pool.Total(demand.kind));
+  // One that has devices waits for none.
+  if (LiveAttemptOf(entry.job()) != nullptr) return;
+  const std::vector<Holder> holders = HoldersOf(state, demand.kind, now);
+  for (const Holder& holder : holders) {
+    AddHolder(holder, entry.job(), wall, explanation);
+  }
+  if (!WaitsForDevices(entry, now)) return;
+  // Those before it have theirs then, and for how long is not known.
+  const int before = FindPlace(state, entry, demand, now, explanation);
+  const std::optional<absl::Duration> left =
+      TimeToHave(before + demand.count - free, holders);
+  if (left.has_value() && !state.draining()) {
+    *explanation.mutable_earliest_start_time() = ToProto(wall + *left);
+  }
+}
+
+}  // namespace
+
+v1::JobExplanation Explain(const SchedulerState& state, const JobEntry& entry,
+                           absl::Duration now, absl::Time wall) {
+  const v1::Job& job = entry.job();
+  v1::JobExplanation explanation;
+  explanation.set_job(job.name());
+  explanation.set_state(job.state());
+  explanation.set_pending_reason(job.pending_reason());
+  *explanation.mutable_after() = entry.record->waits_for();
+  if (!IsTerminal(job.state())) {
+    ExplainDevices(state, entry, now, wall, explanation);
+  }
+  if (job.state() == v1::Job::QUEUED && entry.not_before > now) {
+    *explanation.mutable_earliest_start_time() =
+        ToProto(wall + (entry.not_before - now));
+  }
+  explanation.set_message(ExplainInWords(state, entry, explanation));
+  return explanation;
+}
+
+}  // namespace lockstep
