@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -28,6 +29,8 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kSocketMode = 0660;
 constexpr mode_t kSocketFolderMode = 0750;
+// What a client may send before it is read: a report of a thousand points.
+constexpr int kUnixWindowBytes = 256 << 10;
 
 // Whether a server answers on this socket.
 bool IsAnswered(const std::string& path) {
@@ -68,17 +71,33 @@ absl::Status MakeRoom(const std::string& path) {
   return absl::OkStatus();
 }
 
-void Configure(grpc::ServerBuilder& builder, size_t memory_bytes) {
+bool OnlyUnixSockets(const std::vector<std::string>& addresses) {
+  return std::all_of(addresses.begin(), addresses.end(),
+                     [](const std::string& address) {
+                       return absl::StartsWith(address, "unix:");
+                     });
+}
+
+void Configure(grpc::ServerBuilder& builder, const Listener::Options& options) {
   // Else a second server could take half of the calls of the first.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Finds half-open connections, and lets clients do so.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  // Lets clients find half-open connections.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  if (OnlyUnixSockets(options.addresses)) {
+    // The kernel tells when the other end is gone, and how much is on its way
+    // is no question: pings for either would wake two processes a connection
+    // for nothing, and a host of running jobs has hundreds.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                               kUnixWindowBytes);
+  } else {
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  }
   grpc::ResourceQuota quota("lockstepd");
-  quota.Resize(memory_bytes);
+  quota.Resize(options.memory_bytes);
   builder.SetResourceQuota(quota);
 }
 
@@ -93,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     const Options& options, const std::vector<NamedService>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  Configure(builder, options.memory_bytes);
+  Configure(builder, options);
   std::vector<int> ports(options.addresses.size(), 0);
   for (size_t i = 0; i < options.addresses.size(); ++i) {
     const std::string& address = options.addresses[i];

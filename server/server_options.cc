@@ -186,7 +186,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                  "How long the ranks of an attempt may take to join")
       ->capture_default_str();
   app.add_option("--heartbeat-interval", heartbeat,
-                 "How often ranks say that they live")
+                 "The longest time that a rank says nothing")
       ->capture_default_str();
   app.add_option(
          "--drain-grace", drain,

@@ -2,17 +2,20 @@
 #define LOCKSTEP_WORKER_COMMAND_LINE_H_
 
 // The command line of lockstep-worker: which subcommands there are, and what is
-// said of a line that none of them takes. Called by main, and by tests, whose
-// process need not load LibTorch once a line.
+// said of a line that none of them takes. Those that compute it leaves to
+// lockstep-rank (worker/supervise/rank_program.h). Called by main and by tests.
 
 #include <iostream>
+#include <string>
 
 namespace lockstep {
 
 // Parses, runs the subcommand and returns the exit code
 // (proto/contract/exit_code.h). Help and the version go to `out`, usage errors
-// to `err`; subcommands write to the standard streams.
-int RunCommandLine(int argc, const char* const* argv, std::ostream& out,
+// to `err`; subcommands write to the standard streams. With a subcommand that
+// computes this process becomes `rank_program`.
+int RunCommandLine(int argc, const char* const* argv,
+                   const std::string& rank_program, std::ostream& out,
                    std::ostream& err);
 
 }  // namespace lockstep

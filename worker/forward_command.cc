@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "worker/command_result.h"
+#include "worker/computing_commands.h"
 #include "worker/train/forward.h"
 
 namespace lockstep {
@@ -10,7 +11,7 @@ namespace lockstep {
 void AddForwardCommand(CLI::App& app, std::function<int()>* run) {
   auto options = std::make_shared<ForwardOptions>();
   CLI::App* command =
-      app.add_subcommand("forward", "Write the logits of a list of token ids");
+      app.add_subcommand(kForwardCommand.name, kForwardCommand.description);
   command->add_option("--model", options->model, "Model folder")->required();
   command->add_option("--adapter", options->adapter, "PEFT adapter folder");
   command->add_option("--ids", options->ids, "Token ids: 1,5,9")

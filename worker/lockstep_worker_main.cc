@@ -4,7 +4,9 @@
 #include <iostream>
 
 #include "worker/command_line.h"
+#include "worker/supervise/rank_program.h"
 
 int main(int argc, char** argv) {
-  return lockstep::RunCommandLine(argc, argv, std::cout, std::cerr);
+  return lockstep::RunCommandLine(argc, argv, lockstep::RankProgramPath(),
+                                  std::cout, std::cerr);
 }

@@ -14,6 +14,7 @@
 #include "proto/contract/cuda_rules.h"
 #include "proto/contract/status_macros.h"
 #include "worker/command_result.h"
+#include "worker/computing_commands.h"
 #include "worker/io/spec_file.h"
 #include "worker/model/buildable.h"
 #include "worker/model/memory_needs.h"
@@ -208,8 +209,8 @@ absl::Status Plan(const PlanFlags& flags) {
 
 void AddPlanCommand(CLI::App& app, std::function<int()>* run) {
   auto flags = std::make_shared<PlanFlags>();
-  CLI::App* command = app.add_subcommand(
-      "plan", "What memory a rank of a job takes, and what fits");
+  CLI::App* command =
+      app.add_subcommand(kPlanCommand.name, kPlanCommand.description);
   command->add_option("--spec", flags->spec_file, "The resolved JobSpec, JSON")
       ->required();
   command

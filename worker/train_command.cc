@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "worker/computing_commands.h"
 #include "worker/worker.h"
 
 namespace lockstep {
@@ -9,7 +10,7 @@ namespace lockstep {
 void AddTrainCommand(CLI::App& app, std::function<int()>* run) {
   auto options = std::make_shared<WorkerOptions>();
   CLI::App* command =
-      app.add_subcommand("train", "One rank of an attempt; supervisors run it");
+      app.add_subcommand(kTrainCommand.name, kTrainCommand.description);
   command
       ->add_option("--coordinator", options->coordinator,
                    "unix:/path or host:port")

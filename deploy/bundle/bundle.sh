@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bundle.sh BUILD OUT.tar.gz: packs the three programs with the libraries that
+# bundle.sh BUILD OUT.tar.gz: packs the programs with the libraries that
 # they need, so that they run on another host as they are. LibTorch and NVIDIA's
 # libraries are not in it: the host has the torch wheel that they were built
 # against (deploy/toolchain/torch.lock), with which python3 finds them.
@@ -15,6 +15,8 @@ for program in lockstep lockstepd lockstep-worker; do
   install -s "$build/bin/$program" "$root/libexec/$program"
   install -m 755 "$here/run.sh" "$root/bin/$program"
 done
+# Started by lockstep-worker alone, with the libraries that this was given.
+install -s "$build/bin/lockstep-rank" "$root/libexec/lockstep-rank"
 # The host brings Torch's and NVIDIA's.
 libraries=$(ldd "$root"/libexec/*)
 if grep 'not found' <<<"$libraries" | grep -v -E 'lib(torch|c10|cu|nccl|nv)'; then

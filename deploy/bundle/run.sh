@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the program of the same name in ../libexec with the libraries of the
 # bundle, and with those of the torch wheel of $LOCKSTEP_PYTHON (python3), which
-# lockstep-worker needs.
+# lockstep-rank needs.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 path=$here/lib

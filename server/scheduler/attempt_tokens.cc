@@ -15,11 +15,13 @@ std::string TokenDigest(absl::string_view token) {
 
 void AttemptTokens::Put(absl::string_view digest, AttemptRef attempt) {
   absl::MutexLock lock(&mu_);
+  live_.insert(attempt);
   by_digest_[std::string(digest)] = std::move(attempt);
 }
 
 void AttemptTokens::Remove(const AttemptRef& attempt) {
   absl::MutexLock lock(&mu_);
+  live_.erase(attempt);
   absl::erase_if(by_digest_,
                  [&](const auto& entry) { return entry.second == attempt; });
 }
@@ -32,6 +34,11 @@ std::optional<AttemptRef> AttemptTokens::Find(absl::string_view token) const {
   const auto found = by_digest_.find(digest);
   if (found == by_digest_.end()) return std::nullopt;
   return found->second;
+}
+
+bool AttemptTokens::Has(const AttemptRef& attempt) const {
+  absl::MutexLock lock(&mu_);
+  return live_.contains(attempt);
 }
 
 }  // namespace lockstep

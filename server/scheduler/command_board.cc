@@ -36,20 +36,30 @@ void CommandBoard::Stop(const AttemptRef& attempt, absl::Duration grace) {
     absl::MutexLock lock(&mu_);
     stopping_[KeyOf(attempt)] = {.grace = grace};
   }
+  Wake(attempt);
+}
+
+void CommandBoard::StopWithCheckpoint(const AttemptRef& attempt) {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_[KeyOf(attempt)] = {.checkpoint = true};
+  }
+  Wake(attempt);
+}
+
+void CommandBoard::Remove(const AttemptRef& attempt) {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_.erase(KeyOf(attempt));
+  }
+  Wake(attempt);
+}
+
+void CommandBoard::Wake(const AttemptRef& attempt) {
   absl::MutexLock lock(&subscribers_->mu);
   const auto found = subscribers_->by_attempt.find(KeyOf(attempt));
   if (found == subscribers_->by_attempt.end()) return;
   for (const auto& [id, wake] : found->second) wake();
-}
-
-void CommandBoard::StopWithCheckpoint(const AttemptRef& attempt) {
-  absl::MutexLock lock(&mu_);
-  stopping_[KeyOf(attempt)] = {.checkpoint = true};
-}
-
-void CommandBoard::Remove(const AttemptRef& attempt) {
-  absl::MutexLock lock(&mu_);
-  stopping_.erase(KeyOf(attempt));
 }
 
 worker::v1::HeartbeatResponse::Command CommandBoard::ForRank(

@@ -35,8 +35,9 @@ class CommandBoard {
       const AttemptRef& attempt) const;
   worker::v1::AttachResponse ForSupervisor(const AttemptRef& attempt) const;
 
-  // `wake` runs on the scheduler's thread, while other subscriptions may not
-  // end: it must not block.
+  // `wake` runs when what this attempt is told has changed, and when it has
+  // ended; on the scheduler's thread, while other subscriptions may not end: it
+  // must not block.
   std::unique_ptr<Scheduler::CommandSubscription> Subscribe(
       const AttemptRef& attempt, std::function<void()> wake);
 
@@ -49,6 +50,7 @@ class CommandBoard {
   struct Subscribers;
   class Subscription;
 
+  void Wake(const AttemptRef& attempt);
   static Key KeyOf(const AttemptRef& attempt) {
     return {attempt.job, attempt.attempt};
   }

@@ -113,14 +113,16 @@ class Scheduler {
                 bool has_progress, worker::v1::RankFailure failure,
                 bool has_failure, std::vector<v1::Event> events);
   void Checkpoint(worker::v1::CommitCheckpointRequest request, Ack ack);
-  // Whether the ranks of this attempt shall stop, for the heartbeat's answer.
+  // Whether the ranks of this attempt shall stop, for their heartbeats'
+  // streams.
   worker::v1::HeartbeatResponse::Command CommandFor(
       const worker::v1::Caller& caller) const;
   // What the open Attach stream of this attempt shall be told, if anything.
   worker::v1::AttachResponse SupervisorCommand(
       const worker::v1::Caller& caller) const;
-  // `wake` runs when SupervisorCommand of this attempt may have changed; it
-  // must not block. Ends when the returned object is destroyed.
+  // `wake` runs when CommandFor or SupervisorCommand of this attempt may have
+  // changed, and when the attempt has ended; it must not block. Ends when the
+  // returned object is destroyed.
   class CommandSubscription {
    public:
     virtual ~CommandSubscription() = default;

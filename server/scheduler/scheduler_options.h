@@ -10,8 +10,9 @@ namespace lockstep {
 struct SchedulerOptions {
   // How long the ranks of an attempt may take to load and join.
   absl::Duration rendezvous_timeout = absl::Seconds(120);
-  // How often ranks are told to say that they live.
-  absl::Duration heartbeat_interval = absl::Seconds(1);
+  // The longest silence of a rank that lives. Three of them fit into the 10
+  // seconds within which the loss of a host is to be seen.
+  absl::Duration heartbeat_interval = absl::Seconds(3);
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
   // From the request to write a checkpoint and stop to SIGKILL.

@@ -47,6 +47,13 @@ class Access {
   absl::StatusOr<Principal> Check(absl::string_view method,
                                   const CallOrigin& origin) const;
 
+  // Whether a worker that was let in would be let in still: its token goes when
+  // its attempt ends. Takes no digest, so that a stream may ask at each
+  // message.
+  bool IsLive(const AttemptRef& attempt) const {
+    return attempts_.Has(attempt);
+  }
+
   // None for an RPC that is not in the table: nobody may call it.
   static std::optional<AccessRule> RuleOf(absl::string_view method);
 

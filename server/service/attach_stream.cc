@@ -81,7 +81,11 @@ std::optional<AttachResponse> AttachStream::NextResponse() {
   }
   if (!caller_.has_value()) return std::nullopt;
   AttachResponse response = parts_.scheduler.SupervisorCommand(*caller_);
-  if (response.command() == told_) return std::nullopt;
+  // What was told is not taken back when the attempt has ended.
+  if (response.command() == told_ ||
+      response.command() == AttachResponse::COMMAND_UNSPECIFIED) {
+    return std::nullopt;
+  }
   told_ = response.command();
   return response;
 }

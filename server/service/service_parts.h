@@ -33,8 +33,8 @@ struct ServiceOptions {
   std::string jobs_dir;
   // http address of /metrics; empty when off.
   std::string metrics_url;
-  // Told to ranks when they join.
-  absl::Duration heartbeat_interval = absl::Seconds(1);
+  // The longest silence of a rank, which is told so when it joins.
+  absl::Duration heartbeat_interval = absl::Seconds(3);
   // A watch that has nothing to say says so this often.
   absl::Duration bookmark_interval = absl::Seconds(15);
   // How often a followed log file is looked at.

@@ -13,6 +13,7 @@
 #include "server/service/attach_stream.h"
 #include "server/service/call.h"
 #include "server/service/caller_check.h"
+#include "server/service/heartbeat_stream.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
@@ -198,20 +199,9 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::WaitKey(
   return call.get();
 }
 
-grpc::ServerUnaryReactor* WorkerServiceImpl::Heartbeat(
-    grpc::CallbackServerContext* context,
-    const worker::v1::HeartbeatRequest* request, HeartbeatResponse* response) {
-  const auto call =
-      UnaryCall::Start(parts_, "lockstep.worker.v1.WorkerService/Heartbeat");
-  const absl::Status status = Admit(*call, *context, *request);
-  if (!status.ok()) {
-    call->Finish(status);
-    return call.get();
-  }
-  HeartbeatResponse answer;
-  answer.set_command(parts_.scheduler.CommandFor(request->caller()));
-  call->Finish<HeartbeatResponse>(std::move(answer), response);
-  return call.get();
+grpc::ServerBidiReactor<worker::v1::HeartbeatRequest, HeartbeatResponse>*
+WorkerServiceImpl::Heartbeat(grpc::CallbackServerContext* context) {
+  return HeartbeatStream::Start(parts_, *context);
 }
 
 grpc::ServerUnaryReactor* WorkerServiceImpl::Report(

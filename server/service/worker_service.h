@@ -35,10 +35,9 @@ class WorkerServiceImpl final
       grpc::CallbackServerContext* context,
       const worker::v1::WaitKeyRequest* request,
       worker::v1::WaitKeyResponse* response) override;
-  grpc::ServerUnaryReactor* Heartbeat(
-      grpc::CallbackServerContext* context,
-      const worker::v1::HeartbeatRequest* request,
-      worker::v1::HeartbeatResponse* response) override;
+  grpc::ServerBidiReactor<worker::v1::HeartbeatRequest,
+                          worker::v1::HeartbeatResponse>*
+  Heartbeat(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Report(
       grpc::CallbackServerContext* context,
       const worker::v1::ReportRequest* request,

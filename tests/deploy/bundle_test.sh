@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 "$root/deploy/bundle/bundle.sh" "$build" "$work/lockstep.tar.gz"
 tar -C "$work" -xzf "$work/lockstep.tar.gz"
-# The job needs all three programs, each of which finds the next.
+# The job needs all programs, each of which finds the next.
 data=$root/tests/testdata
 "$work/lockstep/bin/lockstep" run "$root/tests/deploy/job.yaml" \
   --set "model.path=$data/models/tiny-llama" \

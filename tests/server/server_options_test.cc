@@ -38,7 +38,7 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_THAT(options.worker_path, ::testing::EndsWith("/lockstep-worker"));
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9464");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(120));
-  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(1));
+  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(3));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
 }
 
@@ -81,7 +81,7 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
           Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
           Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
           Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
-          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "1s"),
+          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "3s"),
           Pair("drain-grace", "30s")));
 }
 

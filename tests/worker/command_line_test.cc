@@ -1,4 +1,5 @@
-// What the command line of lockstep-worker takes and refuses.
+// What the command line of lockstep-worker takes and refuses, and that of
+// lockstep-rank for the subcommands that it leaves to that.
 
 #include "worker/command_line.h"
 
@@ -11,6 +12,8 @@
 #include "gtest/gtest.h"
 #include "proto/contract/exit_code.h"
 #include "proto/contract/version.h"
+#include "worker/computing_commands.h"
+#include "worker/rank_command_line.h"
 
 namespace lockstep {
 namespace {
@@ -20,11 +23,20 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
+constexpr char kNoProgram[] = "/no/such/lockstep-rank";
+
 struct Outcome {
   int exit_code = -1;
   std::string out;
   std::string err;
 };
+
+bool Computes(const std::vector<std::string>& args) {
+  return !args.empty() &&
+         std::any_of(
+             std::begin(kComputingCommands), std::end(kComputingCommands),
+             [&](const ComputingCommand& it) { return args[0] == it.name; });
+}
 
 // Only lines that no subcommand takes: this process is not to become a rank.
 Outcome Worker(const std::vector<std::string>& args) {
@@ -32,8 +44,11 @@ Outcome Worker(const std::vector<std::string>& args) {
   for (const std::string& arg : args) argv.push_back(arg.c_str());
   std::ostringstream out;
   std::ostringstream err;
+  const int argc = static_cast<int>(argv.size());
+  argv.push_back(nullptr);
   const int exit_code =
-      RunCommandLine(static_cast<int>(argv.size()), argv.data(), out, err);
+      Computes(args) ? RunRankCommandLine(argc, argv.data(), out, err)
+                     : RunCommandLine(argc, argv.data(), kNoProgram, out, err);
   return {exit_code, out.str(), err.str()};
 }
 
@@ -49,9 +64,25 @@ TEST(WorkerCommandLineTest, HelpNamesEverySubcommand) {
   const Outcome run = Worker({"--help"});
 
   EXPECT_EQ(run.exit_code, kOk);
-  for (const char* name : {"prepare", "supervise", "train", "export", "forward",
-                           "init-model", "dataset", "tokenizer"}) {
+  for (const char* name : {"prepare", "supervise", "train", "export", "plan",
+                           "forward", "init-model", "dataset", "tokenizer"}) {
     EXPECT_THAT(run.out, HasSubstr(name));
+  }
+}
+
+TEST(WorkerCommandLineTest, LeavesWhatComputesToTheOtherProgram) {
+  for (const ComputingCommand& command : kComputingCommands) {
+    for (const char* word : {"--help", "--model", "train"}) {
+      const char* const argv[] = {"lockstep-worker", command.name, word,
+                                  nullptr};
+      std::ostringstream out;
+      std::ostringstream err;
+      EXPECT_EQ(RunCommandLine(3, argv, kNoProgram, out, err), kFailure);
+      EXPECT_THAT(out.str(), IsEmpty());
+      EXPECT_THAT(err.str(),
+                  AllOf(StartsWith("lockstep-worker: cannot run "),
+                        HasSubstr(kNoProgram), HasSubstr("No such file")));
+    }
   }
 }
 

@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class WorkerToolsTest : public ::testing::Test {
@@ -38,6 +39,30 @@ class WorkerToolsTest : public ::testing::Test {
   const std::string data_ = SourceDir() + "/tests/testdata/data/text.jsonl";
   ScopedTempDir dir_;
 };
+
+// LibTorch takes longer to load than anything else a short command does.
+TEST_F(WorkerToolsTest, OnlyTheRankProgramLoadsLibTorch) {
+  const auto libraries = [](const std::string& program) {
+    return RunProgram({BinDir() + "/" + program, "--version"},
+                      {{"LD_TRACE_LOADED_OBJECTS", "1"}})
+        .out;
+  };
+  EXPECT_THAT(libraries("lockstep-rank"), HasSubstr("libtorch"));
+  EXPECT_THAT(libraries("lockstep-worker"),
+              AllOf(HasSubstr("libgrpc"), Not(HasSubstr("libtorch"))));
+}
+
+// To a user it is one program.
+TEST_F(WorkerToolsTest, WhatComputesIsHandedOn) {
+  const RunResult help = Worker({"forward", "--help"});
+  EXPECT_EQ(help.exit_code, kOk);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("--ids"), HasSubstr("--adapter")));
+  EXPECT_THAT(help.err, IsEmpty());
+
+  const RunResult plan = Worker({"plan"});
+  EXPECT_EQ(plan.exit_code, kUsage);
+  EXPECT_THAT(plan.err, StartsWith("lockstep-worker: --spec is required"));
+}
 
 TEST_F(WorkerToolsTest, TokenizerModelLogitsAndExport) {
   const RunResult tokenizer = TrainTokenizer(data_);

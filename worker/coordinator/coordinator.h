@@ -11,6 +11,8 @@
 // that is away is said at each; training itself never waits.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,6 +23,26 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 
 namespace lockstep {
+
+// A rank's open line to the daemon. One thread at a time.
+class Heartbeats {
+ public:
+  // What comes on it. Runs on threads of the connection; must not block, nor
+  // call the line.
+  struct Handler {
+    // At once when it is given, and again on a line that was opened anew.
+    std::function<void(worker::v1::HeartbeatResponse::Command)> on_command;
+    // The line is closed: the daemon is away, or refuses it.
+    std::function<void(const absl::Status&)> on_end;
+  };
+
+  // Closes it; the handler does not run any more.
+  virtual ~Heartbeats() = default;
+
+  // Says where the rank is, and first opens the line when it is closed. Returns
+  // at once: what has not left yet is replaced.
+  virtual void Say(int64_t step, worker::v1::Phase phase) = 0;
+};
 
 class Coordinator {
  public:
@@ -43,9 +65,10 @@ class Coordinator {
   virtual absl::StatusOr<std::string> WaitKey(absl::string_view key,
                                               absl::Duration timeout) = 0;
 
-  // Says that the rank lives. One try: the next heartbeat is the retry.
-  virtual absl::StatusOr<worker::v1::HeartbeatResponse::Command> Heartbeat(
-      int64_t step, worker::v1::Phase phase) = 0;
+  // The line on which the rank says that it lives, and is told to stop; it is
+  // opened by the first word. Does not outlive the coordinator.
+  virtual std::unique_ptr<Heartbeats> OpenHeartbeats(
+      Heartbeats::Handler handler) = 0;
 
   // Hands over points and events; `request.caller` is filled in here. Returns
   // the highest sequence number that is stored. One try: the caller keeps what

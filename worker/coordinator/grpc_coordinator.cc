@@ -15,6 +15,7 @@
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 #include "proto/contract/worker_version.h"
+#include "worker/coordinator/grpc_heartbeats.h"
 
 namespace lockstep {
 namespace {
@@ -33,6 +34,11 @@ bool IsAway(const absl::Status& status) {
 }
 
 }  // namespace
+
+void AddCredentials(const std::string& token, grpc::ClientContext& context) {
+  context.AddMetadata("authorization", "Bearer " + token);
+  context.AddMetadata(kVersionMetadata, VersionText());
+}
 
 std::shared_ptr<grpc::Channel> ConnectToCoordinator(
     const std::string& address) {
@@ -90,8 +96,7 @@ absl::Status GrpcCoordinator::CallOnce(Method method, const Request& request,
                                        Response& response,
                                        absl::Duration timeout) const {
   grpc::ClientContext context;
-  context.AddMetadata("authorization", "Bearer " + token_);
-  context.AddMetadata(kVersionMetadata, VersionText());
+  AddCredentials(token_, context);
   // gRPC counts its deadline on the real clock, so the injected one does not
   // serve here.
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
@@ -156,16 +161,12 @@ absl::StatusOr<std::string> GrpcCoordinator::WaitKey(absl::string_view key,
   return response.value();
 }
 
-absl::StatusOr<worker::v1::HeartbeatResponse::Command>
-GrpcCoordinator::Heartbeat(int64_t step, worker::v1::Phase phase) {
-  worker::v1::HeartbeatRequest request;
-  Sign(request);
-  request.set_step(step);
-  request.set_phase(phase);
-  worker::v1::HeartbeatResponse response;
-  RETURN_IF_ERROR(
-      CallOnce(&Stub::Heartbeat, request, response, options_.call_timeout));
-  return response.command();
+std::unique_ptr<Heartbeats> GrpcCoordinator::OpenHeartbeats(
+    Heartbeats::Handler handler) {
+  worker::v1::HeartbeatRequest first;
+  Sign(first);
+  return std::make_unique<GrpcHeartbeats>(*stub_, token_, std::move(first),
+                                          std::move(handler));
 }
 
 absl::StatusOr<int64_t> GrpcCoordinator::Report(

@@ -42,6 +42,9 @@ struct CoordinatorOptions {
   std::function<absl::Time()> now = absl::Now;
 };
 
+// What goes with every call: the token and this program's version.
+void AddCredentials(const std::string& token, grpc::ClientContext& context);
+
 // A channel to the daemon: insecure, since it is a UNIX socket or loopback.
 std::shared_ptr<grpc::Channel> ConnectToCoordinator(const std::string& address);
 
@@ -61,8 +64,8 @@ class GrpcCoordinator : public Coordinator {
   absl::Status SetKey(absl::string_view key, absl::string_view value) override;
   absl::StatusOr<std::string> WaitKey(absl::string_view key,
                                       absl::Duration timeout) override;
-  absl::StatusOr<worker::v1::HeartbeatResponse::Command> Heartbeat(
-      int64_t step, worker::v1::Phase phase) override;
+  std::unique_ptr<Heartbeats> OpenHeartbeats(
+      Heartbeats::Handler handler) override;
   absl::StatusOr<int64_t> Report(worker::v1::ReportRequest request) override;
   absl::Status CommitCheckpoint(
       worker::v1::CommitCheckpointRequest::Phase phase,

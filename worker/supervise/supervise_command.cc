@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "proto/contract/exit_code.h"
+#include "worker/supervise/rank_program.h"
 #include "worker/supervise/supervise_options.h"
 #include "worker/supervise/supervisor.h"
 
@@ -38,6 +39,7 @@ int RunSupervise(const SuperviseOptions& options) {
 
 void AddSuperviseCommand(CLI::App& app, std::function<int()>* run) {
   auto options = std::make_shared<SuperviseOptions>();
+  options->program = RankProgramPath();
   CLI::App* command = app.add_subcommand(
       "supervise", "Parent of one attempt's ranks on this host");
   command

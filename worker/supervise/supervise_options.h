@@ -11,8 +11,8 @@
 namespace lockstep {
 
 struct SuperviseOptions {
-  // The program that `train` is a subcommand of.
-  std::string program = "/proc/self/exe";
+  // That `train` is a subcommand of (rank_program.h).
+  std::string program;
   // unix:/path or host:port.
   std::string coordinator;
   // jobs/{job}.

@@ -23,6 +23,13 @@ void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
 Progress::Progress(Coordinator& coordinator, ProgressOptions options)
     : coordinator_(coordinator),
       options_(options),
+      next_heartbeat_(absl::Now()),
+      heartbeats_(coordinator.OpenHeartbeats(
+          {.on_command =
+               [this](worker::v1::HeartbeatResponse::Command command) {
+                 TakeCommand(command);
+               },
+           .on_end = [this](const absl::Status& why) { LineClosed(why); }})),
       thread_([this] { Run(); }) {}
 
 Progress::~Progress() {
@@ -35,7 +42,9 @@ Progress::~Progress() {
 
 void Progress::SetPhase(worker::v1::Phase phase) {
   absl::MutexLock lock(&mu_);
+  if (phase == phase_) return;
   phase_ = phase;
+  HeartbeatAt(last_heartbeat_ + options_.batch_interval);
 }
 
 void Progress::SetStep(int64_t step) {
@@ -112,37 +121,57 @@ absl::Status Progress::ReportFailure(v1::Attempt::EndCause cause,
 }
 
 void Progress::Run() {
-  absl::Time next_heartbeat = absl::Now();
   absl::Time next_report = absl::Now();
   bool failing = false;
   while (true) {
-    bool send = false;
+    bool report = false;
+    bool heartbeat = false;
     {
       absl::MutexLock lock(&mu_);
-      auto has_news = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-        return stopping_ || HasNews();
+      auto hurried = [this, failing]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return hurry_ && !failing;
       };
-      auto pressed = [this, failing]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-        return stopping_ || (hurry_ && !failing);
+      auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return stopping_ || sooner_ || HasNews();
       };
-      mu_.AwaitWithDeadline(absl::Condition(&has_news), next_heartbeat);
+      auto pressed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return stopping_ || sooner_ || hurried();
+      };
+      sooner_ = false;
+      mu_.AwaitWithDeadline(absl::Condition(&has_work), next_heartbeat_);
       if (HasNews()) {
         mu_.AwaitWithDeadline(absl::Condition(&pressed),
-                              std::min(next_report, next_heartbeat));
+                              std::min(next_report, next_heartbeat_));
       }
       if (stopping_) return;
-      send = HasNews() && (pressed() || absl::Now() >= next_report);
+      report = HasNews() && (hurried() || absl::Now() >= next_report);
+      heartbeat = absl::Now() >= next_heartbeat_;
     }
-    if (send) {
+    if (report) {
       failing = !SendReport();
       next_report = absl::Now() + (failing ? options_.retry_interval
                                            : options_.batch_interval);
     }
-    if (absl::Now() >= next_heartbeat) {
-      SendHeartbeat();
-      next_heartbeat = absl::Now() + options_.heartbeat_interval;
-    }
+    if (heartbeat) SendHeartbeat();
   }
+}
+
+void Progress::HeartbeatAt(absl::Time when) {
+  if (when >= next_heartbeat_) return;
+  next_heartbeat_ = when;
+  sooner_ = true;
+}
+
+void Progress::TakeCommand(worker::v1::HeartbeatResponse::Command command) {
+  absl::MutexLock lock(&mu_);
+  command_ = std::max(command_, command);
+}
+
+void Progress::LineClosed(const absl::Status& why) {
+  absl::MutexLock lock(&mu_);
+  NoteStanding(why);
+  line_closed_ = true;
+  HeartbeatAt(absl::Now() + options_.retry_interval);
 }
 
 void Progress::NoteStanding(const absl::Status& status) {
@@ -158,11 +187,12 @@ void Progress::SendHeartbeat() {
     absl::MutexLock lock(&mu_);
     step = step_;
     phase = phase_;
+    told_phase_ = phase;
+    line_closed_ = false;
+    last_heartbeat_ = absl::Now();
+    next_heartbeat_ = last_heartbeat_ + options_.heartbeat_interval;
   }
-  auto command = coordinator_.Heartbeat(step, phase);
-  absl::MutexLock lock(&mu_);
-  NoteStanding(command.status());
-  if (command.ok()) command_ = std::max(command_, *command);
+  heartbeats_->Say(step, phase);
 }
 
 bool Progress::SendReport() {
@@ -189,6 +219,10 @@ bool Progress::SendReport() {
     points_.pop_front();
   }
   events_.erase(events_.begin(), events_.begin() + events);
+  // It has said that the rank lives.
+  if (told_phase_ == phase_ && !line_closed_) {
+    next_heartbeat_ = absl::Now() + options_.heartbeat_interval;
+  }
   return true;
 }
 

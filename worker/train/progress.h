@@ -3,13 +3,15 @@
 
 // Tells the coordinator how training goes, from a thread of its own, so that a
 // slow or absent daemon never holds up a step. Points wait in memory until they
-// are acknowledged; heartbeats carry (step, phase) and bring back commands.
+// are acknowledged. An open line carries (step, phase) when the phase changes,
+// and when nothing else was said for a while, and brings commands at once.
 //
 // Thread-safe; the trainer's thread adds, the reporter's thread sends.
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -25,10 +27,13 @@ namespace lockstep {
 struct ProgressOptions {
   int attempt = 1;
   int rank = 0;
-  absl::Duration heartbeat_interval = absl::Seconds(2);
-  // Points that come faster than this travel together.
+  // The longest silence.
+  absl::Duration heartbeat_interval = absl::Seconds(3);
+  // Points that come faster than this travel together, and phases that change
+  // faster are not told.
   absl::Duration batch_interval = absl::Milliseconds(250);
-  // Pause after a report that failed.
+  // Pause after a report that failed, and before a line that closed is opened
+  // again.
   absl::Duration retry_interval = absl::Seconds(1);
 };
 
@@ -38,7 +43,7 @@ class Progress {
   // Stops the thread; what is not acknowledged by then is lost, so Flush first.
   ~Progress();
 
-  // What the next heartbeat says.
+  // What heartbeats say.
   void SetPhase(worker::v1::Phase phase);
   void SetStep(int64_t step);
 
@@ -69,6 +74,10 @@ class Progress {
 
  private:
   void Run();
+  void TakeCommand(worker::v1::HeartbeatResponse::Command command);
+  void LineClosed(const absl::Status& why);
+  // At the latest, and sooner if one is due sooner.
+  void HeartbeatAt(absl::Time when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendHeartbeat();
   bool SendReport();
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -89,9 +98,18 @@ class Progress {
   int64_t progress_count_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t step_ ABSL_GUARDED_BY(mu_) = 0;
   worker::v1::Phase phase_ ABSL_GUARDED_BY(mu_) = worker::v1::PHASE_UNSPECIFIED;
+  worker::v1::Phase told_phase_ ABSL_GUARDED_BY(mu_) =
+      worker::v1::PHASE_UNSPECIFIED;
+  bool line_closed_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time last_heartbeat_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  absl::Time next_heartbeat_ ABSL_GUARDED_BY(mu_);
+  // next_heartbeat_ came nearer while the thread waited for it.
+  bool sooner_ ABSL_GUARDED_BY(mu_) = false;
   worker::v1::HeartbeatResponse::Command command_ ABSL_GUARDED_BY(mu_) =
       worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
   absl::Status standing_ ABSL_GUARDED_BY(mu_);
+  // Its handler uses all of the above.
+  const std::unique_ptr<Heartbeats> heartbeats_;
   // Last: starts when all else is there.
   std::thread thread_;
 };

@@ -46,7 +46,7 @@ FakeJob::FakeJob(const Daemon& daemon, const std::string& id, int ranks)
       name_("jobs/" + id),
       jobs_(v1::JobService::NewStub(daemon.Connect())),
       worker_(worker::v1::WorkerService::NewStub(daemon.Connect())),
-      seq_(ranks, 0) {
+      ranks_(ranks) {
   grpc::ClientContext context;
   v1::Job job;
   const grpc::Status created =
@@ -54,10 +54,14 @@ FakeJob::FakeJob(const Daemon& daemon, const std::string& id, int ranks)
   if (!created.ok()) Die(name_ + ": " + created.error_message());
   uid_ = job.uid();
   Prepare();
-  Train(ranks);
+  Train();
 }
 
 FakeJob::~FakeJob() {
+  for (Rank& rank : ranks_) {
+    rank.context.TryCancel();
+    rank.heartbeats->Finish();
+  }
   attach_context_.TryCancel();
   attach_->Finish();
 }
@@ -116,64 +120,68 @@ void FakeJob::Prepare() {
   if (!status.ok()) Die(name_ + ": " + status.error_message());
 }
 
-void FakeJob::Train(int ranks) {
+void FakeJob::Train() {
   AwaitState(v1::Job::STARTING);
   token_ = TokenOf(1);
   Prepare(attach_context_, token_);
   attach_ = worker_->Attach(&attach_context_);
   worker::v1::AttachRequest attach;
   *attach.mutable_caller() = Caller(1, -1);
-  for (int rank = 0; rank < ranks; ++rank) {
+  std::vector<std::thread> joining;
+  for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
     attach.add_ranks()->set_rank(rank);
   }
   if (!attach_->Write(attach)) Die(name_ + ": its supervisor is refused");
-  std::vector<std::thread> joining;
-  for (int rank = 0; rank < ranks; ++rank) {
-    joining.emplace_back([this, rank] {
-      worker::v1::JoinRequest request;
-      *request.mutable_caller() = Caller(1, rank);
-      request.set_incarnation("load");
-      grpc::ClientContext context;
-      Prepare(context, token_);
-      worker::v1::JoinResponse response;
-      const grpc::Status status = worker_->Join(&context, request, &response);
-      if (!status.ok()) Die(name_ + ": " + status.error_message());
-    });
+  for (const worker::v1::RankProcess& rank : attach.ranks()) {
+    joining.emplace_back([this, rank = rank.rank()] { Join(rank); });
   }
   for (std::thread& rank : joining) rank.join();
   Report(0, 1, [](const grpc::Status&) {});
   AwaitState(v1::Job::RUNNING);
 }
 
-void FakeJob::Heartbeat(int rank, Answered answered) {
-  using Call =
-      UnaryCall<worker::v1::HeartbeatRequest, worker::v1::HeartbeatResponse>;
-  auto call = std::make_shared<Call>();
-  *call->request.mutable_caller() = Caller(1, rank);
-  call->request.set_step(seq_[rank]);
-  call->request.set_phase(worker::v1::PHASE_TRAINING);
-  Prepare(call->context, token_);
-  worker_->async()->Heartbeat(
-      &call->context, &call->request, &call->response,
-      [call, answered = std::move(answered)](const grpc::Status& status) {
-        answered(status);
-      });
+void FakeJob::Join(int rank) {
+  worker::v1::JoinRequest request;
+  *request.mutable_caller() = Caller(1, rank);
+  request.set_incarnation("load");
+  grpc::ClientContext context;
+  Prepare(context, token_);
+  worker::v1::JoinResponse response;
+  const grpc::Status status = worker_->Join(&context, request, &response);
+  if (!status.ok()) Die(name_ + ": " + status.error_message());
+  if (rank == 0) {
+    heartbeat_interval_ =
+        absl::Seconds(response.heartbeat_interval().seconds()) +
+        absl::Nanoseconds(response.heartbeat_interval().nanos());
+  }
+  Prepare(ranks_[rank].context, token_);
+  ranks_[rank].heartbeats = worker_->Heartbeat(&ranks_[rank].context);
+  if (!Heartbeat(rank)) Die(name_ + ": its heartbeats are refused");
+}
+
+bool FakeJob::Heartbeat(int rank) {
+  worker::v1::HeartbeatRequest request;
+  *request.mutable_caller() = Caller(1, rank);
+  request.set_step(ranks_[rank].seq);
+  request.set_phase(worker::v1::PHASE_TRAINING);
+  return ranks_[rank].heartbeats->Write(request);
 }
 
 void FakeJob::Report(int rank, int points, Answered answered) {
   using Call = UnaryCall<worker::v1::ReportRequest, worker::v1::ReportResponse>;
   auto call = std::make_shared<Call>();
   *call->request.mutable_caller() = Caller(1, rank);
+  int64_t& seq = ranks_[rank].seq;
   for (int i = 0; i < points; ++i) {
     v1::MetricPoint& point = *call->request.add_points();
-    point.set_seq(++seq_[rank]);
-    point.set_step(seq_[rank]);
-    point.mutable_time()->set_seconds(1'700'000'000 + seq_[rank]);
+    point.set_seq(++seq);
+    point.set_step(seq);
+    point.mutable_time()->set_seconds(1'700'000'000 + seq);
     for (const char* value : kValues) {
-      (*point.mutable_values())[value] = 1.0 / static_cast<double>(seq_[rank]);
+      (*point.mutable_values())[value] = 1.0 / static_cast<double>(seq);
     }
   }
-  call->request.mutable_progress()->set_step(seq_[rank]);
+  call->request.mutable_progress()->set_step(seq);
   Prepare(call->context, token_);
   worker_->async()->Report(
       &call->context, &call->request, &call->response,

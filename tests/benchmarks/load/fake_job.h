@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "grpcpp/client_context.h"
 #include "lockstep/v1/job_service.grpc.pb.h"
 #include "lockstep/worker/v1/worker_service.grpc.pb.h"
@@ -30,18 +31,28 @@ class FakeJob {
   FakeJob(const FakeJob&) = delete;
   FakeJob& operator=(const FakeJob&) = delete;
 
-  // What a rank says once a second, and what it says of a step: `points` metric
-  // points of `values` values each.
-  void Heartbeat(int rank, Answered answered);
+  // How often a rank that reports nothing says that it lives.
+  absl::Duration heartbeat_interval() const { return heartbeat_interval_; }
+  // What it says then; false when its stream is closed.
+  bool Heartbeat(int rank);
+  // What it says of a step: `points` metric points of eight values each.
   void Report(int rank, int points, Answered answered);
 
  private:
+  struct Rank {
+    int64_t seq = 0;
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReaderWriter<worker::v1::HeartbeatRequest,
+                                             worker::v1::HeartbeatResponse>>
+        heartbeats;
+  };
   using WorkerStub = worker::v1::WorkerService::Stub;
 
   v1::Job AwaitState(v1::Job::State state);
   std::string TokenOf(int attempt) const;
   void Prepare();
-  void Train(int ranks);
+  void Train();
+  void Join(int rank);
   void Prepare(grpc::ClientContext& context, const std::string& token) const;
   worker::v1::Caller Caller(int attempt, int rank) const;
 
@@ -51,7 +62,8 @@ class FakeJob {
   std::string token_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<WorkerStub> worker_;
-  std::vector<int64_t> seq_;  // By rank.
+  std::vector<Rank> ranks_;
+  absl::Duration heartbeat_interval_;
   grpc::ClientContext attach_context_;
   std::unique_ptr<grpc::ClientReaderWriter<worker::v1::AttachRequest,
                                            worker::v1::AttachResponse>>

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/benchmarks/load/closed_loop.h"
@@ -36,33 +37,17 @@ void Ingest(FakeJob& job, int ranks, int points, int64_t reports, double floor,
                   static_cast<double>(reports * points));
 }
 
-// Each rank says that it lives once a second, evenly spread; with `reports` it
-// tells a step, too.
-double CoresUsed(const Daemon& daemon,
-                 const std::vector<std::unique_ptr<FakeJob>>& jobs,
-                 bool reports) {
-  std::atomic<int64_t> under_way = 0;
-  std::atomic<int64_t> failed = 0;
-  const auto answered = [&](const grpc::Status& status) {
-    if (!status.ok()) ++failed;
-    --under_way;
-  };
+// What lockstepd uses while each job in turn, evenly spread, does `speak` once
+// in `interval`.
+double CoresUsed(const Daemon& daemon, absl::Duration interval,
+                 absl::FunctionRef<void(int job)> speak) {
   const absl::Duration cpu = daemon.CpuTime();
   const absl::Time begin = absl::Now();
-  int64_t calls = 0;
-  while (absl::Now() - begin < kIdle) {
-    FakeJob& job = *jobs[calls % kJobs];
-    ++under_way;
-    job.Heartbeat(0, answered);
-    if (reports) {
-      ++under_way;
-      job.Report(0, 1, answered);
-    }
-    ++calls;
-    absl::SleepFor(begin + calls * absl::Seconds(1) / kJobs - absl::Now());
+  for (int64_t said = 0; absl::Now() - begin < kIdle;) {
+    speak(static_cast<int>(said % kJobs));
+    ++said;
+    absl::SleepFor(begin + said * interval / kJobs - absl::Now());
   }
-  while (under_way > 0) absl::SleepFor(absl::Milliseconds(5));
-  if (failed > 0) Die(absl::StrCat(failed.load(), " calls of ranks failed"));
   return absl::FDivDuration(daemon.CpuTime() - cpu, absl::Now() - begin);
 }
 
@@ -104,11 +89,25 @@ void MeasureIdle() {
       absl::ToDoubleSeconds(kIdle), 100 * without);
   std::printf("%d jobs run, nobody calls: %.2f%%\n", kJobs,
               100 * CoresUsedAlone(daemon));
-  std::printf("a heartbeat a second each: %.2f%%\n",
-              100 * CoresUsed(daemon, jobs, /*reports=*/false));
-  std::printf("and a step a second each: %.2f%%; RSS %.0f MiB\n",
-              100 * CoresUsed(daemon, jobs, /*reports=*/true),
-              daemon.RssMegabytes());
+  const absl::Duration interval = jobs[0]->heartbeat_interval();
+  std::printf("a heartbeat every %s from each: %.2f%%\n",
+              absl::FormatDuration(interval).c_str(),
+              100 * CoresUsed(daemon, interval, [&](int job) {
+                if (!jobs[job]->Heartbeat(0)) Die("a heartbeat failed");
+              }));
+  std::atomic<int64_t> under_way = 0;
+  std::atomic<int64_t> failed = 0;
+  const double steps = CoresUsed(daemon, absl::Seconds(1), [&](int job) {
+    ++under_way;
+    jobs[job]->Report(0, 1, [&](const grpc::Status& status) {
+      if (!status.ok()) ++failed;
+      --under_way;
+    });
+  });
+  while (under_way > 0) absl::SleepFor(absl::Milliseconds(5));
+  if (failed > 0) Die(absl::StrCat(failed.load(), " reports failed"));
+  std::printf("or a step a second from each: %.2f%%; RSS %.0f MiB\n",
+              100 * steps, daemon.RssMegabytes());
 }
 
 }  // namespace lockstep::load

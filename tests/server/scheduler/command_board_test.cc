@@ -1,5 +1,8 @@
 #include "server/scheduler/command_board.h"
 
+#include <vector>
+
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace lockstep {
@@ -54,6 +57,20 @@ TEST(CommandBoardTest, WakesThoseWhoSubscribed) {
   board.Stop(kAttempt, absl::Seconds(1));
   EXPECT_EQ(first, 1);
   EXPECT_EQ(second, 2);
+}
+
+TEST(CommandBoardTest, WakesForACheckpointAndForTheEnd) {
+  CommandBoard board;
+  std::vector<HeartbeatResponse::Command> seen;
+  const auto subscription = board.Subscribe(
+      kAttempt, [&] { seen.push_back(board.ForRank(kAttempt)); });
+
+  board.StopWithCheckpoint(kAttempt);
+  board.Remove(kAttempt);
+
+  EXPECT_THAT(seen,
+              ::testing::ElementsAre(HeartbeatResponse::CHECKPOINT_AND_STOP,
+                                     HeartbeatResponse::COMMAND_UNSPECIFIED));
 }
 
 TEST(CommandBoardTest, ASubscriptionMayOutliveTheBoard) {

@@ -54,25 +54,25 @@ class WorkerServiceTest : public ServiceFixture {
 
 TEST_F(WorkerServiceTest, OnlyTheTokenOfTheAttemptOpensIt) {
   Start(1);
-  worker::v1::HeartbeatRequest request;
-  worker::v1::HeartbeatResponse response;
-  const auto beat = [&](const std::string& token, const std::string& job,
-                        int attempt) {
+  const auto outcome = [&](const std::string& token, const std::string& job,
+                           int attempt) {
+    worker::v1::ReportRequest request;
     *request.mutable_caller() = CallerOf(job, attempt, 0);
+    worker::v1::ReportResponse response;
     TestContext context(token);
-    return Reason(workers_->Heartbeat(&context, request, &response));
+    return Reason(workers_->Report(&context, request, &response));
   };
-  EXPECT_EQ(beat(token_, "a", 1), "");
-  EXPECT_EQ(beat("", "a", 1), "TOKEN_MISSING");
-  EXPECT_EQ(beat("wrong", "a", 1), "TOKEN_INVALID");
-  EXPECT_EQ(beat(testing::kAdminToken, "a", 1), "TOKEN_INVALID");
-  EXPECT_EQ(beat(token_, "a", 2), "ATTEMPT_SUPERSEDED");
-  EXPECT_EQ(beat(token_, "b", 1), "ATTEMPT_SUPERSEDED");
+  EXPECT_EQ(outcome(token_, "a", 1), "");
+  EXPECT_EQ(outcome("", "a", 1), "TOKEN_MISSING");
+  EXPECT_EQ(outcome("wrong", "a", 1), "TOKEN_INVALID");
+  EXPECT_EQ(outcome(testing::kAdminToken, "a", 1), "TOKEN_INVALID");
+  EXPECT_EQ(outcome(token_, "a", 2), "ATTEMPT_SUPERSEDED");
+  EXPECT_EQ(outcome(token_, "b", 1), "ATTEMPT_SUPERSEDED");
   EndAttempt("a", 0);
   WaitForState("a", v1::Job::SUCCEEDED);
   // The token goes right after the end is on disk.
-  while (beat(token_, "a", 1).empty()) std::this_thread::yield();
-  EXPECT_EQ(beat(token_, "a", 1), "TOKEN_INVALID");
+  while (outcome(token_, "a", 1).empty()) std::this_thread::yield();
+  EXPECT_EQ(outcome(token_, "a", 1), "TOKEN_INVALID");
 }
 
 TEST_F(WorkerServiceTest, PrepareMayFail) {
@@ -144,7 +144,7 @@ TEST_F(WorkerServiceTest, RanksAreAnsweredWhenAllHaveJoined) {
     EXPECT_EQ(response.plan().steps(), 40);
     ASSERT_EQ(response.checkpoints_size(), 2);
     EXPECT_EQ(response.checkpoints(0).step(), 20);
-    EXPECT_EQ(response.heartbeat_interval().seconds(), 1);
+    EXPECT_EQ(response.heartbeat_interval().seconds(), 3);
     EXPECT_EQ(response.bind_address(), "127.0.0.1");
   }
 }
@@ -285,13 +285,6 @@ TEST_F(AttachTest, TellsTheSupervisorToStop) {
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.command(), worker::v1::AttachResponse::STOP);
   EXPECT_EQ(response.grace().seconds(), 30);
-  // Ranks hear the same.
-  worker::v1::HeartbeatRequest beat;
-  *beat.mutable_caller() = CallerOf("a", 1, 0);
-  worker::v1::HeartbeatResponse answer;
-  TestContext beat_context(token_);
-  ASSERT_TRUE(workers_->Heartbeat(&beat_context, beat, &answer).ok());
-  EXPECT_EQ(answer.command(), worker::v1::HeartbeatResponse::STOP);
   ASSERT_TRUE(stream->Write(ReportOf(true, 75)));
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_TRUE(response.end_recorded());

@@ -208,10 +208,25 @@ void ProcessLife::Join(const Process& process, int rank,
 
 void ProcessLife::Heartbeat(const Process& process,
                             SimulatedCoordinator& coordinator) {
-  using Told = worker::v1::HeartbeatResponse;
-  const Told::Command told = coordinator.board().ForRank(process->attempt());
-  if (told == Told::STOP) process->told_to_stop = true;
-  if (told == Told::CHECKPOINT_AND_STOP) process->asked_for_checkpoint = true;
+  // As ranks do whose connection breaks.
+  if (process->heartbeats != nullptr && chance_.OneIn(4)) {
+    process->heartbeats = nullptr;
+    return;
+  }
+  const auto hear = [&board = coordinator.board(),
+                     weak = std::weak_ptr<HostProcess>(process)] {
+    const Process rank = weak.lock();
+    if (rank == nullptr) return;
+    using Told = worker::v1::HeartbeatResponse;
+    const Told::Command told = board.ForRank(rank->attempt());
+    if (told == Told::STOP) rank->told_to_stop = true;
+    if (told == Told::CHECKPOINT_AND_STOP) rank->asked_for_checkpoint = true;
+  };
+  if (process->heartbeats == nullptr) {
+    process->heartbeats =
+        coordinator.board().Subscribe(process->attempt(), hear);
+  }
+  hear();
 }
 
 void ProcessLife::Report(const Process& process,

@@ -88,7 +88,7 @@ class SimulatedCoordinator {
     return world_.fault == Fault::kLetsStrangersIn;
   }
   Rendezvous& rendezvous() { return rendezvous_; }
-  const CommandBoard& board() const { return board_; }
+  CommandBoard& board() { return board_; }
   const EventLog& events() const { return events_; }
 
   // Turns; false when there is nothing to do.

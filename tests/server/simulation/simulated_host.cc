@@ -32,6 +32,7 @@ bool SimulatedHost::AnyWorks(const std::string& uid) const {
 
 void SimulatedHost::EndRanks(HostProcess& process, int exit_code) {
   process.ranks_live = false;
+  process.heartbeats = nullptr;
   for (const v1::RankPlacement& placement : process.request.ranks) {
     worker::v1::RankProcess& rank = process.exit_file.emplace_back();
     rank.set_rank(placement.rank());
@@ -58,6 +59,7 @@ void SimulatedHost::End(const std::shared_ptr<HostProcess>& process,
 void SimulatedHost::CoordinatorDied() {
   listener_ = nullptr;
   watched_.clear();
+  for (const auto& process : processes_) process->heartbeats = nullptr;
 }
 
 void SimulatedHost::SetListener(Listener listener) {

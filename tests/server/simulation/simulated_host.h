@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/launcher/launcher.h"
+#include "server/scheduler/scheduler.h"
 
 namespace lockstep::testing {
 
@@ -29,6 +30,8 @@ struct HostProcess {
   enum class Join { kNo, kWaits, kDone };
   std::vector<Join> joins;
   int64_t step = 0;
+  // Rank 0's, while it is open; what comes on it is taken at once.
+  std::unique_ptr<Scheduler::CommandSubscription> heartbeats;
 
   const AttemptRef& attempt() const { return request.attempt; }
   bool prepares() const { return request.attempt.attempt == 0; }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -58,8 +59,13 @@ class FakeCoordinator : public Coordinator {
     return keys_[name];
   }
 
-  absl::StatusOr<Command> Heartbeat(int64_t step,
-                                    worker::v1::Phase phase) override {
+  std::unique_ptr<Heartbeats> OpenHeartbeats(
+      Heartbeats::Handler handler) override {
+    return std::make_unique<Line>(*this, std::move(handler));
+  }
+
+  // What a heartbeat is answered with.
+  absl::StatusOr<Command> Heartbeat(int64_t step, worker::v1::Phase phase) {
     absl::MutexLock lock(&mu_);
     if (!answer_.ok()) return answer_;
     ++heartbeats_;
@@ -81,7 +87,10 @@ class FakeCoordinator : public Coordinator {
     }
     events_.insert(events_.end(), request.events().begin(),
                    request.events().end());
-    if (request.has_progress()) progress_ = request.progress();
+    if (request.has_progress()) {
+      progress_ = request.progress();
+      if (progress_.step() >= command_from_step_) TellCommand();
+    }
     return acknowledged_;
   }
 
@@ -119,11 +128,18 @@ class FakeCoordinator : public Coordinator {
     absl::MutexLock lock(&mu_);
     answer_ = std::move(answer);
   }
-  // Heartbeats from this step on bring `command`.
+  // From this step on ranks are told `command`: at once, and by every
+  // heartbeat.
   void SetCommand(Command command, int64_t from_step) {
     absl::MutexLock lock(&mu_);
     command_ = command;
     command_from_step_ = from_step;
+    if (last_step_ >= from_step) TellCommand();
+  }
+  // As a coordinator does that is restarted.
+  void CloseLines(const absl::Status& why) {
+    absl::MutexLock lock(&mu_);
+    for (Line* line : lines_) line->handler().on_end(why);
   }
   // Waits until `count` heartbeats were answered.
   void AwaitHeartbeats(int64_t count) {
@@ -168,8 +184,44 @@ class FakeCoordinator : public Coordinator {
     return last_phase_;
   }
 
+  int64_t heartbeats() const {
+    absl::MutexLock lock(&mu_);
+    return heartbeats_;
+  }
+
  private:
+  class Line final : public Heartbeats {
+   public:
+    Line(FakeCoordinator& coordinator, Handler handler)
+        : coordinator_(coordinator), handler_(std::move(handler)) {
+      absl::MutexLock lock(&coordinator_.mu_);
+      coordinator_.lines_.insert(this);
+    }
+    ~Line() override {
+      absl::MutexLock lock(&coordinator_.mu_);
+      coordinator_.lines_.erase(this);
+    }
+    void Say(int64_t step, worker::v1::Phase phase) override {
+      const auto command = coordinator_.Heartbeat(step, phase);
+      if (command.ok()) {
+        handler_.on_command(*command);
+      } else {
+        handler_.on_end(command.status());
+      }
+    }
+    const Handler& handler() const { return handler_; }
+
+   private:
+    FakeCoordinator& coordinator_;
+    const Handler handler_;
+  };
+
+  void TellCommand() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    for (Line* line : lines_) line->handler().on_command(command_);
+  }
+
   mutable absl::Mutex mu_;
+  std::set<Line*> lines_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> keys_ ABSL_GUARDED_BY(mu_);
   absl::Status answer_ ABSL_GUARDED_BY(mu_);
   Command command_ ABSL_GUARDED_BY(mu_) =

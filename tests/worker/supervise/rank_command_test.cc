@@ -9,7 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 
 SuperviseOptions TwoRanks() {
-  return {.program = "/proc/self/exe",
+  return {.program = "/bin/lockstep-rank",
           .coordinator = "unix:/run/lockstepd.sock",
           .job = "jobs/a1",
           .attempt = 3,
@@ -22,7 +22,7 @@ SuperviseOptions TwoRanks() {
 
 TEST(RankCommandTest, NamesEverythingARankNeedsAndNoSecret) {
   EXPECT_THAT(RankCommand(TwoRanks(), 1),
-              ElementsAre("/proc/self/exe", "train", "--coordinator",
+              ElementsAre("/bin/lockstep-rank", "train", "--coordinator",
                           "unix:/run/lockstepd.sock", "--job", "jobs/a1",
                           "--attempt", "3", "--rank", "5", "--token-file",
                           "/s/jobs/u/attempt-3/token", "--device", "cpu:1"));

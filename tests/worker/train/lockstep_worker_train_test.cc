@@ -57,13 +57,20 @@ class Listener : public WorkerService::Service {
     if (value.ok()) response->set_value(*value);
     return ToGrpcStatus(value.status());
   }
-  grpc::Status Heartbeat(grpc::ServerContext*,
-                         const worker::v1::HeartbeatRequest* request,
-                         worker::v1::HeartbeatResponse* response) override {
-    const auto command =
-        coordinator_.Heartbeat(request->step(), request->phase());
-    if (command.ok()) response->set_command(*command);
-    return ToGrpcStatus(command.status());
+  grpc::Status Heartbeat(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<worker::v1::HeartbeatResponse,
+                               worker::v1::HeartbeatRequest>* stream) override {
+    worker::v1::HeartbeatRequest request;
+    while (stream->Read(&request)) {
+      const auto command =
+          coordinator_.Heartbeat(request.step(), request.phase());
+      if (!command.ok()) return ToGrpcStatus(command.status());
+      worker::v1::HeartbeatResponse response;
+      response.set_command(*command);
+      if (!stream->Write(response)) break;
+    }
+    return grpc::Status::OK;
   }
   grpc::Status Report(grpc::ServerContext*,
                       const worker::v1::ReportRequest* request,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <utility>
 
 #include "tests/worker/coordinator/fake_coordinator.h"
 
@@ -70,14 +71,101 @@ TEST(ProgressTest, HeartbeatsBringCommands) {
   FakeCoordinator coordinator;
   Progress progress(coordinator, kQuick);
   progress.SetPhase(worker::v1::PHASE_TRAINING);
+  while (coordinator.last_phase() != worker::v1::PHASE_TRAINING) {
+    std::this_thread::yield();
+  }
   EXPECT_EQ(progress.command(), Heartbeat::COMMAND_UNSPECIFIED);
 
   coordinator.SetCommand(Heartbeat::CHECKPOINT_AND_STOP, 0);
   while (progress.command() != Heartbeat::CHECKPOINT_AND_STOP) {
     std::this_thread::yield();
   }
+}
 
-  EXPECT_EQ(coordinator.last_phase(), worker::v1::PHASE_TRAINING);
+// Heartbeats do not come by themselves in these.
+constexpr ProgressOptions kQuiet = {.heartbeat_interval = absl::Hours(1),
+                                    .batch_interval = absl::Milliseconds(1),
+                                    .retry_interval = absl::Milliseconds(1)};
+
+TEST(ProgressTest, TellsEachPhaseAtOnce) {
+  FakeCoordinator coordinator;
+  Progress progress(coordinator, kQuiet);
+  for (const worker::v1::Phase phase :
+       {worker::v1::PHASE_LOADING, worker::v1::PHASE_TRAINING,
+        worker::v1::PHASE_SAVING}) {
+    progress.SetPhase(phase);
+    while (coordinator.last_phase() != phase) std::this_thread::yield();
+  }
+  EXPECT_LE(coordinator.heartbeats(), 4);
+}
+
+TEST(ProgressTest, ACommandComesWithoutAHeartbeat) {
+  FakeCoordinator coordinator;
+  Progress progress(coordinator, kQuiet);
+  coordinator.AwaitHeartbeats(1);
+
+  coordinator.SetCommand(Heartbeat::STOP, 0);
+
+  EXPECT_EQ(progress.command(), Heartbeat::STOP);
+  EXPECT_EQ(coordinator.heartbeats(), 1);
+}
+
+TEST(ProgressTest, OpensALineAgainThatClosed) {
+  FakeCoordinator coordinator;
+  Progress progress(coordinator, kQuiet);
+  coordinator.AwaitHeartbeats(1);
+
+  coordinator.CloseLines(absl::UnavailableError("restarts"));
+
+  coordinator.AwaitHeartbeats(2);
+  EXPECT_TRUE(progress.standing().ok());
+}
+
+// Also while its reports arrive, which say that the rank lives.
+TEST(ProgressTest, ReportsDoNotStandForALineThatClosed) {
+  FakeCoordinator coordinator;
+  Progress progress(coordinator, kQuiet);
+  coordinator.AwaitHeartbeats(1);
+  coordinator.CloseLines(absl::UnavailableError("restarts"));
+  for (int64_t step = 1; coordinator.heartbeats() < 2; ++step) {
+    progress.AddPoint(step, {});
+    progress.Flush(absl::Seconds(30));
+  }
+  coordinator.SetCommand(Heartbeat::STOP, 0);
+  EXPECT_EQ(progress.command(), Heartbeat::STOP);
+}
+
+TEST(ProgressTest, AReportSavesAHeartbeat) {
+  FakeCoordinator coordinator;
+  ProgressOptions options = kQuiet;
+  options.heartbeat_interval = absl::Milliseconds(20);
+  Progress progress(coordinator, options);
+  coordinator.AwaitHeartbeats(1);
+
+  // Only a gap between reports, as on a busy machine, lets one be due.
+  int64_t due = 1;
+  absl::Time before_last = absl::Now();
+  absl::Time last = before_last;
+  const absl::Time end = last + 20 * options.heartbeat_interval;
+  for (int64_t step = 1; last < end; ++step) {
+    progress.AddPoint(step, {});
+    ASSERT_TRUE(progress.Flush(absl::Seconds(30)));
+    const absl::Time now = absl::Now();
+    due += (now - before_last) / options.heartbeat_interval;
+    before_last = std::exchange(last, now);
+  }
+
+  EXPECT_LE(coordinator.heartbeats(), due);
+}
+
+TEST(ProgressTest, AClosedLineSaysThatTheAttemptIsOver) {
+  FakeCoordinator coordinator;
+  Progress progress(coordinator, kQuiet);
+  coordinator.AwaitHeartbeats(1);
+
+  coordinator.CloseLines(absl::FailedPreconditionError("ATTEMPT_SUPERSEDED"));
+
+  EXPECT_EQ(progress.standing().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(ProgressTest, LearnsThatTheAttemptIsOver) {

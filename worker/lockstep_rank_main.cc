@@ -1,0 +1,9 @@
+// lockstep-rank: what lockstep-worker does with LibTorch. Users do not call it.
+
+#include <iostream>
+
+#include "worker/rank_command_line.h"
+
+int main(int argc, char** argv) {
+  return lockstep::RunRankCommandLine(argc, argv, std::cout, std::cerr);
+}
