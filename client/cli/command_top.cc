@@ -50,7 +50,7 @@ bool Update(const std::vector<Key>& keys, TopFeed& feed, TopState& state) {
     const std::optional<TopRequest> request = state.OnKey(key);
     if (!request.has_value()) continue;
     if (request->kind == TopRequest::kQuit) return false;
-    feed.Cancel(request->job);
+    feed.Do(*request);
   }
   if (auto news = feed.TakeNews()) state.OnNews(*std::move(news));
   if (auto message = feed.TakeMessage()) state.SetMessage(*std::move(message));

@@ -14,6 +14,30 @@ namespace {
 constexpr int kMostJobs = 500;
 constexpr int kLogLines = 200;
 
+// What became of it, in a line. How the job takes it the table shows.
+std::string Ask(JobClient& client, const TopRequest& request) {
+  absl::Status status;
+  absl::string_view what;
+  switch (request.kind) {
+    case TopRequest::kQuit:
+      return "";
+    case TopRequest::kCancel:
+      status = client.Cancel(request.job).status();
+      what = "is asked to stop";
+      break;
+    case TopRequest::kPause:
+      status = client.Pause(request.job).status();
+      what = "is asked to pause";
+      break;
+    case TopRequest::kResume:
+      status = client.Resume(request.job).status();
+      what = "resumed";
+      break;
+  }
+  return status.ok() ? absl::StrCat("job/", request.job, " ", what)
+                     : std::string(status.message());
+}
+
 }  // namespace
 
 absl::StatusOr<TopNews> FetchTopNews(JobClient& client) {
@@ -48,9 +72,9 @@ void TopFeed::Look(const std::string& job, TopPane pane) {
   changed_ = true;
 }
 
-void TopFeed::Cancel(const std::string& job) {
+void TopFeed::Do(const TopRequest& request) {
   absl::MutexLock lock(&mu_);
-  to_cancel_ = job;
+  request_ = request;
   changed_ = true;
 }
 
@@ -81,20 +105,17 @@ void TopFeed::Run() {
 }
 
 void TopFeed::DoRound() {
-  std::string job, to_cancel;
+  std::string job;
+  std::optional<TopRequest> request;
   TopPane pane = TopPane::kNone;
   {
     absl::MutexLock lock(&mu_);
     job = job_;
     pane = pane_;
-    to_cancel = std::exchange(to_cancel_, "");
+    request = std::exchange(request_, std::nullopt);
   }
   std::optional<std::string> message;
-  if (!to_cancel.empty()) {
-    const absl::Status status = client_.Cancel(to_cancel).status();
-    message = status.ok() ? absl::StrCat("job/", to_cancel, " cancelled")
-                          : std::string(status.message());
-  }
+  if (request.has_value()) message = Ask(client_, *request);
   absl::StatusOr<TopNews> news = FetchTopNews(client_);
   TopDetails details = FetchDetails(job, pane);
   absl::MutexLock lock(&mu_);

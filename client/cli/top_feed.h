@@ -36,8 +36,8 @@ class TopFeed {
 
   // What the next rounds look at; a change starts one at once.
   void Look(const std::string& job, TopPane pane);
-  // Cancels a job in the next round, which starts at once.
-  void Cancel(const std::string& job);
+  // Does in the next round, which starts at once, what was asked of a job.
+  void Do(const TopRequest& request);
 
   // What came since the last call.
   std::optional<TopNews> TakeNews();
@@ -69,7 +69,7 @@ class TopFeed {
   bool changed_ ABSL_GUARDED_BY(mu_) = false;
   std::string job_ ABSL_GUARDED_BY(mu_);
   TopPane pane_ ABSL_GUARDED_BY(mu_) = TopPane::kPlot;
-  std::string to_cancel_ ABSL_GUARDED_BY(mu_);
+  std::optional<TopRequest> request_ ABSL_GUARDED_BY(mu_);
   std::optional<TopNews> news_ ABSL_GUARDED_BY(mu_);
   std::optional<std::string> message_ ABSL_GUARDED_BY(mu_);
   TopDetails details_ ABSL_GUARDED_BY(mu_);

@@ -83,6 +83,21 @@ void TopState::Move(int by) {
   selected_ = JobIdOf(jobs()[index].name());
 }
 
+bool TopState::SelectedIsAlive() {
+  if (jobs().empty()) return false;
+  if (!IsTerminal(jobs()[selected_index()].state())) return true;
+  message_ = absl::StrCat("job/", selected_, " has ended");
+  return false;
+}
+
+// Of what can be undone nobody is asked.
+std::optional<TopRequest> TopState::PauseOrResume() {
+  if (!SelectedIsAlive()) return std::nullopt;
+  const bool paused = jobs()[selected_index()].desired() == v1::Job::PAUSE;
+  return TopRequest{paused ? TopRequest::kResume : TopRequest::kPause,
+                    selected_};
+}
+
 std::optional<TopRequest> TopState::OnCharacter(char character) {
   switch (character) {
     case 'q':
@@ -101,15 +116,13 @@ std::optional<TopRequest> TopState::OnCharacter(char character) {
       Sort();
       break;
     case 'c':
-      if (jobs().empty()) break;
-      if (IsTerminal(jobs()[selected_index()].state())) {
-        message_ = absl::StrCat("job/", selected_, " has ended");
-        break;
-      }
+      if (!SelectedIsAlive()) break;
       to_cancel_ = selected_;
       message_ =
           absl::StrCat("cancel job/", selected_, "? y, or any other key");
       break;
+    case 'p':
+      return PauseOrResume();
     case '?':
       help_ = !help_;
       break;

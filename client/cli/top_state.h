@@ -30,14 +30,14 @@ enum class TopOrder { kActiveFirst, kName, kSpeed };
 
 // What a key asks of the coordinator, or of the program.
 struct TopRequest {
-  enum Kind { kQuit, kCancel };
+  enum Kind { kQuit, kCancel, kPause, kResume };
   Kind kind = kQuit;
   std::string job;  // Id.
 };
 
 class TopState {
  public:
-  // `job` is selected as soon as it is there; empty: the first one.
+  // `job` is selected if it is there, and else the first one.
   explicit TopState(std::string job, TopPane pane = TopPane::kPlot)
       : selected_(std::move(job)), pane_(pane) {}
 
@@ -61,6 +61,9 @@ class TopState {
 
  private:
   std::optional<TopRequest> OnCharacter(char character);
+  std::optional<TopRequest> PauseOrResume();
+  // Says so if it is not.
+  bool SelectedIsAlive();
   void Move(int by);
   void Sort();
 

@@ -21,11 +21,13 @@ constexpr int kLeastTableRows = 4;  // With its own header.
 constexpr int kBarCells = 10;
 
 constexpr char kKeys[] =
-    "q quit  up/down select  enter hide  l log  c cancel  s sort  ? help";
+    "q quit  up/down select  enter hide  l log  p pause  c cancel  s sort  ? "
+    "help";
 constexpr absl::string_view kHelp[] = {
     "up, k / down, j  select a job",
     "enter            hide or show what is below the table",
     "l                its log instead of its loss, and back",
+    "p                pause it, or resume it",
     "c                cancel it; asks first",
     "s                sort: active first, by name, by speed",
     "q, Ctrl-C        quit; jobs go on",

@@ -101,7 +101,7 @@ TEST(TopStateTest, TheSelectionStaysWithItsJobAndOutlivesIt) {
   EXPECT_EQ(state.selected(), "a");
   state.OnNews(News({}));
   EXPECT_EQ(state.selected(), "");
-  Press(state, "jkc");  // There is nothing to move to or to cancel.
+  Press(state, "jkcp");  // There is nothing to move to or to cancel.
 }
 
 TEST(TopStateTest, CancelAsksFirst) {
@@ -128,12 +128,30 @@ TEST(TopStateTest, TheAnswerIsNoCommand) {
   EXPECT_EQ(state.OnKey({Key::kInterrupt})->kind, TopRequest::kQuit);
 }
 
+TEST(TopStateTest, PauseTurnsIntoResume) {
+  TopState state("");
+  v1::Job job = RunningJob("a", 10);
+  state.OnNews(News({job}));
+  auto request = state.OnKey({Key::kCharacter, 'p'});
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->kind, TopRequest::kPause);
+  EXPECT_EQ(request->job, "a");
+
+  job.set_desired(v1::Job::PAUSE);
+  state.OnNews(News({job}));
+  request = state.OnKey({Key::kCharacter, 'p'});
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->kind, TopRequest::kResume);
+}
+
 TEST(TopStateTest, AnEndedJobIsNotCancelled) {
   TopState state("");
   state.OnNews(News({MakeJob("a", v1::Job::FAILED)}));
   Press(state, "cy");
   state.OnKey({Key::kUp});
   Press(state, "c");
+  EXPECT_EQ(state.message(), "job/a has ended");
+  Press(state, "p");
   EXPECT_EQ(state.message(), "job/a has ended");
 }
 
