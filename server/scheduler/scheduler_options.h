@@ -12,7 +12,7 @@ struct SchedulerOptions {
   absl::Duration rendezvous_timeout = absl::Seconds(120);
   // The longest silence of a rank that lives. Three of them fit into the 10
   // seconds within which the loss of a host is to be seen.
-  absl::Duration heartbeat_interval = absl::Seconds(3);
+  absl::Duration heartbeat_interval = absl::Seconds(4);
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
   // From the request to write a checkpoint and stop to SIGKILL.

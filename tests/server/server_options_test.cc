@@ -38,7 +38,7 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_THAT(options.worker_path, ::testing::EndsWith("/lockstep-worker"));
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9464");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(120));
-  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(3));
+  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(4));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
 }
 

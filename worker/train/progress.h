@@ -28,7 +28,7 @@ struct ProgressOptions {
   int attempt = 1;
   int rank = 0;
   // The longest silence.
-  absl::Duration heartbeat_interval = absl::Seconds(3);
+  absl::Duration heartbeat_interval = absl::Seconds(4);
   // Points that come faster than this travel together, and phases that change
   // faster are not told.
   absl::Duration batch_interval = absl::Milliseconds(250);

@@ -36,6 +36,12 @@ set(LOCKSTEP_CUDA_FLAGS
 function(lockstep_cuda_objects out)
   cmake_parse_arguments(ARG "" "" "SOURCES;WITHOUT_FMA" ${ARGN})
   set(objects)
+  set(launcher)
+  if(CCACHE)
+    # As for C++: one clone's work serves the next.
+    set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+        CCACHE_NOHASHDIR=true ${CCACHE})
+  endif()
   foreach(source ${ARG_SOURCES})
     set(object ${CMAKE_CURRENT_BINARY_DIR}/${source}.o)
     set(flags ${LOCKSTEP_CUDA_FLAGS})
@@ -44,7 +50,7 @@ function(lockstep_cuda_objects out)
     endif()
     add_custom_command(
       OUTPUT ${object}
-      COMMAND ${CCACHE} ${LOCKSTEP_NVCC} -ccbin ${CMAKE_CXX_COMPILER} ${flags}
+      COMMAND ${launcher} ${LOCKSTEP_NVCC} -ccbin ${CMAKE_CXX_COMPILER} ${flags}
               -I${CMAKE_SOURCE_DIR} -MD -MF ${object}.d
               -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
       DEPENDS ${source} DEPFILE ${object}.d
