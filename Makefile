@@ -38,7 +38,7 @@ test-release: build
 test-gpu: build
 	@ctest --test-dir $(BUILD) --output-on-failure -L gpu
 
-# The three programs alone, which takes two thirds of the time.
+# The programs alone, which takes two thirds of the time.
 programs: toolchain
 	@deploy/toolchain/configure.sh $(BUILD)
 	@cmake --build $(BUILD) -j $(JOBS) \

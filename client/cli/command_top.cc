@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/interrupt.h"
@@ -18,7 +21,7 @@ namespace lockstep::cli {
 namespace {
 
 // How long a changed size or age may go unseen.
-constexpr absl::Duration kRedrawEvery = absl::Milliseconds(250);
+constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 constexpr int kOnceWidth = 100;
 
 struct TopFlags {
@@ -30,6 +33,25 @@ struct TopFlags {
 TopStyle StyleOf(const CommandContext& context, bool keys) {
   return {.unicode = context.console.style.unicode, .keys = keys};
 }
+
+// The terminal, for who handles signals; null while there is none.
+class OpenTerminal {
+ public:
+  void Set(Terminal* terminal) {
+    absl::MutexLock lock(&mu_);
+    terminal_ = terminal;
+  }
+  void Restore() {
+    absl::MutexLock lock(&mu_);
+    if (terminal_ == nullptr) return;
+    terminal_->Restore();
+    terminal_->Wake();
+  }
+
+ private:
+  absl::Mutex mu_;
+  Terminal* terminal_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
 
 ExitStatus ShowOnce(const CommandContext& context, const TopFlags& flags,
                     JobClient& client) {
@@ -50,7 +72,7 @@ bool Update(const std::vector<Key>& keys, TopFeed& feed, TopState& state) {
     const std::optional<TopRequest> request = state.OnKey(key);
     if (!request.has_value()) continue;
     if (request->kind == TopRequest::kQuit) return false;
-    feed.Do(*request);
+    feed.Ask(*request);
   }
   if (auto news = feed.TakeNews()) state.OnNews(*std::move(news));
   if (auto message = feed.TakeMessage()) state.SetMessage(*std::move(message));
@@ -60,18 +82,22 @@ bool Update(const std::vector<Key>& keys, TopFeed& feed, TopState& state) {
 
 ExitStatus Show(const CommandContext& context, const TopFlags& flags,
                 absl::Duration interval, JobClient& client) {
+  std::atomic<bool> over{false};
+  // Outlives the terminal, so that no signal finds it changed and nobody to
+  // change it back.
+  OpenTerminal open;
+  const InterruptHandler interrupt([&] {
+    over = true;
+    open.Restore();
+  });
   absl::StatusOr<std::unique_ptr<Terminal>> terminal = Terminal::Open();
   if (!terminal.ok()) {
     return ReportError(context.console, ExitStatus::kUsage,
                        terminal.status().message(),
                        "lockstep top --once prints the table");
   }
-  std::atomic<bool> over{false};
-  const InterruptHandler interrupt([&] {
-    over = true;
-    (*terminal)->Restore();
-    (*terminal)->Wake();
-  });
+  open.Set(terminal->get());
+  const absl::Cleanup closed = [&] { open.Set(nullptr); };
   TopState state(JobIdOf(flags.id));
   TopFeed feed(client, interval, [&] { (*terminal)->Wake(); });
   std::vector<Key> keys;
@@ -79,7 +105,7 @@ ExitStatus Show(const CommandContext& context, const TopFlags& flags,
     Frame frame = (*terminal)->BlankFrame();
     DrawTop(state, feed.Details(), absl::Now(), StyleOf(context, true), frame);
     (*terminal)->Show(frame);
-    keys = (*terminal)->ReadKeys(kRedrawEvery);
+    keys = (*terminal)->ReadKeys(kLookEvery);
   }
   return over ? ExitStatus::kInterrupted : ExitStatus::kSuccess;
 }
@@ -88,7 +114,7 @@ ExitStatus Top(const CommandContext& context, const TopFlags& flags,
                JobClient& client) {
   absl::Duration interval;
   if (!absl::ParseDuration(flags.interval, &interval) ||
-      interval < kRedrawEvery) {
+      interval < kLookEvery) {
     return ReportError(
         context.console, ExitStatus::kUsage,
         "--interval " + flags.interval + ": must be a time of 250ms or more",

@@ -15,8 +15,9 @@
 namespace lockstep::cli {
 namespace {
 
-constexpr char kEnter[] = "\x1b[?1049h\x1b[?25l";  // No cursor.
-constexpr char kLeave[] = "\x1b[0m\x1b[?25h\x1b[?1049l";
+// The other screen, no cursor, no wrapping at the end of a line.
+constexpr char kEnter[] = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+constexpr char kLeave[] = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 constexpr char kEscape = '\x1b';
 constexpr char kControlC = '\x03';
 
@@ -99,10 +100,12 @@ Terminal::~Terminal() {
 }
 
 void Terminal::Restore() {
-  absl::MutexLock lock(&mu_);
-  if (std::exchange(restored_, true)) return;
-  WriteAll(kLeave);
-  tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+  if (restored_.exchange(true)) return;
+  tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  // Not under the lock: who draws may wait for ever for a terminal that nobody
+  // reads.
+  pollfd out = {STDOUT_FILENO, POLLOUT, 0};
+  if (poll(&out, 1, /*timeout=*/100) == 1) WriteAll(kLeave);
 }
 
 Frame Terminal::BlankFrame() const {
@@ -114,7 +117,6 @@ Frame Terminal::BlankFrame() const {
 }
 
 void Terminal::Show(const Frame& frame) {
-  absl::MutexLock lock(&mu_);
   if (restored_) return;
   WriteAll(Redraw(shown_, frame));
   shown_ = frame;

@@ -8,13 +8,12 @@
 
 #include <termios.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/cli/frame.h"
 
@@ -57,9 +56,8 @@ class Terminal {
   const termios before_;
   const int wake_fd_;
   std::string pending_;
-  absl::Mutex mu_;
-  Frame shown_ ABSL_GUARDED_BY(mu_){0, 0};
-  bool restored_ ABSL_GUARDED_BY(mu_) = false;
+  std::atomic<bool> restored_{false};
+  Frame shown_{0, 0};
 };
 
 }  // namespace lockstep::cli

@@ -1,9 +1,11 @@
 #include "client/cli/top_feed.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "proto/contract/job_state.h"
 #include "proto/contract/printable.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
@@ -11,11 +13,38 @@
 namespace lockstep::cli {
 namespace {
 
-constexpr int kMostJobs = 500;
+constexpr int kMostEnded = 100;
 constexpr int kLogLines = 200;
+constexpr size_t kMostBytes = 400;  // Of a line.
+
+std::vector<v1::Job::State> StatesThatAre(bool terminal) {
+  std::vector<v1::Job::State> states;
+  for (int i = v1::Job::State_MIN + 1; i <= v1::Job::State_MAX; ++i) {
+    const auto state = static_cast<v1::Job::State>(i);
+    if (IsTerminal(state) == terminal) states.push_back(state);
+  }
+  return states;
+}
+
+// Fit for cells that are a column wide: what may be wider, or nothing, is '?'.
+std::string OneLine(absl::string_view text) {
+  // The lead byte of U+0300, where characters without a width begin.
+  constexpr unsigned char kFirstWithout = 0xcc;
+  std::string line;
+  for (char byte : Printable(text, kMostBytes)) {
+    const auto code = static_cast<unsigned char>(byte);
+    const bool is_rest = (code & 0xc0) == 0x80;
+    if (code >= kFirstWithout) {
+      line += '?';
+    } else if (!is_rest || (!line.empty() && line.back() != '?')) {
+      line += byte;
+    }
+  }
+  return line;
+}
 
 // What became of it, in a line. How the job takes it the table shows.
-std::string Ask(JobClient& client, const TopRequest& request) {
+std::string DoRequest(JobClient& client, const TopRequest& request) {
   absl::Status status;
   absl::string_view what;
   switch (request.kind) {
@@ -35,15 +64,25 @@ std::string Ask(JobClient& client, const TopRequest& request) {
       break;
   }
   return status.ok() ? absl::StrCat("job/", request.job, " ", what)
-                     : std::string(status.message());
+                     : OneLine(status.message());
 }
 
 }  // namespace
 
 absl::StatusOr<TopNews> FetchTopNews(JobClient& client) {
+  ASSIGN_OR_RETURN(std::vector<v1::Job> alive,
+                   client.List({.states = StatesThatAre(/*terminal=*/false)}));
   TopNews news;
-  ASSIGN_OR_RETURN(news.jobs, client.List({.limit = kMostJobs}));
+  ASSIGN_OR_RETURN(news.jobs,
+                   client.List({.states = StatesThatAre(/*terminal=*/true),
+                                .limit = kMostEnded}));
   ASSIGN_OR_RETURN(news.nodes, client.Nodes());
+  // What has ended between the two calls is in both.
+  std::set<std::string> ended;
+  for (const v1::Job& job : news.jobs) ended.insert(job.name());
+  for (v1::Job& job : alive) {
+    if (!ended.contains(job.name())) news.jobs.push_back(std::move(job));
+  }
   return news;
 }
 
@@ -58,6 +97,8 @@ TopFeed::~TopFeed() {
   {
     absl::MutexLock lock(&mu_);
     stop_ = true;
+    // Each call has its time limit.
+    mu_.Await(absl::Condition(this, &TopFeed::AllAnswered));
   }
   client_.Interrupt();
   thread_.join();
@@ -72,9 +113,9 @@ void TopFeed::Look(const std::string& job, TopPane pane) {
   changed_ = true;
 }
 
-void TopFeed::Do(const TopRequest& request) {
+void TopFeed::Ask(const TopRequest& request) {
   absl::MutexLock lock(&mu_);
-  request_ = request;
+  requests_.push_back(request);
   changed_ = true;
 }
 
@@ -95,34 +136,50 @@ TopDetails TopFeed::Details() {
 
 void TopFeed::Run() {
   while (true) {
+    AnswerRequests();
     DoRound();
-    on_news_();
     absl::MutexLock lock(&mu_);
     mu_.AwaitWithTimeout(absl::Condition(this, &TopFeed::HasWork), interval_);
-    if (stop_) return;
+    if (stop_ && requests_.empty()) return;
     changed_ = false;
   }
 }
 
+std::optional<TopRequest> TopFeed::NextRequest() {
+  absl::MutexLock lock(&mu_);
+  if (requests_.empty()) return std::nullopt;
+  return requests_.front();
+}
+
+void TopFeed::AnswerRequests() {
+  while (const std::optional<TopRequest> request = NextRequest()) {
+    std::string answer = DoRequest(client_, *request);
+    absl::MutexLock lock(&mu_);
+    message_ = std::move(answer);
+    requests_.pop_front();
+  }
+}
+
 void TopFeed::DoRound() {
+  const absl::StatusOr<TopNews> news = FetchTopNews(client_);
   std::string job;
-  std::optional<TopRequest> request;
   TopPane pane = TopPane::kNone;
   {
     absl::MutexLock lock(&mu_);
+    news_ =
+        news.ok() ? *news : TopNews{{}, {}, OneLine(news.status().message())};
     job = job_;
     pane = pane_;
-    request = std::exchange(request_, std::nullopt);
   }
-  std::optional<std::string> message;
-  if (request.has_value()) message = Ask(client_, *request);
-  absl::StatusOr<TopNews> news = FetchTopNews(client_);
+  on_news_();
+  // Of a coordinator that does not answer, what was seen last stays.
+  if (!news.ok()) return;
   TopDetails details = FetchDetails(job, pane);
-  absl::MutexLock lock(&mu_);
-  if (message.has_value()) message_ = std::move(message);
-  news_ = news.ok() ? *std::move(news)
-                    : TopNews{{}, {}, std::string(news.status().message())};
-  if (job == job_) details_ = std::move(details);
+  {
+    absl::MutexLock lock(&mu_);
+    if (job == job_) details_ = std::move(details);
+  }
+  on_news_();
 }
 
 TopDetails TopFeed::FetchDetails(const std::string& job, TopPane pane) {
@@ -139,7 +196,7 @@ TopDetails TopFeed::FetchDetails(const std::string& job, TopPane pane) {
       text += lines.data();
     });
     for (absl::string_view line : absl::StrSplit(text, '\n')) {
-      details.log.push_back(Printable(line, 400));
+      details.log.push_back(OneLine(line));
     }
     if (!details.log.empty() && details.log.back().empty()) {
       details.log.pop_back();

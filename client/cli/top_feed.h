@@ -4,6 +4,7 @@
 // Asks the coordinator, on a thread of its own, so that `lockstep top` answers
 // keys while a call takes its time.
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -29,15 +30,16 @@ class TopFeed {
   // `on_news` is called on the feed's thread after each round.
   TopFeed(JobClient client, absl::Duration interval,
           std::function<void()> on_news);
-  // Ends all calls of the client and its copies.
+  // Lets go out what was asked, and ends all other calls of the client and its
+  // copies.
   ~TopFeed();
   TopFeed(const TopFeed&) = delete;
   TopFeed& operator=(const TopFeed&) = delete;
 
   // What the next rounds look at; a change starts one at once.
   void Look(const std::string& job, TopPane pane);
-  // Does in the next round, which starts at once, what was asked of a job.
-  void Do(const TopRequest& request);
+  // Asks the coordinator in the next round, which starts at once.
+  void Ask(const TopRequest& request);
 
   // What came since the last call.
   std::optional<TopNews> TakeNews();
@@ -54,10 +56,15 @@ class TopFeed {
   };
 
   void Run();
+  std::optional<TopRequest> NextRequest();
+  void AnswerRequests();
   void DoRound();
   TopDetails FetchDetails(const std::string& job, TopPane pane);
   bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     return stop_ || changed_;
+  }
+  bool AllAnswered() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return requests_.empty();
   }
 
   JobClient client_;
@@ -69,7 +76,7 @@ class TopFeed {
   bool changed_ ABSL_GUARDED_BY(mu_) = false;
   std::string job_ ABSL_GUARDED_BY(mu_);
   TopPane pane_ ABSL_GUARDED_BY(mu_) = TopPane::kPlot;
-  std::optional<TopRequest> request_ ABSL_GUARDED_BY(mu_);
+  std::deque<TopRequest> requests_ ABSL_GUARDED_BY(mu_);  // Not answered yet.
   std::optional<TopNews> news_ ABSL_GUARDED_BY(mu_);
   std::optional<std::string> message_ ABSL_GUARDED_BY(mu_);
   TopDetails details_ ABSL_GUARDED_BY(mu_);

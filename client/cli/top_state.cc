@@ -21,9 +21,15 @@ bool ActiveFirst(const v1::Job& a, const v1::Job& b) {
          std::make_pair(IsTerminal(b.state()), Age(b));
 }
 
+// Of what does not train the progress keeps the last speed.
+double SpeedOf(const v1::Job& job) {
+  return job.state() == v1::Job::RUNNING ? job.progress().tokens_per_second()
+                                         : 0;
+}
+
 bool FastestFirst(const v1::Job& a, const v1::Job& b) {
-  return std::make_pair(-a.progress().tokens_per_second(), Age(a)) <
-         std::make_pair(-b.progress().tokens_per_second(), Age(b));
+  return std::make_pair(-SpeedOf(a), Age(a)) <
+         std::make_pair(-SpeedOf(b), Age(b));
 }
 
 template <typename Enum>
@@ -63,6 +69,7 @@ void TopState::OnNews(TopNews news) {
     return;
   }
   const size_t place = selected_index();
+  heard_ = true;
   news_ = std::move(news);
   Sort();
   const bool is_there = std::any_of(
@@ -73,6 +80,10 @@ void TopState::OnNews(TopNews news) {
   selected_ = jobs().empty()
                   ? ""
                   : JobIdOf(jobs()[std::min(place, jobs().size() - 1)].name());
+}
+
+void TopState::SetMessage(std::string message) {
+  if (to_cancel_.empty()) message_ = std::move(message);
 }
 
 void TopState::Move(int by) {

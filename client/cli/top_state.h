@@ -43,13 +43,15 @@ class TopState {
 
   std::optional<TopRequest> OnKey(const Key& key);
   void OnNews(TopNews news);
-  // A line at the bottom, until the next key.
-  void SetMessage(std::string message) { message_ = std::move(message); }
+  // A line at the bottom, until the next key. A question stays.
+  void SetMessage(std::string message);
 
   // In the chosen order.
   const std::vector<v1::Job>& jobs() const { return news_.jobs; }
   const std::vector<v1::Node>& nodes() const { return news_.nodes; }
   const std::string& error() const { return news_.error; }
+  // Whether the coordinator has ever answered.
+  bool heard() const { return heard_; }
   // Id; empty when there is no job.
   const std::string& selected() const { return selected_; }
   // Its place in jobs().
@@ -71,6 +73,7 @@ class TopState {
   std::string selected_;
   TopPane pane_;
   TopOrder order_ = TopOrder::kActiveFirst;
+  bool heard_ = false;
   bool help_ = false;
   std::string message_;
   std::string to_cancel_;  // Asked about.

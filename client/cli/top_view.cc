@@ -108,23 +108,23 @@ struct Column {
   bool right;
 };
 
-constexpr Column kColumns[] = {{"NAME", 0, false}, {"STATE", 10, false},
-                               {"STEP", 13, true}, {"LOSS", 8, true},
-                               {"TOK/S", 7, true}, {"ETA", 6, true},
-                               {"AGE", 6, true}};
+constexpr Column kTableColumns[] = {{"NAME", 0, false}, {"STATE", 10, false},
+                                    {"STEP", 13, true}, {"LOSS", 8, true},
+                                    {"TOK/S", 7, true}, {"ETA", 6, true},
+                                    {"AGE", 6, true}};
 constexpr int kGap = 2;
 constexpr int kLeastName = 8;
 
 std::string TableLine(const std::vector<std::string>& cells, int width,
                       bool unicode) {
   int name = width;
-  for (const Column& column : kColumns) {
+  for (const Column& column : kTableColumns) {
     name -= column.width + (column.width > 0 ? kGap : 0);
   }
   name = std::max(name, kLeastName);
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const Column& column = kColumns[i];
+    const Column& column = kTableColumns[i];
     const int room = column.width > 0 ? column.width : name;
     const std::string text = Shorten(cells[i], room, unicode);
     const std::string blanks(room - static_cast<int>(DisplayWidth(text)), ' ');
@@ -154,14 +154,18 @@ std::vector<std::string> JobCells(const v1::Job& job, absl::Time now) {
 void DrawTable(const TopState& state, absl::Time now, bool unicode, int top,
                int bottom, Frame& frame) {
   std::vector<std::string> headers;
-  for (const Column& column : kColumns) headers.emplace_back(column.header);
+  for (const Column& column : kTableColumns)
+    headers.emplace_back(column.header);
   frame.WriteLine(top, TableLine(headers, frame.width(), unicode),
                   Style::kBold);
   const int room = bottom - top - 1;
   const auto selected = static_cast<int>(state.selected_index());
   const int first = std::max(0, selected - room + 1);
   const auto& jobs = state.jobs();
-  if (jobs.empty()) frame.WriteLine(top + 1, "no jobs yet: lockstep submit");
+  if (jobs.empty()) {
+    frame.WriteLine(top + 1, state.heard() ? "no jobs yet: lockstep submit"
+                                           : "asking the coordinator ...");
+  }
   for (int i = 0; i < room && first + i < static_cast<int>(jobs.size()); ++i) {
     frame.WriteLine(
         top + 1 + i,

@@ -9,7 +9,7 @@ HANDLED = "lockstep_grpc_server_handled_total"
 OWN_FAULTS = "INTERNAL|UNKNOWN|DATA_LOSS"
 
 # Calls that last as long as somebody watches, or a job trains.
-STREAMS = ".*/(Attach|Watch.+|Stream.+)"
+STREAMS = ".*/(Attach|Heartbeat|BackupStore|Watch.+|Stream.+)"
 
 
 def latency(quantile):

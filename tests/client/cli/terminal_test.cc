@@ -24,20 +24,20 @@ std::string Names(const std::vector<Key>& keys) {
   return text;
 }
 
-std::string Parse(std::string sent, bool more_may_come = true) {
+std::string KeysOf(std::string sent, bool more_may_come = true) {
   return Names(ParseKeys(sent, more_may_come));
 }
 
 TEST(ParseKeysTest, KnowsCharactersAndArrows) {
-  EXPECT_EQ(Parse("qy\r\x03"), "q y enter interrupt");
-  EXPECT_EQ(Parse("\x1b[A\x1b[B"), "up down");
-  EXPECT_EQ(Parse("\x1bOA"), "up");       // In application mode.
-  EXPECT_EQ(Parse("\x1b[1;5B"), "down");  // With Ctrl.
+  EXPECT_EQ(KeysOf("qy\r\x03"), "q y enter interrupt");
+  EXPECT_EQ(KeysOf("\x1b[A\x1b[B"), "up down");
+  EXPECT_EQ(KeysOf("\x1bOA"), "up");       // In application mode.
+  EXPECT_EQ(KeysOf("\x1b[1;5B"), "down");  // With Ctrl.
 }
 
 TEST(ParseKeysTest, LeavesOutWhatItDoesNotKnow) {
-  EXPECT_EQ(Parse("\x1b[5~q"), "q");  // Page up.
-  EXPECT_EQ(Parse("\x01ä\x7fq"), "q");
+  EXPECT_EQ(KeysOf("\x1b[5~q"), "q");  // Page up.
+  EXPECT_EQ(KeysOf("\x01ä\x7fq"), "q");
 }
 
 TEST(ParseKeysTest, WaitsForTheRestOfASequence) {
@@ -54,7 +54,7 @@ TEST(ParseKeysTest, EscapeAloneIsAKeyWhenNothingFollows) {
   EXPECT_EQ(Names(ParseKeys(pending, false)), "escape");
   EXPECT_EQ(pending, "");
 
-  EXPECT_EQ(Parse("\x1b[", /*more_may_come=*/false), "");
+  EXPECT_EQ(KeysOf("\x1b[", /*more_may_come=*/false), "");
 }
 
 TEST(TerminalTest, WantsATerminal) {

@@ -70,8 +70,9 @@ TEST(TopStateTest, ActiveJobsComeFirstAndTheNewestAmongThem) {
 
 TEST(TopStateTest, SortsByNameAndBySpeed) {
   TopState state("");
-  state.OnNews(News({RunningJob("b", 10), RunningJob("c", 30),
-                     MakeJob("a", v1::Job::FAILED)}));
+  v1::Job failed = RunningJob("a", 90);
+  failed.set_state(v1::Job::FAILED);
+  state.OnNews(News({RunningJob("b", 10), RunningJob("c", 30), failed}));
   Press(state, "s");
   EXPECT_THAT(Names(state), ElementsAre("jobs/a", "jobs/b", "jobs/c"));
   Press(state, "s");
@@ -108,6 +109,8 @@ TEST(TopStateTest, CancelAsksFirst) {
   TopState state("");
   state.OnNews(News({RunningJob("a", 10)}));
   Press(state, "c");
+  EXPECT_THAT(state.message(), HasSubstr("cancel job/a?"));
+  state.SetMessage("job/b resumed");  // Late, of an earlier key.
   EXPECT_THAT(state.message(), HasSubstr("cancel job/a?"));
   Press(state, "n");
   EXPECT_EQ(state.message(), "");
@@ -247,9 +250,12 @@ TEST(TopViewTest, FitsAnyTerminal) {
 
 TEST(TopViewTest, SaysWhatIsWrong) {
   TopState state("");
-  EXPECT_THAT(Draw(state), HasSubstr("no jobs yet"));
+  EXPECT_THAT(Draw(state), HasSubstr("asking the coordinator"));
   state.OnNews({{}, {}, "no coordinator at unix:/x"});
-  EXPECT_THAT(Draw(state), HasSubstr("no coordinator at unix:/x\n"));
+  EXPECT_THAT(Draw(state), AllOf(HasSubstr("no coordinator at unix:/x\n"),
+                                 Not(HasSubstr("no jobs yet"))));
+  state.OnNews(News({}));
+  EXPECT_THAT(Draw(state), HasSubstr("no jobs yet"));
 }
 
 }  // namespace
