@@ -51,6 +51,10 @@ class CheckpointSaver {
   // Finish, unless that would wait.
   absl::Status Poll(TrainingLog* log);
 
+  // Whether the disk did not take the newest of those that are finished; false
+  // on ranks that do not write.
+  bool newest_failed() const { return failed_saves_ > 0; }
+
   // Whether this attempt may still publish, after `step` steps;
   // FAILED_PRECONDITION, ATTEMPT_SUPERSEDED: it may not.
   absl::Status AskAgain(int64_t step);

@@ -52,10 +52,23 @@ absl::StatusOr<Trainer::End> Trainer::Train(int64_t step) {
     parts_.log.AddStep(step_, all, figures);
     RETURN_IF_ERROR(EvaluateIfDue());
     RETURN_IF_ERROR(SaveIfDue(/*asked=*/all.checkpoint));
-    if (all.stop && !finished()) return End::kStopped;
+    if (!all.stop || finished()) continue;
+    ASSIGN_OR_RETURN(const bool may_stop, IsSavedIfAsked(all));
+    if (may_stop) return End::kStopped;
   }
   if (StopsEarly() && parts_.data_parallel.rank() == 0) TellEarlyStop();
   return End::kFinished;
+}
+
+// What the disk did not take is tried again after the next step: until it is
+// there, or whoever asked has waited long enough.
+absl::StatusOr<bool> Trainer::IsSavedIfAsked(const StepSums& all) {
+  if (!all.checkpoint) return true;
+  // Rank 0 alone knows.
+  StepSums failed;
+  failed.stop = parts_.saver.newest_failed();
+  ASSIGN_OR_RETURN(failed, parts_.data_parallel.ReduceSums(failed));
+  return !failed.stop;
 }
 
 bool Trainer::StopsEarly() const {

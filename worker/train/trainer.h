@@ -86,6 +86,8 @@ class Trainer {
   void HeedCommands(StepSums* sums) const;
   absl::StatusOr<StepFigures> Update(const StepSums& sums);
   absl::Status EvaluateIfDue();
+  // Whether the checkpoint that a stop was to leave is written, if one was.
+  absl::StatusOr<bool> IsSavedIfAsked(const StepSums& all);
   absl::Status SaveIfDue(bool asked);
   bool StopsEarly() const;
   void TellEarlyStop() const;

@@ -24,6 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using CommitRequest = worker::v1::CommitCheckpointRequest;
+using Heartbeat = worker::v1::HeartbeatResponse;
 
 // Saved after each of 6 steps.
 class SaveTest : public ::testing::Test {
@@ -252,6 +253,28 @@ TEST_F(SaveTest, TheThirdInARowEndsTheRun) {
   for (const int64_t step : Listed()) {
     EXPECT_TRUE(Checkpoint::Open(Folder(step)).ok());
   }
+}
+
+TEST_F(SaveTest, AStopLeavesTheCheckpointThatItWasToLeave) {
+  fixture_.spec().mutable_checkpoint()->set_save_steps(0);
+  fixture_.SetSteps(/*steps=*/100'000, /*bins=*/4, /*ranks=*/2,
+                    /*accumulation=*/1);
+  coordinator_.SetCommand(Heartbeat::CHECKPOINT_AND_STOP, /*from_step=*/0);
+  int64_t refused = 0;
+  coordinator_.on_checkpoint = [&](CommitRequest::Phase phase,
+                                   const v1::Checkpoint& checkpoint) {
+    if (phase != CommitRequest::PHASE_GRANT || refused != 0) return;
+    refused = checkpoint.step();
+    std::filesystem::create_directories(Folder(refused) +
+                                        ".a1.tmp/MANIFEST/below");
+  };
+
+  const std::vector<RankOutcome> outcomes = fixture_.MustRun(coordinator_);
+
+  EXPECT_EQ(outcomes[0].end, Trainer::End::kStopped);
+  EXPECT_EQ(outcomes[1].end, Trainer::End::kStopped);
+  EXPECT_THAT(EventsOf("CHECKPOINT_FAILED"), SizeIs(1));
+  EXPECT_THAT(Listed(), ElementsAre(refused + 1));
 }
 
 TEST_F(SaveTest, ARunWhoseCheckpointsAllFailedStillHasAResult) {
