@@ -19,7 +19,7 @@ constexpr int64_t kColumns = 500;
 // Differences of larger numbers, and ticks between closer ones, are no numbers.
 constexpr double kLargest = 1e300, kSmallestHeight = 1e-290;
 
-struct Axes {
+struct Scales {
   double x_low, x_high, y_low, y_high;
 
   double X(double x) const {
@@ -41,11 +41,11 @@ std::vector<PlotPoint> FiniteOf(const std::vector<PlotPoint>& points) {
 
 // At most the first, the lowest and the highest and the last of each column.
 std::vector<PlotPoint> Thinned(const std::vector<PlotPoint>& points,
-                               const Axes& axes) {
+                               const Scales& scales) {
   if (static_cast<int64_t>(points.size()) <= 2 * kColumns) return points;
-  const auto column = [&axes](const PlotPoint& point) {
-    return static_cast<int64_t>((static_cast<double>(point.x) - axes.x_low) /
-                                (axes.x_high - axes.x_low) * kColumns);
+  const auto column = [&scales](const PlotPoint& point) {
+    return static_cast<int64_t>((static_cast<double>(point.x) - scales.x_low) /
+                                (scales.x_high - scales.x_low) * kColumns);
   };
   std::vector<PlotPoint> kept;
   for (size_t begin = 0, end = 0; begin < points.size(); begin = end) {
@@ -64,73 +64,73 @@ std::vector<PlotPoint> Thinned(const std::vector<PlotPoint>& points,
   return kept;
 }
 
-Axes AxesOf(const std::vector<ChartCurve>& curves) {
+Scales ScalesOf(const std::vector<ChartCurve>& curves) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  Axes axes{kInfinity, -kInfinity, kInfinity, -kInfinity};
+  Scales scales{kInfinity, -kInfinity, kInfinity, -kInfinity};
   for (const ChartCurve& curve : curves) {
     for (const PlotPoint& point : curve.points) {
-      axes.x_low = std::min(axes.x_low, static_cast<double>(point.x));
-      axes.x_high = std::max(axes.x_high, static_cast<double>(point.x));
-      axes.y_low = std::min(axes.y_low, point.y);
-      axes.y_high = std::max(axes.y_high, point.y);
+      scales.x_low = std::min(scales.x_low, static_cast<double>(point.x));
+      scales.x_high = std::max(scales.x_high, static_cast<double>(point.x));
+      scales.y_low = std::min(scales.y_low, point.y);
+      scales.y_high = std::max(scales.y_high, point.y);
     }
   }
-  if (axes.x_low == axes.x_high) axes.x_high += 1;
+  if (scales.x_low == scales.x_high) scales.x_high += 1;
   // Flat lines lie in the middle, others do not touch the edge.
-  const double height = axes.y_high - axes.y_low;
+  const double height = scales.y_high - scales.y_low;
   const double margin = height > kSmallestHeight
                             ? height * 0.04
-                            : std::max(std::abs(axes.y_low) * 0.1, 1e-9);
-  axes.y_low -= margin;
-  axes.y_high += margin;
-  return axes;
+                            : std::max(std::abs(scales.y_low) * 0.1, 1e-9);
+  scales.y_low -= margin;
+  scales.y_high += margin;
+  return scales;
 }
 
 std::string TickText(double value) {
   return std::abs(value) < 1e-12 ? "0" : absl::StrFormat("%.6g", value);
 }
 
-std::string Axes(const Axes& axes) {
+std::string Axes(const Scales& scales) {
   std::string svg;
-  for (const double y : Ticks(axes.y_low, axes.y_high, 5)) {
+  for (const double y : Ticks(scales.y_low, scales.y_high, 5)) {
     absl::StrAppendFormat(
         &svg,
         "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" "
         "y2=\"%.1f\"/><text class=\"tick\" x=\"%.1f\" y=\"%.1f\" "
         "text-anchor=\"end\">%s</text>\n",
-        kLeft, kWidth - kRight, axes.Y(y), axes.Y(y), kLeft - 6, axes.Y(y) + 4,
-        TickText(y));
+        kLeft, kWidth - kRight, scales.Y(y), scales.Y(y), kLeft - 6,
+        scales.Y(y) + 4, TickText(y));
   }
-  for (const double x : Ticks(axes.x_low, axes.x_high, 8)) {
+  for (const double x : Ticks(scales.x_low, scales.x_high, 8)) {
     if (x != std::floor(x)) continue;  // There is no half step.
     absl::StrAppendFormat(&svg,
                           "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" "
                           "text-anchor=\"middle\">%.0f</text>\n",
-                          axes.X(x), kHeight - 6, x);
+                          scales.X(x), kHeight - 6, x);
   }
   return svg;
 }
 
-std::string CurveLine(const ChartCurve& curve, const Axes& axes) {
+std::string CurveLine(const ChartCurve& curve, const Scales& scales) {
   std::string svg = absl::StrCat("<polyline class=\"", EscapeHtml(curve.style),
                                  "\" points=\"");
-  const std::vector<PlotPoint> points = Thinned(curve.points, axes);
+  const std::vector<PlotPoint> points = Thinned(curve.points, scales);
   for (const PlotPoint& point : points) {
     absl::StrAppendFormat(&svg, "%.1f,%.1f ",
-                          axes.X(static_cast<double>(point.x)),
-                          axes.Y(point.y));
+                          scales.X(static_cast<double>(point.x)),
+                          scales.Y(point.y));
   }
   absl::StrAppend(&svg, "\"/>\n");
   // A line of one point is none.
   if (!curve.dots && points.size() > 1) return svg;
   for (const PlotPoint& point : points) {
-    absl::StrAppendFormat(&svg,
-                          "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" "
-                          "r=\"2.5\"><title>%s, step %d: %.6g</title>"
-                          "</circle>\n",
-                          EscapeHtml(curve.style),
-                          axes.X(static_cast<double>(point.x)), axes.Y(point.y),
-                          EscapeHtml(curve.name), point.x, point.y);
+    absl::StrAppendFormat(
+        &svg,
+        "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" "
+        "r=\"2.5\"><title>%s, step %d: %.6g</title>"
+        "</circle>\n",
+        EscapeHtml(curve.style), scales.X(static_cast<double>(point.x)),
+        scales.Y(point.y), EscapeHtml(curve.name), point.x, point.y);
   }
   return svg;
 }
@@ -159,15 +159,15 @@ std::string RenderChart(const std::string& title,
     if (!finite.points.empty()) drawn.push_back(std::move(finite));
   }
   if (drawn.empty()) return "";
-  const Axes axes = AxesOf(drawn);
+  const Scales scales = ScalesOf(drawn);
   const std::string name = EscapeHtml(title);
   std::string html = absl::StrFormat(
       "<figure><figcaption>%s</figcaption>\n<svg viewBox=\"0 0 %.0f %.0f\" "
       "role=\"img\" aria-label=\"%s\">\n",
       name, kWidth, kHeight, name);
-  absl::StrAppend(&html, Axes(axes));
+  absl::StrAppend(&html, Axes(scales));
   for (const ChartCurve& curve : drawn)
-    absl::StrAppend(&html, CurveLine(curve, axes));
+    absl::StrAppend(&html, CurveLine(curve, scales));
   absl::StrAppend(&html, "</svg>\n", Legend(drawn));
   if (lost > 0) {
     absl::StrAppend(&html, "<p class=\"note\">", lost,
