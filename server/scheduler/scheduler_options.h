@@ -15,7 +15,8 @@ struct SchedulerOptions {
   absl::Duration heartbeat_interval = absl::Seconds(4);
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
-  // From the request to write a checkpoint and stop to SIGKILL.
+  // From the request to write a checkpoint and stop to the SIGKILL of the
+  // ranks.
   absl::Duration drain_grace = absl::Seconds(30);
   // How much longer than the grace time a supervisor may take to end its ranks
   // before it is killed with them.

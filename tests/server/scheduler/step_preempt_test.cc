@@ -216,7 +216,13 @@ TEST_F(StepPreemptTest, WithoutACheckpointInTimeTheRanksAreKilled) {
   SubmitAndTrain("victim", 4, kLow);
   Submit("taker", 2, kHigh);
   world_.Advance(world_.options().drain_grace);
+  // Its supervisor kills them and waits for their end; only then is anything
+  // free.
+  EXPECT_THAT(world_.Effects(),
+              ElementsAre("stop jobs/victim/1 without grace"));
+  world_.Advance(world_.options().kill_after_grace);
   EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/victim/1"));
+  EXPECT_EQ(world_.job("taker").state(), v1::Job::QUEUED);
   world_.ProcessEnded({"jobs/victim", 1}, 0, /*signal=*/9);
   EXPECT_EQ(world_.job("victim").attempts(0).end_cause(),
             v1::Attempt::PREEMPTED);

@@ -65,8 +65,8 @@ TEST_F(StepTimeLimitTest, WithoutACheckpointInTimeTheRanksAreKilled) {
   world_.Train("a", 1);
   world_.Advance(kLimit);
   world_.Advance(world_.options().drain_grace);
-  EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/a/1"));
-  world_.ProcessEnded({"jobs/a", 1}, 0, /*signal=*/9);
+  EXPECT_THAT(world_.Effects(), ElementsAre("stop jobs/a/1 without grace"));
+  world_.RanksEnded("a", 1, kFailure);
   EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
 }
 
