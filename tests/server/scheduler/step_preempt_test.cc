@@ -239,6 +239,21 @@ TEST_F(StepPreemptTest, ARestartAsksForTheCheckpointAgain) {
   EXPECT_EQ(StateOf("taker"), v1::Job::STARTING);
 }
 
+TEST_F(StepPreemptTest, ARestartWhileTheRanksAreKilledCostsNothing) {
+  SubmitAndTrain("victim", 4, kLow);
+  Submit("taker", 2, kHigh);
+  world_.Advance(world_.options().drain_grace);
+  ASSERT_THAT(world_.Effects(),
+              ElementsAre("stop jobs/victim/1 without grace"));
+  world_.Restart();
+  world_.ProcessEnded({"jobs/victim", 1}, 0);
+  EXPECT_EQ(world_.job("victim").attempts(0).end_cause(),
+            v1::Attempt::PREEMPTED);
+  EXPECT_EQ(world_.job("victim").restarts(), 0);
+  EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::PREEMPTED);
+  EXPECT_EQ(world_.job("taker").state(), v1::Job::STARTING);
+}
+
 TEST_F(StepPreemptTest, APriorityThatChangesMayPreempt) {
   SubmitAndTrain("victim", 4, kNormal);
   Submit("taker", 2, kNormal);

@@ -84,6 +84,26 @@ TEST_F(StepTimeLimitTest, ARestartKnowsWhenTheAttemptBegan) {
   EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
 }
 
+// The verdict is not on disk; the order is.
+TEST_F(StepTimeLimitTest, ARestartWhileTheRanksAreKilledGivesNoNewTime) {
+  world_.Train("a", 1);
+  world_.Advance(kLimit);
+  world_.Advance(world_.options().drain_grace);
+  ASSERT_THAT(world_.Effects(), ElementsAre("stop jobs/a/1 without grace"));
+  world_.Restart();
+  world_.ProcessEnded({"jobs/a", 1}, 0);
+  EXPECT_EQ(world_.job("a").state(), v1::Job::FAILED);
+  EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
+}
+
+TEST_F(StepTimeLimitTest, AFailureThatFollowsGivesNoNewTime) {
+  world_.Train("a", 1);
+  world_.Advance(kLimit);
+  world_.RanksEnded("a", 1, kFailure);
+  EXPECT_EQ(world_.job("a").state(), v1::Job::FAILED);
+  EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
+}
+
 TEST_F(StepTimeLimitTest, EachAttemptHasItsOwnTime) {
   world_.Train("a", 1);
   world_.Advance(kLimit - absl::Minutes(1));
