@@ -169,4 +169,8 @@ AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
   return why;
 }
 
+bool WasAskedToStop(v1::Attempt::EndCause cause) {
+  return cause == v1::Attempt::PREEMPTED || cause == v1::Attempt::PAUSED;
+}
+
 }  // namespace lockstep
