@@ -201,6 +201,21 @@ TEST_F(StepPreemptTest, AVictimIsPausedOrCancelledMeanwhile) {
   EXPECT_EQ(StateOf("taker"), v1::Job::STARTING);
 }
 
+// The taker may be long gone.
+TEST_F(StepPreemptTest, AVictimThatIsResumedWaitsLikeAnyOther) {
+  SubmitAndTrain("victim", 4, kLow);
+  Submit("taker", 4, kHigh);
+  world_.RanksEnded("victim", 1, kStopped);
+  ASSERT_EQ(world_.job("victim").pending_reason(), v1::Job::PREEMPTED);
+  world_.Pause("victim");
+  world_.Resume("victim");
+  EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::CAPACITY);
+  EXPECT_EQ(world_.record("victim").processes(1).taken_by(), "");
+  world_.Restart();
+  world_.Advance(absl::Seconds(1));
+  EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::CAPACITY);
+}
+
 TEST_F(StepPreemptTest, RanksThatHaveNotJoinedAreStoppedAtOnce) {
   Submit("victim", 4, kLow, /*preemptible=*/true);
   Submit("taker", 2, kHigh);
