@@ -89,6 +89,7 @@ LocalLauncher::LocalLauncher(const LocalLauncherOptions& options,
     : context_({.worker_path = options.worker_path,
                 .coordinator = options.coordinator,
                 .state_dir = options.state_dir}),
+      longest_death_(options.longest_death),
       watched_library_(options.use_busy_gpus ? "" : options.nvml_library),
       nodes_(std::move(nodes)) {}
 
@@ -147,7 +148,7 @@ absl::Status LocalLauncher::Adopt(const AttemptRef& attempt,
     Watch({attempt, folder}, pidfd);
     return absl::OkStatus();
   }
-  KillByArgument(MarkOf(folder));
+  KillByArgument(MarkOf(folder), longest_death_);
   *end = EndOf(attempt, folder, {});
   return absl::NotFoundError(absl::StrCat(
       attempt.job, ": the process of attempt ", attempt.attempt, " is gone"));
@@ -183,7 +184,8 @@ void LocalLauncher::Ended(int64_t id, ProcessWatch::End how) {
     process = processes_.extract(id).mapped();
     listener = listener_;
   }
-  KillByArgument(MarkOf(process.folder));
+  // One that takes longer is told all the same: its job must not hang.
+  KillByArgument(MarkOf(process.folder), longest_death_);
   if (listener != nullptr) {
     listener(EndOf(process.attempt, process.folder, how));
   }

@@ -4,7 +4,8 @@
 // Runs the processes of jobs on this host. They outlive the coordinator; the
 // next one finds them by what the store knows of them, or, when it knows no
 // process id yet, by their command line. When a supervisor ends, for whatever
-// reason, ranks that it left behind are killed before its end is told.
+// reason, ranks that it left behind are killed, and are gone, with what they
+// held of devices, before its end is told. Adopt() blocks for that too.
 
 #include <cstdint>
 #include <map>
@@ -16,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "server/launcher/gpu_watch.h"
 #include "server/launcher/launcher.h"
 #include "server/launcher/process_watch.h"
@@ -33,6 +35,9 @@ struct LocalLauncherOptions {
   int cpu_slots = 1;
   // Whether GPUs that others compute on are used all the same.
   bool use_busy_gpus = false;
+  // How long the end of a supervisor is held back while ranks that it left
+  // behind die; ends that follow wait as well.
+  absl::Duration longest_death = absl::Seconds(10);
   // Where the driver's library is.
   std::string nvml_library = kNvmlLibrary;
 };
@@ -69,6 +74,7 @@ class LocalLauncher : public Launcher {
   void Ended(int64_t id, ProcessWatch::End how) ABSL_LOCKS_EXCLUDED(mu_);
 
   const WorkerContext context_;
+  const absl::Duration longest_death_;
   // The driver that is watched; empty: none is.
   const std::string watched_library_;
   const std::vector<v1::Node> nodes_;

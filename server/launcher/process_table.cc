@@ -1,11 +1,13 @@
 #include "server/launcher/process_table.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -38,12 +40,17 @@ bool HasProgram(pid_t pid) {
   return readlink(absl::StrCat("/proc/", pid, "/exe").c_str(), target, 1) >= 0;
 }
 
-// The id may have gone to another process before the handle was opened.
-void KillIfMarked(pid_t pid, absl::string_view argument) {
+// Its handle when it was killed, else -1: the id may have gone to another
+// process before the handle was opened.
+int KillIfMarked(pid_t pid, absl::string_view argument) {
   const int pidfd = OpenPidfd(pid);
-  if (pidfd < 0) return;
-  if (HasArgument(ArgvOf(pid), argument)) SignalPidfd(pidfd, SIGKILL);
-  close(pidfd);
+  if (pidfd < 0) return -1;
+  if (!HasArgument(ArgvOf(pid), argument)) {
+    close(pidfd);
+    return -1;
+  }
+  SignalPidfd(pidfd, SIGKILL);
+  return pidfd;
 }
 
 }  // namespace
@@ -115,19 +122,43 @@ std::vector<ProcessEntry> FindByArgument(absl::string_view argument) {
   return found;
 }
 
-void KillByArgument(absl::string_view argument) {
-  // Again until nobody is new: a process may fork while the table is read. One
-  // that takes its time to die is not waited for.
+bool WaitUntilGone(const std::vector<int>& pidfds,
+                   absl::Duration longest_wait) {
+  const absl::Time deadline = absl::Now() + longest_wait;
+  bool all_gone = true;
+  for (const int pidfd : pidfds) {
+    pollfd gone{pidfd, POLLIN, 0};
+    int ready = 0;
+    do {
+      const absl::Duration left = std::clamp(
+          deadline - absl::Now(), absl::ZeroDuration(), longest_wait);
+      // Rounded up: a wait of less than one must not become a busy one.
+      ready = poll(&gone, 1,
+                   static_cast<int>(absl::ToInt64Milliseconds(
+                       absl::Ceil(left, absl::Milliseconds(1)))));
+    } while (ready < 0 && errno == EINTR);
+    all_gone = all_gone && ready == 1;
+  }
+  return all_gone;
+}
+
+bool KillByArgument(absl::string_view argument, absl::Duration longest_wait) {
+  // Again until nobody is new: a process may fork while the table is read.
   absl::flat_hash_set<pid_t> seen;
+  std::vector<int> killed;
   bool is_anyone_new = true;
   while (is_anyone_new) {
     is_anyone_new = false;
     for (const ProcessEntry& entry : FindByArgument(argument)) {
       if (!seen.insert(entry.pid).second) continue;
       is_anyone_new = true;
-      KillIfMarked(entry.pid, argument);
+      const int pidfd = KillIfMarked(entry.pid, argument);
+      if (pidfd >= 0) killed.push_back(pidfd);
     }
   }
+  const bool gone = WaitUntilGone(killed, longest_wait);
+  for (const int pidfd : killed) close(pidfd);
+  return gone;
 }
 
 }  // namespace lockstep

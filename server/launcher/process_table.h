@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace lockstep {
 
@@ -42,8 +43,12 @@ bool HasArgument(const std::vector<std::string>& argv,
 // The processes that have `argument` on their command line.
 std::vector<ProcessEntry> FindByArgument(absl::string_view argument);
 
-// SIGKILL to each of them.
-void KillByArgument(absl::string_view argument);
+// Whether these processes are gone, and with them what they held of devices and
+// memory, within this time. Blocks until then.
+bool WaitUntilGone(const std::vector<int>& pidfds, absl::Duration longest_wait);
+
+// SIGKILL to each of them; then waits as WaitUntilGone.
+bool KillByArgument(absl::string_view argument, absl::Duration longest_wait);
 
 }  // namespace lockstep
 

@@ -136,6 +136,15 @@ AttemptEnd OfLostSupervisor(const LiveAttempt& live, const ProcessEnd& end) {
   return {v1::Attempt::LOST, "the processes are gone and left no exit file"};
 }
 
+// The order is on disk, unlike a verdict: it holds when the coordinator was
+// away meanwhile. Nothing but a finish makes up for time that is over; and one
+// that died while it stopped, without a word, was stopping all the same.
+bool StoppedByOrder(const LiveAttempt& live, const ProcessEnd& end) {
+  if (!live.order.has_value()) return false;
+  return live.order->cause == v1::Attempt::TIME_LIMIT ||
+         (end.ranks.empty() && live.failures.empty());
+}
+
 }  // namespace
 
 AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
@@ -151,10 +160,17 @@ AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
   if (live.verdict.has_value()) {
     return {live.verdict->cause(), live.verdict->message()};
   }
+  if (StoppedByOrder(live, end)) {
+    return {live.order->cause, live.order->reason};
+  }
   if (end.ranks.empty()) return OfLostSupervisor(live, end);
   AttemptEnd why = OfRanks(live, end);
   if (why.cause == v1::Attempt::HANG) why.message += Unresponsive(end.ranks);
   return why;
+}
+
+bool WasAskedToStop(v1::Attempt::EndCause cause) {
+  return cause == v1::Attempt::PREEMPTED || cause == v1::Attempt::PAUSED;
 }
 
 }  // namespace lockstep

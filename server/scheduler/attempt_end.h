@@ -24,6 +24,9 @@ struct AttemptEnd {
 AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
                     const ProcessEnd& end);
 
+// An end that somebody asked for, and that costs the job nothing.
+bool WasAskedToStop(v1::Attempt::EndCause cause);
+
 }  // namespace lockstep
 
 #endif  // LOCKSTEP_SERVER_SCHEDULER_ATTEMPT_END_H_

@@ -115,7 +115,7 @@ void EffectRunner::Do(const StopCommandEffect& effect) {
   if (effect.checkpoint) {
     board_.StopWithCheckpoint(effect.attempt);
   } else {
-    board_.Stop(effect.attempt, options_.stop_grace);
+    board_.Stop(effect.attempt, effect.grace);
   }
 }
 

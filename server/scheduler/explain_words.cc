@@ -1,5 +1,6 @@
 // An explanation as sentences, for every state of a job.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ std::string AndOthers(std::vector<std::string> names, int all) {
   return absl::StrJoin(names, ", ");
 }
 
-std::string HoldersInWords(const v1::JobExplanation& explanation) {
+// Of `all` holders, of which the list may lack some.
+std::string HoldersInWords(const v1::JobExplanation& explanation, int all) {
   std::vector<std::string> words;
   for (const v1::JobExplanation::Holder& holder : explanation.holders()) {
     if (static_cast<int>(words.size()) == kMostInWords) break;
@@ -46,7 +48,7 @@ std::string HoldersInWords(const v1::JobExplanation& explanation) {
             ? absl::StrCat(" until about ", At(holder.expected_end_time()))
             : ""));
   }
-  return AndOthers(std::move(words), explanation.holders_size());
+  return AndOthers(std::move(words), all);
 }
 
 std::string PlaceInWords(const v1::JobExplanation& explanation) {
@@ -62,7 +64,8 @@ std::string PlaceInWords(const v1::JobExplanation& explanation) {
       AndOthers(std::move(ahead), explanation.position() - 1), ".");
 }
 
-std::string PoolInWords(const v1::JobExplanation& explanation) {
+std::string PoolInWords(const SchedulerState& state, const v1::Job& job,
+                        const v1::JobExplanation& explanation) {
   std::string words = absl::StrCat(" Of ", explanation.devices_total(), ", ",
                                    Are(explanation.devices_free()), " free");
   if (explanation.devices_unavailable() > 0) {
@@ -70,7 +73,10 @@ std::string PoolInWords(const v1::JobExplanation& explanation) {
                     " kept from it (used by processes that are not Lockstep's,"
                     " or kept for a job that others gave way to)");
   }
-  const std::string holders = HoldersInWords(explanation);
+  const std::map<std::string, int> all =
+      state.pool.Holders(state.pool.DemandOf(job.spec()).kind);
+  const std::string holders =
+      HoldersInWords(explanation, static_cast<int>(all.size()));
   return absl::StrCat(words, holders.empty() ? "" : "; ", holders, ".");
 }
 
@@ -111,7 +117,7 @@ std::string QueuedInWords(const SchedulerState& state, const JobEntry& entry,
                         before == 1 ? " goes" : " go", " before it.");
   }
   return absl::StrCat(
-      words, PlaceInWords(explanation), PoolInWords(explanation),
+      words, PlaceInWords(explanation), PoolInWords(state, job, explanation),
       explanation.position() > 0 || explanation.has_earliest_start_time()
           ? StartInWords(explanation)
           : "");

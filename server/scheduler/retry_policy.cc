@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/end_cause.h"
+#include "server/scheduler/attempt_end.h"
 
 namespace lockstep {
 namespace {
@@ -25,7 +26,7 @@ Failures CountFailures(const v1::Job& job, int64_t newest_step) {
     const bool counts = CountsAgainstMaxRestarts(attempt.end_cause());
     failures.counted += counts ? 1 : 0;
     if (progressed) break;
-    ++failures.in_a_row;
+    failures.in_a_row += WasAskedToStop(attempt.end_cause()) ? 0 : 1;
     failures.without_progress += counts ? 1 : 0;
     step_after = attempt.resume_step();
   }

@@ -10,12 +10,15 @@ namespace lockstep {
 struct SchedulerOptions {
   // How long the ranks of an attempt may take to load and join.
   absl::Duration rendezvous_timeout = absl::Seconds(120);
-  // The longest silence of a rank that lives. Three of them fit into the 10
-  // seconds within which the loss of a host is to be seen.
+  // How often ranks are told to send a heartbeat when they have nothing else to
+  // say. Nobody measures their silence: on one host the end of a process is
+  // seen at once. It is short enough that two fit into the 10 seconds within
+  // which the loss of a host is to be seen.
   absl::Duration heartbeat_interval = absl::Seconds(4);
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
-  // From the request to write a checkpoint and stop to SIGKILL.
+  // From the request to write a checkpoint and stop to the SIGKILL of the
+  // ranks.
   absl::Duration drain_grace = absl::Seconds(30);
   // How much longer than the grace time a supervisor may take to end its ranks
   // before it is killed with them.

@@ -15,8 +15,11 @@ void OnTick(Decision& decision) {
     JobEntry& entry = state.jobs.at(name);
     StopAtTimeLimit(decision, entry);
     if (decision.now() < entry.live.kill_at) continue;
+    if (AwaitsCheckpoint(entry)) {
+      GiveUpCheckpoint(decision, entry);
+      continue;
+    }
     entry.live.kill_at = absl::InfiniteDuration();
-    GiveUpCheckpoint(decision, entry);
     decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
   }
   // A pause after a failure may be over.

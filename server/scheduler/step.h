@@ -175,6 +175,8 @@ struct SignalEffect {
 struct StopCommandEffect {
   AttemptRef attempt;
   bool checkpoint = false;
+  // What supervisors give their ranks before they kill them.
+  absl::Duration grace = absl::ZeroDuration();
 };
 // Its token and its rendezvous are gone; its processes are strangers.
 struct CloseEffect {

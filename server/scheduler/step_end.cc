@@ -72,11 +72,6 @@ void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   }
 }
 
-// An end that somebody asked for, and that costs the job nothing.
-bool WasAskedToStop(v1::Attempt::EndCause cause) {
-  return cause == v1::Attempt::PREEMPTED || cause == v1::Attempt::PAUSED;
-}
-
 void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   switch (NextJobState(why.cause)) {
     case v1::Job::SUCCEEDED:

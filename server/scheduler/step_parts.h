@@ -34,8 +34,10 @@ void StopWithCheckpoint(Decision& decision, JobEntry& entry, StopOrder order);
 void StopAtTimeLimit(Decision& decision, JobEntry& entry);
 // The order under which ranks stop, as it is on disk; none: without one.
 std::optional<StopOrder> OrderOnDisk(const JobEntry& entry);
-// The attempt is about to be killed: says so when it is for want of that
-// checkpoint.
+// Whether nothing but that checkpoint is waited for.
+bool AwaitsCheckpoint(const JobEntry& entry);
+// It did not come in time: the ranks are killed by their supervisor, and that
+// itself if it takes too long.
 void GiveUpCheckpoint(Decision& decision, JobEntry& entry);
 
 // step_update.cc

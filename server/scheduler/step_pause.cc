@@ -59,8 +59,11 @@ void Pause(Decision& decision, JobEntry& entry) {
 void Resume(Decision& decision, JobEntry& entry) {
   entry.record.MutableJob().set_desired(v1::Job::RUN);
   if (entry.job().state() == v1::Job::PAUSED) {
-    // Whatever it waited out before.
+    // Whatever it waited out before, or for whom it gave way.
     entry.not_before = absl::ZeroDuration();
+    if (auto* process = MutableProcess(entry, entry.job().attempt())) {
+      process->clear_taken_by();
+    }
     decision.SetState(entry, v1::Job::QUEUED, v1::Event::INFO,
                       "resumed by a user");
   } else {

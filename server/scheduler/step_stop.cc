@@ -35,7 +35,8 @@ void StopAttempt(Decision& decision, JobEntry& entry) {
   if (attempt == nullptr) return;
   attempt->set_state(v1::Attempt::DRAINING);
   decision.Touch(entry);
-  decision.Do(StopCommandEffect{NewestAttempt(entry)});
+  decision.Do(StopCommandEffect{.attempt = NewestAttempt(entry),
+                                .grace = decision.options().stop_grace});
   // Straight to the process as well: its supervisor may not be attached.
   decision.Do(SignalEffect{NewestAttempt(entry), /*kill=*/false});
   entry.live.kill_at = decision.now() + decision.options().stop_grace +
@@ -59,7 +60,8 @@ void StopWithCheckpoint(Decision& decision, JobEntry& entry, StopOrder order) {
     return;
   }
   MutableLiveAttempt(entry)->set_state(v1::Attempt::DRAINING);
-  decision.Do(StopCommandEffect{NewestAttempt(entry), /*checkpoint=*/true});
+  decision.Do(
+      StopCommandEffect{.attempt = NewestAttempt(entry), .checkpoint = true});
   entry.live.kill_at = decision.now() + decision.options().drain_grace;
 }
 
@@ -88,15 +90,21 @@ std::optional<StopOrder> OrderOnDisk(const JobEntry& entry) {
                    process->taken_by()};
 }
 
+bool AwaitsCheckpoint(const JobEntry& entry) {
+  return entry.live.order.has_value() && !entry.live.verdict.has_value() &&
+         entry.job().desired() != v1::Job::CANCEL;
+}
+
 void GiveUpCheckpoint(Decision& decision, JobEntry& entry) {
-  if (!entry.live.order.has_value() || entry.live.verdict.has_value() ||
-      entry.job().desired() == v1::Job::CANCEL) {
-    return;
-  }
   const std::string message =
       absl::StrCat(entry.live.order->reason, ", and no checkpoint came within ",
                    absl::FormatDuration(decision.options().drain_grace));
   GiveVerdict(entry, message);
+  // By their supervisor, who tells their end when they are gone; their devices
+  // are not free before.
+  decision.Do(StopCommandEffect{.attempt = NewestAttempt(entry),
+                                .grace = absl::ZeroDuration()});
+  entry.live.kill_at = decision.now() + decision.options().kill_after_grace;
   decision.Record(entry, v1::Event::WARNING, "CHECKPOINT_MISSED",
                   absl::StrCat(message, "; the ranks are killed"),
                   entry.job().attempt());

@@ -1,10 +1,13 @@
 #include "server/launcher/local_launcher.h"
 
-#include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +15,7 @@
 #include <sstream>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/launcher/process_table.h"
@@ -53,7 +57,7 @@ class LocalLauncherTest : public ::testing::Test {
   }
   ~LocalLauncherTest() override {
     for (const AttemptRef& attempt : {kPrepare, kAttempt}) {
-      KillByArgument(FolderOf(attempt) + "/token");
+      KillByArgument(FolderOf(attempt) + "/token", absl::Seconds(30));
     }
   }
 
@@ -61,7 +65,8 @@ class LocalLauncherTest : public ::testing::Test {
     auto launcher = LocalLauncher::Start({.state_dir = dir_.Path("state"),
                                           .worker_path = dir_.Path("worker"),
                                           .coordinator = "unix:/c.sock",
-                                          .cpu_slots = 3});
+                                          .cpu_slots = 3,
+                                          .longest_death = longest_death_});
     ASSERT_TRUE(launcher.ok()) << launcher.status();
     launcher_ = *std::move(launcher);
     launcher_->SetListener([this](ProcessEnd end) {
@@ -111,12 +116,15 @@ class LocalLauncherTest : public ::testing::Test {
   }
 
   static bool WaitUntilGone(int pidfd) {
-    pollfd gone{pidfd, POLLIN, 0};
-    return poll(&gone, 1, /*timeout=*/30'000) == 1;
+    return lockstep::WaitUntilGone({pidfd}, absl::Seconds(30));
+  }
+  static bool IsGone(int pidfd) {
+    return lockstep::WaitUntilGone({pidfd}, absl::ZeroDuration());
   }
 
   const AttemptRef kPrepare{"jobs/a", 0};
   const AttemptRef kAttempt{"jobs/a", 1};
+  absl::Duration longest_death_ = absl::Seconds(30);
   testing::ScopedTempDir dir_;
   absl::Mutex mu_;
   std::deque<ProcessEnd> ends_ ABSL_GUARDED_BY(mu_);
@@ -172,8 +180,61 @@ TEST_F(LocalLauncherTest, AKilledSupervisorLeavesAnEndAndNoRanks) {
   EXPECT_EQ(end.signal, SIGKILL);
   EXPECT_EQ(end.exit_code, 0);
   EXPECT_THAT(end.ranks, IsEmpty());
-  EXPECT_TRUE(WaitUntilGone(rank));
+  EXPECT_TRUE(IsGone(rank));
   close(rank);
+}
+
+// A GPU's memory is given back by the death of who held it, which takes time. A
+// tracer makes this one take as long as it likes.
+class SlowDeathTest : public LocalLauncherTest {
+ protected:
+  // Starts a supervisor with a rank, and kills it alone.
+  void KillSupervisor() {
+    ASSERT_TRUE(
+        Launch(kAttempt, "(rank) & trap '' TERM; say up $!; await go").ok());
+    rank_ = std::stoi(Await());
+    pidfd_ = OpenPidfd(rank_);
+    ASSERT_GE(pidfd_, 0);
+    ASSERT_EQ(ptrace(PTRACE_SEIZE, rank_, 0, PTRACE_O_TRACEEXIT), 0)
+        << strerror(errno);
+    EXPECT_TRUE(launcher_->Signal(kAttempt, /*kill=*/true).ok());
+    // It was killed, and is held.
+    int status = 0;
+    ASSERT_EQ(waitpid(rank_, &status, __WALL), rank_);
+    ASSERT_EQ(status >> 8, SIGTRAP | (PTRACE_EVENT_EXIT << 8));
+    EXPECT_FALSE(IsGone(pidfd_));
+  }
+  void LetItDie() const { ptrace(PTRACE_DETACH, rank_, 0, 0); }
+  ~SlowDeathTest() override { close(pidfd_); }
+
+  pid_t rank_ = 0;
+  int pidfd_ = -1;
+};
+
+TEST_F(SlowDeathTest, TheEndIsToldWhenTheRanksAreGoneAndNoSooner) {
+  KillSupervisor();
+  {
+    // It would be told by now.
+    absl::MutexLock lock(&mu_);
+    const auto any = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+      return !ends_.empty();
+    };
+    EXPECT_FALSE(
+        mu_.AwaitWithTimeout(absl::Condition(&any), absl::Milliseconds(200)));
+  }
+  LetItDie();
+  EXPECT_EQ(WaitForEnd().signal, SIGKILL);
+  EXPECT_TRUE(IsGone(pidfd_));
+}
+
+TEST_F(SlowDeathTest, OneThatTakesTooLongHoldsBackNobodyForEver) {
+  longest_death_ = absl::Milliseconds(1);
+  launcher_.reset();
+  StartLauncher();
+  KillSupervisor();
+  EXPECT_EQ(WaitForEnd().signal, SIGKILL);
+  EXPECT_FALSE(IsGone(pidfd_));
+  LetItDie();
 }
 
 TEST_F(LocalLauncherTest, ItOutlivesTheLauncherAndIsAdopted) {
@@ -225,7 +286,7 @@ TEST_F(LocalLauncherTest, AForkThatItLeftIsNotTakenForIt) {
   EXPECT_TRUE(
       absl::IsNotFound(launcher_->Adopt(kAttempt, "u", unwritten, &end)));
 
-  EXPECT_TRUE(WaitUntilGone(fork));
+  EXPECT_TRUE(IsGone(fork));
   close(fork);
   close(parent);
 }
@@ -243,7 +304,7 @@ TEST_F(LocalLauncherTest, OneThatEndedMeanwhileTellsByItsExitFile) {
   EXPECT_TRUE(absl::IsNotFound(launcher_->Adopt(kAttempt, "u", *record, &end)));
   EXPECT_EQ(end.attempt, kAttempt);
   EXPECT_THAT(end.ranks, SizeIs(1));
-  EXPECT_TRUE(WaitUntilGone(rank));
+  EXPECT_TRUE(IsGone(rank));
   close(rank);
 }
 

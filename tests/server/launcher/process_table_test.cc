@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -18,6 +19,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+
+constexpr absl::Duration kLongestWait = absl::Seconds(30);
 
 // A process with this mark on its command line.
 pid_t StartMarked(const std::string& mark) {
@@ -67,11 +70,23 @@ TEST(ProcessTableTest, FindsAndKillsByAnArgument) {
   EXPECT_EQ(found[0].pid, pid);
   EXPECT_THAT(found[0].argv, ElementsAre(mark, "600"));
   // A part of an argument is not the argument.
-  KillByArgument("/mark/of");
+  EXPECT_TRUE(KillByArgument("/mark/of", kLongestWait));
   EXPECT_THAT(FindByArgument(mark), Not(IsEmpty()));
-  KillByArgument(mark);
+  EXPECT_TRUE(KillByArgument(mark, kLongestWait));
   EXPECT_EQ(SignalThatEnded(pid), SIGKILL);
   EXPECT_THAT(FindByArgument(mark), IsEmpty());
+}
+
+TEST(ProcessTableTest, WhatIsNotGoneInTimeIsSaid) {
+  const pid_t pid = StartMarked(absl::StrCat("/lives/of/", getpid()));
+  const int pidfd = OpenPidfd(pid);
+  ASSERT_GE(pidfd, 0);
+  EXPECT_FALSE(WaitUntilGone({pidfd}, absl::ZeroDuration()));
+  EXPECT_FALSE(WaitUntilGone({pidfd}, absl::Microseconds(1)));
+  SignalPidfd(pidfd, SIGKILL);
+  EXPECT_TRUE(WaitUntilGone({pidfd}, kLongestWait));
+  EXPECT_EQ(SignalThatEnded(pid), SIGKILL);
+  close(pidfd);
 }
 
 // Between two programs a process has no command line; it is found all the same.

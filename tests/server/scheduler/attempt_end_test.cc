@@ -63,6 +63,30 @@ TEST_F(AttemptEndTest, WhatRanksWereAskedToStopForIsTheCause) {
   EXPECT_EQ(Why().message, "paused by a user");
 }
 
+TEST_F(AttemptEndTest, ASupervisorThatIsLostWhileItStopsWasStopping) {
+  live_.order = StopOrder{v1::Attempt::PREEMPTED, "a drain", ""};
+  end_.signal = 9;
+  EXPECT_EQ(Why().cause, v1::Attempt::PREEMPTED);
+  EXPECT_EQ(Why().message, "a drain");
+  // Not when a rank told what went wrong before.
+  Told(0, v1::Attempt::STORAGE_FULL, "no space");
+  EXPECT_EQ(Why().cause, v1::Attempt::STORAGE_FULL);
+}
+
+TEST_F(AttemptEndTest, TimeThatIsOverIsOverWhateverGoesWrongThen) {
+  live_.order = StopOrder{v1::Attempt::TIME_LIMIT, "2h", ""};
+  Told(0, v1::Attempt::STORAGE_FULL, "no space");
+  EXPECT_EQ(Why().cause, v1::Attempt::TIME_LIMIT);
+  Exited(kStorageFull);
+  EXPECT_EQ(Why().cause, v1::Attempt::TIME_LIMIT);
+  end_.ranks.clear();
+  Exited(kOk);
+  EXPECT_EQ(Why().cause, v1::Attempt::SUCCESS);
+  Exited(kStorageFull);
+  job_.set_desired(v1::Job::CANCEL);
+  EXPECT_EQ(Why().cause, v1::Attempt::CANCELLED);
+}
+
 TEST_F(AttemptEndTest, ARankDoesNotSayWhatOthersAskedFor) {
   for (const v1::Attempt::EndCause cause :
        {v1::Attempt::PAUSED, v1::Attempt::PREEMPTED, v1::Attempt::TIME_LIMIT}) {

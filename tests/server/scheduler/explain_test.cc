@@ -112,6 +112,17 @@ TEST_F(ExplainTest, NoMoreThanTwentyAreNamed) {
   EXPECT_THAT(last.message(), HasSubstr("jobs/b0, jobs/b1, jobs/b2, 26 more."));
 }
 
+TEST(ExplainManyTest, HoldersThatAreNotListedAreCounted) {
+  StepWorld world(25);
+  for (int i = 0; i < 25; ++i) world.RunAttempt1("a" + std::to_string(i), 1);
+  world.Create("b", 1);
+  world.Prepare("b");
+  const absl::StatusOr<v1::JobExplanation> b = world.Explain("b");
+  ASSERT_TRUE(b.ok()) << b.status();
+  EXPECT_THAT(b->holders(), SizeIs(20));
+  EXPECT_THAT(b->message(), HasSubstr(", 22 more."));
+}
+
 TEST_F(ExplainTest, DevicesThatOthersUseAreToldApart) {
   Queue("a", 4);
   world_.RanksEnded("a", 1, kFailure);

@@ -72,6 +72,19 @@ TEST_F(RetryPolicyTest, ACrashAtTheSamePlaceIsNotRepeatedForEver) {
   EXPECT_THAT(Decide(10).refusal, HasSubstr("3 attempts in a row failed"));
 }
 
+TEST_F(RetryPolicyTest, StopsThatSomebodyAskedForMakeNoPauseLonger) {
+  Ended(v1::Attempt::WORKER_CRASH);
+  Ended(v1::Attempt::PAUSED);
+  Ended(v1::Attempt::PREEMPTED);
+  Ended(v1::Attempt::WORKER_CRASH);
+  EXPECT_TRUE(Decide().retry);
+  EXPECT_EQ(Decide().backoff, absl::Seconds(2));
+  // They keep what they wrote all the same: a failure before that is over.
+  job_.mutable_attempts(2)->set_resume_step(5);
+  job_.mutable_attempts(3)->set_resume_step(5);
+  EXPECT_EQ(Decide(5).backoff, absl::Seconds(1));
+}
+
 TEST_F(RetryPolicyTest, TheClustersDoingCostsNothing) {
   job_.mutable_spec()->set_max_restarts(0);
   for (int i = 0; i < 10; ++i) Ended(v1::Attempt::NODE_LOST);

@@ -164,8 +164,15 @@ TEST_F(StepDrainTest, WithoutACheckpointInTimeTheRanksAreKilled) {
   world_.Advance(world_.options().drain_grace - absl::Milliseconds(1));
   EXPECT_THAT(world_.Effects(), IsEmpty());
   world_.Advance(absl::Milliseconds(1));
-  EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/a/1"));
+  EXPECT_THAT(world_.Effects(), ElementsAre("stop jobs/a/1 without grace"));
   EXPECT_THAT(EventTypes(), ElementsAre("CHECKPOINT_MISSED"));
+  world_.Advance(world_.options().kill_after_grace - absl::Milliseconds(1));
+  EXPECT_THAT(world_.Effects(), IsEmpty());
+  world_.Advance(absl::Milliseconds(1));
+  EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/a/1"));
+  EXPECT_THAT(EventTypes(), IsEmpty());
+  world_.Advance(absl::Minutes(1));
+  EXPECT_THAT(world_.Effects(), IsEmpty());
   // The supervisor is killed with them, and leaves no exit file.
   world_.ProcessEnded({"jobs/a", 1}, 0, /*signal=*/9);
   const v1::Job& job = world_.job("a");

@@ -134,10 +134,10 @@ TEST_F(StepPauseTest, WithoutACheckpointInTimeTheRanksAreKilled) {
   world_.Checkpoint("a", 1, 5, true);
   Pause("a");
   world_.Advance(world_.options().drain_grace);
-  EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/a/1"));
+  EXPECT_THAT(world_.Effects(), ElementsAre("stop jobs/a/1 without grace"));
   ASSERT_THAT(world_.events(), SizeIs(1));
   EXPECT_EQ(world_.events()[0].type(), "CHECKPOINT_MISSED");
-  world_.ProcessEnded({"jobs/a", 1}, 0, /*signal=*/9);
+  world_.RanksEnded("a", 1, kFailure);
   EXPECT_EQ(StateOf("a"), v1::Job::PAUSED);
   EXPECT_EQ(world_.job("a").attempts(0).end_cause(), v1::Attempt::PAUSED);
   Resume("a");

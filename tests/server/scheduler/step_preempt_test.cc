@@ -201,6 +201,21 @@ TEST_F(StepPreemptTest, AVictimIsPausedOrCancelledMeanwhile) {
   EXPECT_EQ(StateOf("taker"), v1::Job::STARTING);
 }
 
+// The taker may be long gone.
+TEST_F(StepPreemptTest, AVictimThatIsResumedWaitsLikeAnyOther) {
+  SubmitAndTrain("victim", 4, kLow);
+  Submit("taker", 4, kHigh);
+  world_.RanksEnded("victim", 1, kStopped);
+  ASSERT_EQ(world_.job("victim").pending_reason(), v1::Job::PREEMPTED);
+  world_.Pause("victim");
+  world_.Resume("victim");
+  EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::CAPACITY);
+  EXPECT_EQ(world_.record("victim").processes(1).taken_by(), "");
+  world_.Restart();
+  world_.Advance(absl::Seconds(1));
+  EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::CAPACITY);
+}
+
 TEST_F(StepPreemptTest, RanksThatHaveNotJoinedAreStoppedAtOnce) {
   Submit("victim", 4, kLow, /*preemptible=*/true);
   Submit("taker", 2, kHigh);
@@ -216,7 +231,13 @@ TEST_F(StepPreemptTest, WithoutACheckpointInTimeTheRanksAreKilled) {
   SubmitAndTrain("victim", 4, kLow);
   Submit("taker", 2, kHigh);
   world_.Advance(world_.options().drain_grace);
+  // Its supervisor kills them and waits for their end; only then is anything
+  // free.
+  EXPECT_THAT(world_.Effects(),
+              ElementsAre("stop jobs/victim/1 without grace"));
+  world_.Advance(world_.options().kill_after_grace);
   EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/victim/1"));
+  EXPECT_EQ(world_.job("taker").state(), v1::Job::QUEUED);
   world_.ProcessEnded({"jobs/victim", 1}, 0, /*signal=*/9);
   EXPECT_EQ(world_.job("victim").attempts(0).end_cause(),
             v1::Attempt::PREEMPTED);
@@ -231,6 +252,21 @@ TEST_F(StepPreemptTest, ARestartAsksForTheCheckpointAgain) {
   world_.RanksEnded("victim", 1, kStopped);
   EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::PREEMPTED);
   EXPECT_EQ(StateOf("taker"), v1::Job::STARTING);
+}
+
+TEST_F(StepPreemptTest, ARestartWhileTheRanksAreKilledCostsNothing) {
+  SubmitAndTrain("victim", 4, kLow);
+  Submit("taker", 2, kHigh);
+  world_.Advance(world_.options().drain_grace);
+  ASSERT_THAT(world_.Effects(),
+              ElementsAre("stop jobs/victim/1 without grace"));
+  world_.Restart();
+  world_.ProcessEnded({"jobs/victim", 1}, 0);
+  EXPECT_EQ(world_.job("victim").attempts(0).end_cause(),
+            v1::Attempt::PREEMPTED);
+  EXPECT_EQ(world_.job("victim").restarts(), 0);
+  EXPECT_EQ(world_.job("victim").pending_reason(), v1::Job::PREEMPTED);
+  EXPECT_EQ(world_.job("taker").state(), v1::Job::STARTING);
 }
 
 TEST_F(StepPreemptTest, APriorityThatChangesMayPreempt) {

@@ -65,8 +65,8 @@ TEST_F(StepTimeLimitTest, WithoutACheckpointInTimeTheRanksAreKilled) {
   world_.Train("a", 1);
   world_.Advance(kLimit);
   world_.Advance(world_.options().drain_grace);
-  EXPECT_THAT(world_.Effects(), ElementsAre("kill jobs/a/1"));
-  world_.ProcessEnded({"jobs/a", 1}, 0, /*signal=*/9);
+  EXPECT_THAT(world_.Effects(), ElementsAre("stop jobs/a/1 without grace"));
+  world_.RanksEnded("a", 1, kFailure);
   EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
 }
 
@@ -81,6 +81,26 @@ TEST_F(StepTimeLimitTest, ARestartKnowsWhenTheAttemptBegan) {
   world_.Restart();
   EXPECT_THAT(world_.Effects(), Contains("checkpoint and stop jobs/a/1"));
   world_.RanksEnded("a", 1, kStopped);
+  EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
+}
+
+// The verdict is not on disk; the order is.
+TEST_F(StepTimeLimitTest, ARestartWhileTheRanksAreKilledGivesNoNewTime) {
+  world_.Train("a", 1);
+  world_.Advance(kLimit);
+  world_.Advance(world_.options().drain_grace);
+  ASSERT_THAT(world_.Effects(), ElementsAre("stop jobs/a/1 without grace"));
+  world_.Restart();
+  world_.ProcessEnded({"jobs/a", 1}, 0);
+  EXPECT_EQ(world_.job("a").state(), v1::Job::FAILED);
+  EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
+}
+
+TEST_F(StepTimeLimitTest, AFailureThatFollowsGivesNoNewTime) {
+  world_.Train("a", 1);
+  world_.Advance(kLimit);
+  world_.RanksEnded("a", 1, kFailure);
+  EXPECT_EQ(world_.job("a").state(), v1::Job::FAILED);
   EXPECT_EQ(world_.job("a").error().reason(), "TIME_LIMIT");
 }
 

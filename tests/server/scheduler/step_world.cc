@@ -36,8 +36,12 @@ struct Words {
     return (effect.kill ? "kill " : "terminate ") + InWords(effect.attempt);
   }
   std::string operator()(const StopCommandEffect& effect) const {
-    return (effect.checkpoint ? "checkpoint and stop " : "stop ") +
-           InWords(effect.attempt);
+    if (effect.checkpoint) {
+      return "checkpoint and stop " + InWords(effect.attempt);
+    }
+    return absl::StrCat(
+        "stop ", InWords(effect.attempt),
+        effect.grace == absl::ZeroDuration() ? " without grace" : "");
   }
   std::string operator()(const CloseEffect& effect) const {
     return "close " + InWords(effect.attempt);
