@@ -187,11 +187,11 @@ TEST(TopViewTest, ShowsFleetDevicesAndJobs) {
       AllOf(HasSubstr("lockstep  2 active  1 waiting  1 failed  0 ended  "
                       "19.0k tok/s\n"),
             HasSubstr("gpu [#####     ] 2/4 in use\n"),
-            HasSubstr("NAME                 STATE                STEP      "
+            HasSubstr("NAME                STATE                STEP      "
                       "LOSS    TOK/S     ETA     AGE\n"
-                      "chat                 RUNNING            25/100     "
-                      "1.250    18.2k    150s     60s\n"),
-            HasSubstr("next                 QUEUED "), HasSubstr("q quit")));
+                      "chat                RUNNING            25/100     "
+                      "1.250    18.2k      2m     60s\n"),
+            HasSubstr("next                QUEUED "), HasSubstr("q quit")));
 }
 
 TEST(TopViewTest, BelowTheTableIsTheLossOrTheLogOrHelp) {
@@ -245,7 +245,7 @@ TEST(TopViewTest, FitsAnyTerminal) {
   for (int width : {1, 10, 40, 80, 200}) {
     for (int height : {1, 2, 4, 8, 60}) Draw(state, details, width, height);
   }
-  EXPECT_THAT(Draw(state, details), HasSubstr("a-name-that-is-lon~  RUNNING"));
+  EXPECT_THAT(Draw(state, details), HasSubstr("a-name-that-is-lo~  RUNNING"));
 }
 
 TEST(TopViewTest, SaysWhatIsWrong) {
