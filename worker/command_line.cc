@@ -31,10 +31,12 @@ void AddForeignCommand(CLI::App& app, const ComputingCommand& command,
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv,
-                   const std::string& rank_program, std::ostream& out,
-                   std::ostream& err) {
+                   const absl::StatusOr<std::string>& rank_program,
+                   std::ostream& out, std::ostream& err) {
   const auto hand_on = [&] {
-    const absl::Status status = BecomeProgram(rank_program, argv);
+    const absl::Status status = rank_program.ok()
+                                    ? BecomeProgram(*rank_program, argv)
+                                    : rank_program.status();
     err << "lockstep-worker: " << status.message() << "\n";
     return kFailure;
   };

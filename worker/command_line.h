@@ -8,15 +8,17 @@
 #include <iostream>
 #include <string>
 
+#include "absl/status/statusor.h"
+
 namespace lockstep {
 
 // Parses, runs the subcommand and returns the exit code
 // (proto/contract/exit_code.h). Help and the version go to `out`, usage errors
 // to `err`; subcommands write to the standard streams. With a subcommand that
-// computes this process becomes `rank_program`.
+// computes this process becomes `rank_program`; without one that fails.
 int RunCommandLine(int argc, const char* const* argv,
-                   const std::string& rank_program, std::ostream& out,
-                   std::ostream& err);
+                   const absl::StatusOr<std::string>& rank_program,
+                   std::ostream& out, std::ostream& err);
 
 }  // namespace lockstep
 

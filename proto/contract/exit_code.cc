@@ -24,6 +24,8 @@ v1::Attempt::EndCause CauseOfExit(int exit_code, int signal) {
       return v1::Attempt::LOST;
     case kStopped:
       return v1::Attempt::CANCELLED;
+    case kCannotStart:
+      return v1::Attempt::ENGINE_ERROR;
     default:
       return v1::Attempt::WORKER_CRASH;
   }

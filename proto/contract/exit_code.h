@@ -26,6 +26,9 @@ enum ExitCode : int {
   kCoordinatorLost = 73,
   // Stopped because it was asked to, at a step boundary.
   kStopped = 75,
+  // The program itself cannot be started, as a shell and the loader of shared
+  // libraries say it.
+  kCannotStart = 127,
 };
 
 // Why a process that ended with this code, or by this signal, has ended.

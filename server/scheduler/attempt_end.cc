@@ -65,6 +65,15 @@ AttemptEnd OfRank(const RankProcess& rank, const LiveAttempt& live) {
             absl::StrCat("rank ", rank.rank(),
                          " stopped, though nobody asked the coordinator")};
   }
+  if (rank.signal() == 0 && rank.exit_code() == kCannotStart) {
+    return {cause,
+            absl::StrCat("rank ", rank.rank(),
+                         " cannot be started: its program lockstep-rank, "
+                         "which belongs beside lockstep-worker, is missing, "
+                         "cannot be run or lacks a library; its log names the "
+                         "path"),
+            /*another_may_help=*/false};
+  }
   return {UnaskedCause(cause), InWords(rank)};
 }
 

@@ -19,6 +19,9 @@ struct AttemptEnd {
   v1::Attempt::EndCause cause = v1::Attempt::END_CAUSE_UNSPECIFIED;
   // Which rank, which signal, which file.
   std::string message;
+  // False: the next attempt would end in the same way, though others that end
+  // with this cause are tried again.
+  bool another_may_help = true;
 };
 
 AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,

@@ -88,6 +88,8 @@ void Conclude(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
     default:
       if (WasAskedToStop(why.cause)) {
         WaitOrHold(decision, entry, why, v1::Event::INFO);
+      } else if (!why.another_may_help) {
+        Fail(decision, entry, why, /*refusal=*/"");
       } else {
         RetryOrFail(decision, entry, why);
       }

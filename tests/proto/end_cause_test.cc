@@ -50,6 +50,7 @@ TEST(ExitCodeTest, EveryCodeHasACauseOfItsOwn) {
   EXPECT_EQ(CauseOfExit(kOutOfMemory, 0), v1::Attempt::HOST_OUT_OF_MEMORY);
   EXPECT_EQ(CauseOfExit(kCoordinatorLost, 0), v1::Attempt::LOST);
   EXPECT_EQ(CauseOfExit(kStopped, 0), v1::Attempt::CANCELLED);
+  EXPECT_EQ(CauseOfExit(kCannotStart, 0), v1::Attempt::ENGINE_ERROR);
   EXPECT_EQ(CauseOfExit(123, 0), v1::Attempt::WORKER_CRASH);
 }
 

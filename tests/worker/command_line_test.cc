@@ -86,6 +86,17 @@ TEST(WorkerCommandLineTest, LeavesWhatComputesToTheOtherProgram) {
   }
 }
 
+TEST(WorkerCommandLineTest, SaysThatTheOtherProgramIsNotFound) {
+  const char* const argv[] = {"lockstep-worker", "train", nullptr};
+  std::ostringstream out;
+  std::ostringstream err;
+
+  EXPECT_EQ(RunCommandLine(2, argv, absl::NotFoundError("read /exe"), out, err),
+            kFailure);
+
+  EXPECT_EQ(err.str(), "lockstep-worker: read /exe\n");
+}
+
 TEST(WorkerCommandLineTest, NeedsASubcommand) {
   const Outcome run = Worker({});
 

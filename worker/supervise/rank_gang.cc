@@ -18,14 +18,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/check.h"
+#include "proto/contract/exit_code.h"
 
 extern char** environ;
 
 namespace lockstep {
 namespace {
-
-// What a shell says when a program cannot be started.
-constexpr int kCannotStart = 127;
 
 // By number: glibc 2.36 declares them without C linkage.
 int PidfdOpen(pid_t pid) { return syscall(SYS_pidfd_open, pid, 0); }
@@ -131,7 +129,10 @@ void RankGang::Start() {
                   absl::StrCat("rank ", rank.rank, " cannot be started: ",
                                rank.argv[0], ": ", strerror(error), "\n"));
       process.known.set_exited(true);
-      process.known.set_exit_code(kCannotStart);
+      // A log that cannot be opened, or too many processes, may pass.
+      const bool program_is_there = access(rank.argv[0].c_str(), X_OK) == 0;
+      process.known.set_exit_code(
+          program_is_there && error != ENOEXEC ? kFailure : kCannotStart);
       continue;
     }
     process.known.set_pid(pid);

@@ -9,11 +9,18 @@
 
 namespace lockstep {
 
-std::string RankProgramPath() {
+absl::StatusOr<std::string> RankProgramPath(const std::string& self) {
   std::error_code error;
-  const std::filesystem::path self =
-      std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "lockstep-rank").string();
+  const std::filesystem::path program =
+      std::filesystem::read_symlink(self, error);
+  if (error) {
+    return absl::ErrnoToStatus(
+        error.value(),
+        absl::StrCat("cannot find lockstep-rank, which lies beside this "
+                     "program: read ",
+                     self));
+  }
+  return (program.parent_path() / "lockstep-rank").string();
 }
 
 absl::Status BecomeProgram(const std::string& program,

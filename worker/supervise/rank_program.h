@@ -9,11 +9,14 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace lockstep {
 
-// Its path, whether it is there or not.
-std::string RankProgramPath();
+// Its path, whether it is there or not. NOT_FOUND and so on: where this program
+// lies cannot be read from `self`.
+absl::StatusOr<std::string> RankProgramPath(
+    const std::string& self = "/proc/self/exe");
 
 // This process goes on as `program` with these arguments, argv[0] among them.
 // Returns only when it cannot: NOT_FOUND, PERMISSION_DENIED and so on name the

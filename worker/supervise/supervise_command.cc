@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "proto/contract/exit_code.h"
+#include "proto/contract/status_macros.h"
 #include "worker/supervise/rank_program.h"
 #include "worker/supervise/supervise_options.h"
 #include "worker/supervise/supervisor.h"
@@ -26,9 +27,14 @@ int TerminateFd() {
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+absl::Status FindAndSupervise(SuperviseOptions options, int terminate_fd) {
+  ASSIGN_OR_RETURN(options.program, RankProgramPath());
+  return Supervise(options, terminate_fd);
+}
+
 int RunSupervise(const SuperviseOptions& options) {
   const int terminate_fd = TerminateFd();
-  const absl::Status status = Supervise(options, terminate_fd);
+  const absl::Status status = FindAndSupervise(options, terminate_fd);
   if (terminate_fd >= 0) close(terminate_fd);
   if (status.ok()) return kOk;
   std::cerr << "lockstep-worker supervise: " << status.message() << "\n";
@@ -39,7 +45,6 @@ int RunSupervise(const SuperviseOptions& options) {
 
 void AddSuperviseCommand(CLI::App& app, std::function<int()>* run) {
   auto options = std::make_shared<SuperviseOptions>();
-  options->program = RankProgramPath();
   CLI::App* command = app.add_subcommand(
       "supervise", "Parent of one attempt's ranks on this host");
   command

@@ -131,6 +131,18 @@ TEST_F(AttemptEndTest, AToldFailureCountsThoughTheRankWasStoppedBeforeItsExit) {
   EXPECT_EQ(Why().cause, v1::Attempt::NOT_FINITE);
 }
 
+TEST_F(AttemptEndTest, AProgramThatIsMissingIsNotTriedAgain) {
+  Exited(kCannotStart);
+  Exited(0, /*asked_to_stop=*/true, /*signal=*/15);
+  EXPECT_EQ(Why().cause, v1::Attempt::ENGINE_ERROR);
+  EXPECT_FALSE(Why().another_may_help);
+  EXPECT_THAT(Why().message, HasSubstr("rank 0 cannot be started: its program "
+                                       "lockstep-rank"));
+  end_.ranks.clear();
+  Exited(kFailure);
+  EXPECT_TRUE(Why().another_may_help);
+}
+
 TEST_F(AttemptEndTest, LostPeersAloneAreACrash) {
   Exited(kPeerLost);
   Exited(kPeerLost);

@@ -113,6 +113,16 @@ TEST(StepTest, AFailureIsRetriedAfterAPause) {
             v1::Job::PENDING_REASON_UNSPECIFIED);
 }
 
+TEST(StepTest, AProgramThatIsMissingFailsTheJobAtOnce) {
+  StepWorld world(1);
+  world.RunAttempt1("a", 1, /*max_restarts=*/3);
+  world.RanksEnded("a", 1, kCannotStart);
+  EXPECT_EQ(world.job("a").state(), v1::Job::FAILED);
+  EXPECT_EQ(world.job("a").error().reason(), "ENGINE_ERROR");
+  EXPECT_THAT(world.job("a").error().message(), HasSubstr("lockstep-rank"));
+  EXPECT_EQ(world.job("a").restarts(), 0);
+}
+
 TEST(StepTest, AJobFailsWhenItsRestartsAreUsedUp) {
   StepWorld world(1);
   world.RunAttempt1("a", 1, /*max_restarts=*/0);

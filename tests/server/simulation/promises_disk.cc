@@ -269,6 +269,8 @@ bool Promises::MayStop(const server::JobRecord& row) const {
       return stop_asked_ || !process.taken_by().empty();
     case v1::Attempt::PAUSED:
       return row.job().desired() == v1::Job::PAUSE;
+    case v1::Attempt::TIME_LIMIT:
+      return row.job().spec().resources().has_timeout();
     default:
       return false;
   }

@@ -100,6 +100,23 @@ std::string StopViolation(const server::JobRecord& old,
   return "";
 }
 
+// One whose time was over ends, whatever happens then.
+std::string TimeViolation(const server::JobRecord& old,
+                          const server::JobRecord& next) {
+  const int attempt = old.job().attempt();
+  if (attempt == 0 ||
+      old.processes(attempt).stop_cause() != v1::Attempt::TIME_LIMIT) {
+    return "";
+  }
+  const v1::Job::State state = next.job().state();
+  const bool goes_on =
+      next.processes(attempt).stop_cause() != v1::Attempt::TIME_LIMIT ||
+      next.job().attempt() > attempt || state == v1::Job::QUEUED ||
+      state == v1::Job::PAUSED;
+  if (!goes_on) return "";
+  return absl::StrCat("is ", StateName(state), ", and its time was over");
+}
+
 // What a user wants to hold holds, until one wants it to go on.
 std::string HoldViolation(const v1::Job& old, const v1::Job& next,
                           const std::vector<v1::Event>& events) {
@@ -159,6 +176,7 @@ std::string Violation(const server::JobRecord& old,
       PathViolation(before.state(), after.state(), after.name(), events);
   if (violation.empty()) violation = AttemptsViolation(before, after);
   if (violation.empty()) violation = StopViolation(old, next);
+  if (violation.empty()) violation = TimeViolation(old, next);
   if (violation.empty()) violation = HoldViolation(before, after, events);
   if (violation.empty()) violation = FollowViolation(next);
   return violation;

@@ -43,6 +43,7 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   all.preempted += one.preempted;
   all.taken += one.taken;
   all.paused += one.paused;
+  all.timed_out += one.timed_out;
   all.lost_followers += one.lost_followers;
   all.deleted += one.deleted;
   all.checkpoints += one.checkpoints;

@@ -11,6 +11,14 @@ namespace {
 // So few that watchers read from the store as well.
 constexpr size_t kEventsInMemory = 8;
 
+void ForgetTimeLimits(server::JobRecord& record) {
+  for (server::ProcessRecord& process : *record.mutable_processes()) {
+    if (process.stop_cause() != v1::Attempt::TIME_LIMIT) continue;
+    process.clear_stop_cause();
+    process.clear_drained();
+  }
+}
+
 }  // namespace
 
 SimulatedCoordinator::SimulatedCoordinator(const World& world, int64_t life)
@@ -59,6 +67,7 @@ void SimulatedCoordinator::Load() {
         record.job().desired() == v1::Job::PAUSE) {
       record.mutable_job()->set_desired(v1::Job::RUN);
     }
+    if (world_.fault == Fault::kForgetsTimeLimits) ForgetTimeLimits(record);
     if (world_.fault == Fault::kTakesWithoutConsent) {
       record.mutable_job()
           ->mutable_spec()

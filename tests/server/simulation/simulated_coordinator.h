@@ -44,6 +44,8 @@ enum class Fault {
   kDrainsNothing,
   // A restart forgets which jobs are to hold.
   kForgetsPauses,
+  // A restart forgets whose time was over.
+  kForgetsTimeLimits,
   // A restart takes every job for one that gives way.
   kTakesWithoutConsent,
   // What is freed for one is anybody's.

@@ -129,6 +129,9 @@ void Simulation::Create() {
       kPriorities[number % kPriorities.size()]);
   event.request.spec.mutable_resources()->set_preemptible(number % 8 < 6);
   event.request.spec.set_max_restarts(number % 4);
+  if (number % 6 == 2) {
+    event.request.spec.mutable_resources()->mutable_timeout()->set_seconds(20);
+  }
   if (number % 7 == 0) {
     event.request.spec.mutable_checkpoint()->set_resume(
         v1::CheckpointSpec::RESUME_NEVER);
@@ -361,6 +364,7 @@ void Simulation::Count() {
     for (const v1::Attempt& attempt : row.job().attempts()) {
       if (attempt.end_cause() == v1::Attempt::PREEMPTED) ++counts_.preempted;
       if (attempt.end_cause() == v1::Attempt::PAUSED) ++counts_.paused;
+      if (attempt.end_cause() == v1::Attempt::TIME_LIMIT) ++counts_.timed_out;
     }
   }
   counts_.deleted = promises_.deleted();

@@ -30,6 +30,7 @@ struct SimulationCounts {
   int preempted = 0;
   int taken = 0;
   int paused = 0;
+  int timed_out = 0;
   int lost_followers = 0;
   int deleted = 0;
   int checkpoints = 0;

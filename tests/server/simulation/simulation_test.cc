@@ -29,6 +29,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.preempted, result.seeds / 10);
   EXPECT_GT(counts.taken, result.seeds / 10);
   EXPECT_GT(counts.paused, result.seeds / 10);
+  EXPECT_GT(counts.timed_out, result.seeds / 20);
   EXPECT_GT(counts.lost_followers, result.seeds / 20);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.checkpoints, result.seeds);
@@ -85,6 +86,11 @@ TEST(SimulationFaultTest, ADrainThatStopsNothingIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsPausesIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsPauses),
               AllOf(StartsWith("P3: "), HasSubstr("does not hold any more")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsTimeLimitsIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsTimeLimits),
+              AllOf(StartsWith("P3: "), HasSubstr("its time was over")));
 }
 
 TEST(SimulationFaultTest, ATakerWithoutConsentIsNoticed) {

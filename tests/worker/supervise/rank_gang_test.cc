@@ -1,6 +1,7 @@
 #include "worker/supervise/rank_gang.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <thread>
@@ -187,6 +188,26 @@ TEST_F(RankGangTest, ARankThatCannotBeStartedFailsTheGang) {
   EXPECT_TRUE(ends[0].asked_to_stop());
   EXPECT_THAT(worker_.Read("1.log"),
               HasSubstr("/no/such/program: No such file"));
+}
+
+TEST_F(RankGangTest, AFileThatIsNoProgramCannotBeStartedEither) {
+  worker_.Write("text", "no program");
+  RankGang::Rank broken = Rank(0);
+  broken.argv[0] = worker_.dir() + "/text";
+  ASSERT_EQ(chmod(broken.argv[0].c_str(), 0755), 0);
+  RankGang gang({broken}, {.peer_grace = kLong}, [](const auto&) {});
+
+  EXPECT_EQ(gang.Run()[0].exit_code(), 127);
+}
+
+// It may be there next time; the program is.
+TEST_F(RankGangTest, ALogThatCannotBeOpenedIsAFailureLikeOthers) {
+  worker_.Rank(0, "exit 0");
+  RankGang::Rank mute = Rank(0);
+  mute.log_path = worker_.dir() + "/no-such-folder/0.log";
+  RankGang gang({mute}, {.peer_grace = kLong}, [](const auto&) {});
+
+  EXPECT_EQ(gang.Run()[0].exit_code(), 1);
 }
 
 }  // namespace
