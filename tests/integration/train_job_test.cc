@@ -147,15 +147,15 @@ TEST(TrainJobTest, TensorBoardReadsTheCurves) {
       cluster.SubmitAndWait("board", JobForTheBoard("1.0e-2", out));
   ASSERT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
 
+  constexpr char kTags[] =
+      "train/loss,train/learning_rate,train/grad_norm,train/token_accuracy,"
+      "perf/step_time_s,eval/loss,eval/token_accuracy,perf/eval_time_s";
   const RunResult check = RunProgram(
       {OraclePython(), SourceDir() + "/tests/oracle/check_tensorboard.py",
-       out + "/runs", "--tags",
-       "train/loss,train/learning_rate,train/grad_norm,train/token_accuracy,"
-       "perf/step_time_s,eval/loss,eval/token_accuracy,perf/eval_time_s",
-       "--steps", "30", "--text", "config=\"learning_rate\": 0.01", "--hparam",
-       "learning_rate=0.01", "--hparam", "lora.r=16", "--hparam",
-       "method=\"lora\"", "--hparam", "lr_scheduler_type=\"linear\"", "--ended",
-       "yes"});
+       out + "/runs", "--tags", kTags, "--steps", "30", "--text",
+       "config=\"learning_rate\": 0.01", "--hparam", "learning_rate=0.01",
+       "--hparam", "lora.r=16", "--hparam", "method=\"lora\"", "--hparam",
+       "lr_scheduler_type=\"linear\"", "--ended", "yes"});
 
   EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
 }

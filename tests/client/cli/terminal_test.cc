@@ -17,7 +17,7 @@ std::string Names(const std::vector<Key>& keys) {
                                "enter", "escape", "interrupt"};
   std::string text;
   for (const Key& key : keys) {
-    if (!text.empty()) text += " ";
+    if (!text.empty()) text += ' ';
     text += key.kind == Key::kCharacter ? std::string(1, key.character)
                                         : names[key.kind];
   }
@@ -43,7 +43,7 @@ TEST(ParseKeysTest, LeavesOutWhatItDoesNotKnow) {
 TEST(ParseKeysTest, WaitsForTheRestOfASequence) {
   std::string pending = "\x1b[";
   EXPECT_EQ(Names(ParseKeys(pending, true)), "");
-  pending += "A";
+  pending += 'A';
   EXPECT_EQ(Names(ParseKeys(pending, true)), "up");
   EXPECT_EQ(pending, "");
 }
