@@ -8,6 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export OMP_NUM_THREADS=1
 report=$build/release-results.xml
 
+"$here/acceptance/build_previous.sh" "$build"
 ctest --test-dir "$build" --output-on-failure --no-tests=error -L release \
   --test-output-size-passed 1000000 --output-junit "$report" "$@"
 page=$here/../docs/release_tests.md

@@ -24,13 +24,15 @@ std::string MakeTemporaryDir(const std::string& parent) {
 
 }  // namespace
 
-TestCluster::TestCluster(int cpu_slots, std::vector<std::string> flags)
+TestCluster::TestCluster(int cpu_slots, std::vector<std::string> flags,
+                         std::string bin_dir)
     : dir_(MakeTemporaryDir(::testing::TempDir())),
       // A socket's path has at most 107 bytes, which a build folder may exceed.
       socket_dir_(MakeTemporaryDir("/tmp")),
       address_("unix:" + socket_dir_ + "/lockstepd.sock"),
       cpu_slots_(cpu_slots),
-      flags_(std::move(flags)) {
+      flags_(std::move(flags)),
+      bin_dir_(std::move(bin_dir)) {
   StartDaemon();
 }
 
@@ -59,7 +61,7 @@ TestCluster::~TestCluster() {
 }
 
 void TestCluster::StartDaemon() {
-  std::vector<std::string> words = {BinDir() + "/lockstepd",
+  std::vector<std::string> words = {bin_dir_ + "/lockstepd",
                                     "--state-dir",
                                     Path("state"),
                                     "--listen",

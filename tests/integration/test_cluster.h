@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lockstep/v1/cluster_service.grpc.pb.h"
@@ -20,7 +21,8 @@ namespace lockstep::testing {
 class TestCluster {
  public:
   // `flags` are given to each daemon, beside those that a test needs.
-  explicit TestCluster(int cpu_slots = 2, std::vector<std::string> flags = {});
+  explicit TestCluster(int cpu_slots = 2, std::vector<std::string> flags = {},
+                       std::string bin_dir = BinDir());
   // Kills the daemon and every process of its jobs.
   ~TestCluster();
 
@@ -54,6 +56,9 @@ class TestCluster {
   void KillDaemon();      // SIGKILL
   int TerminateDaemon();  // SIGTERM; returns its exit code
   void StartDaemon();
+  // Of another folder from the next start on: daemon and workers. The command
+  // line stays ours.
+  void UpgradeTo(std::string bin_dir) { bin_dir_ = std::move(bin_dir); }
   pid_t daemon_pid() const { return daemon_->pid(); }
   std::string daemon_log() const { return ReadFile(Path("lockstepd.log")); }
 
@@ -63,6 +68,7 @@ class TestCluster {
   std::string address_;
   const int cpu_slots_;
   const std::vector<std::string> flags_;
+  std::string bin_dir_;
   std::unique_ptr<BackgroundProcess> daemon_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
 };
