@@ -39,7 +39,6 @@ struct RowLoader::Batch {
       if (damaged) return;
       rows.push_back({place.order, MakeJobRow(std::move(parsed))});
     }
-    bytes = std::string();
   }
 };
 
@@ -61,14 +60,24 @@ void RowLoader::Add(int64_t order, int64_t crc, absl::string_view bytes) {
 void RowLoader::Pass() {
   batches_.push_back(std::exchange(filling_, std::make_unique<Batch>()));
   Batch* batch = batches_.back().get();
+  bool full;
   {
     absl::MutexLock lock(&mu_);
-    if (waiting_.size() < most_waiting_) {
-      waiting_.push_back(batch);
-      return;
-    }
+    full = waiting_.size() == most_waiting_;
+    if (!full) waiting_.push_back(batch);
   }
-  batch->Parse();
+  if (full) Parse(*batch);
+  absl::MutexLock lock(&mu_);
+  if (spare_.empty()) return;
+  filling_->bytes = std::move(spare_.back());
+  spare_.pop_back();
+}
+
+void RowLoader::Parse(Batch& batch) {
+  batch.Parse();
+  batch.bytes.clear();
+  absl::MutexLock lock(&mu_);
+  spare_.push_back(std::move(batch.bytes));
 }
 
 void RowLoader::Run() {
@@ -84,7 +93,7 @@ void RowLoader::Run() {
       batch = waiting_.front();
       waiting_.pop_front();
     }
-    batch->Parse();
+    Parse(*batch);
   }
 }
 
@@ -98,7 +107,7 @@ void RowLoader::Stop() {
 }
 
 absl::StatusOr<std::vector<RowLoader::Row>> RowLoader::Finish() {
-  filling_->Parse();
+  Parse(*filling_);
   batches_.push_back(std::move(filling_));
   Stop();
   std::vector<Row> rows;
