@@ -59,6 +59,7 @@ class TestCluster {
   // Of another folder from the next start on: daemon and workers. The command
   // line stays ours.
   void UpgradeTo(std::string bin_dir) { bin_dir_ = std::move(bin_dir); }
+  const std::string& address() const { return address_; }
   pid_t daemon_pid() const { return daemon_->pid(); }
   std::string daemon_log() const { return ReadFile(Path("lockstepd.log")); }
 
