@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 // sockaddr_un holds 108 bytes with the zero at the end.
 constexpr size_t kLongestSocketPath = 107;
 constexpr int kMostCpuSlots = 4096;
+constexpr char kForever[] = "forever";
 
 absl::Status Invalid(absl::string_view flag, absl::string_view value,
                      absl::string_view why) {
@@ -77,6 +78,30 @@ absl::StatusOr<absl::Duration> ParseInterval(absl::string_view flag,
     return Invalid(flag, value, "not a duration above 0, such as 500ms or 2m");
   }
   return duration;
+}
+
+// 720h, 30d, or forever.
+absl::StatusOr<absl::Duration> ParseAge(absl::string_view flag,
+                                        const std::string& value) {
+  if (value == kForever) return absl::InfiniteDuration();
+  absl::string_view text = value;
+  absl::Duration duration;
+  int days = 0;
+  if (absl::ConsumeSuffix(&text, "d") && absl::SimpleAtoi(text, &days)) {
+    duration = absl::Hours(24) * days;
+  } else if (!absl::ParseDuration(value, &duration)) {
+    duration = absl::ZeroDuration();
+  }
+  if (duration <= absl::ZeroDuration() ||
+      duration == absl::InfiniteDuration()) {
+    return Invalid(flag, value,
+                   "not an age above 0, such as 12h or 30d, nor forever");
+  }
+  return duration;
+}
+
+std::string FormatAge(absl::Duration age) {
+  return age == absl::InfiniteDuration() ? kForever : absl::FormatDuration(age);
 }
 
 std::string SiblingProgram(const char* name) {
@@ -144,7 +169,8 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
            absl::FormatDuration(options.scheduler.rendezvous_timeout)},
           {"heartbeat-interval",
            absl::FormatDuration(options.scheduler.heartbeat_interval)},
-          {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
+          {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
+          {"keep-jobs", FormatAge(options.scheduler.keep_ended)}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
@@ -159,6 +185,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   std::string heartbeat =
       absl::FormatDuration(options.scheduler.heartbeat_interval);
   std::string drain = absl::FormatDuration(options.scheduler.drain_grace);
+  std::string keep = FormatAge(options.scheduler.keep_ended);
 
   CLI::App app(
       "The coordinator of Lockstep: takes jobs, gives them devices, "
@@ -193,6 +220,11 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
          "How long ranks may take to write a checkpoint and stop, for a "
          "drain, a pause, a more urgent job or their time limit")
       ->capture_default_str();
+  app.add_option(
+         "--keep-jobs", keep,
+         "How long a job is remembered after its end, with its logs and "
+         "metrics: 12h, 30d, forever")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -210,6 +242,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                    ParseInterval("heartbeat-interval", heartbeat));
   ASSIGN_OR_RETURN(options.scheduler.drain_grace,
                    ParseInterval("drain-grace", drain));
+  ASSIGN_OR_RETURN(options.scheduler.keep_ended, ParseAge("keep-jobs", keep));
   // Processes of jobs run in folders of their own.
   std::error_code error;
   options.state_dir = fs::absolute(options.state_dir, error).string();

@@ -97,10 +97,10 @@ v1::Event& Decision::AddEvent(const std::string& job,
   return event;
 }
 
-void Decision::Delete(const JobEntry& entry) {
+void Decision::Delete(const JobEntry& entry, const std::string& why) {
   const v1::Job& job = entry.job();
   LOCKSTEP_CHECK(IsTerminal(job.state()) && !touched_.contains(job.name()));
-  AddEvent(job.name(), v1::Event::INFO, kJobDeleted, "deleted");
+  AddEvent(job.name(), v1::Event::INFO, kJobDeleted, why);
   result_.write.deletions.push_back({job.name(), job.uid()});
   Do(RemoveFilesEffect{job.uid()});
   state_.requests.erase({job.owner(), entry.record->request_id()});

@@ -55,7 +55,7 @@ class Decision {
   void Touch(JobEntry& entry) { touched_.insert(entry.job().name()); }
 
   // The job, which must not be touched, is no more.
-  void Delete(const JobEntry& entry);
+  void Delete(const JobEntry& entry, const std::string& why);
 
   void Write(const server::CoordinatorRecord& coordinator) {
     result_.write.coordinator = coordinator;

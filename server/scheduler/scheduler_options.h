@@ -33,6 +33,8 @@ struct SchedulerOptions {
   int concurrent_prepares = 2;
   // Starts of prepare whose end is unknown (the coordinator was away).
   int prepare_tries = 3;
+  // How long a job is remembered after its end.
+  absl::Duration keep_ended = absl::InfiniteDuration();
   // How often deadlines are looked at.
   absl::Duration tick = absl::Milliseconds(250);
 };

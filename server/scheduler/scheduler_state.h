@@ -103,6 +103,8 @@ struct SchedulerState {
   std::set<std::string> live;
   int64_t next_order = 0;
   int preparing = 0;
+  // When jobs that ended long ago are looked for, by Clock::Now.
+  absl::Duration retention_due = absl::ZeroDuration();
   // Waiting jobs or the pool changed since the policy was asked.
   bool schedule = true;
   // As it will be on disk when the writes under way are.

@@ -22,6 +22,7 @@ void OnTick(Decision& decision) {
     entry.live.kill_at = absl::InfiniteDuration();
     decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
   }
+  ForgetOld(decision);
   // A pause after a failure may be over.
   for (const auto& [place, name] : state.prepared) {
     const JobEntry& entry = state.jobs.at(name);

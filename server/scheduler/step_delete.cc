@@ -44,7 +44,7 @@ void OnDelete(Decision& decision, const DeleteEvent& event) {
     return;
   }
   decision.Do(ReplyEffect{event.ticket, entry.job()});
-  decision.Delete(entry);
+  decision.Delete(entry, "deleted");
 }
 
 }  // namespace lockstep

@@ -95,6 +95,8 @@ void OnPin(Decision& decision, const PinEvent& event);
 void Wait(Decision& decision, JobEntry& entry, v1::Job::PendingReason reason,
           const std::string& message);
 void StartPrepares(Decision& decision);
+// Deletes what ended longer ago than options.keep_ended; at a tick.
+void ForgetOld(Decision& decision);
 void StartAttempts(Decision& decision);
 
 // step_restore.cc

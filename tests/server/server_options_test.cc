@@ -40,6 +40,7 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(120));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(4));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
+  EXPECT_EQ(options.scheduler.keep_ended, absl::InfiniteDuration());
 }
 
 TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
@@ -51,11 +52,11 @@ TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
 }
 
 TEST_F(ServerOptionsTest, ReadsEveryFlag) {
-  const auto line =
-      Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
-             "--listen", "localhost:50", "--cpu-slots", "3", "--worker",
-             "/bin/w", "--metrics-address", "off", "--rendezvous-timeout",
-             "90s", "--heartbeat-interval=500ms", "--drain-grace=2m"});
+  const auto line = Parse(
+      {"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0", "--listen",
+       "localhost:50", "--cpu-slots", "3", "--worker", "/bin/w",
+       "--metrics-address", "off", "--rendezvous-timeout", "90s",
+       "--heartbeat-interval=500ms", "--drain-grace=2m", "--keep-jobs", "30d"});
   ASSERT_TRUE(line.ok()) << line.status();
   const ServerOptions& options = line->options;
   EXPECT_EQ(options.state_dir, "/state");
@@ -67,6 +68,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(90));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Milliseconds(500));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Minutes(2));
+  EXPECT_EQ(options.scheduler.keep_ended, absl::Hours(720));
 }
 
 TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
@@ -82,7 +84,7 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
           Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
           Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
           Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "4s"),
-          Pair("drain-grace", "30s")));
+          Pair("drain-grace", "30s"), Pair("keep-jobs", "forever")));
 }
 
 TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {
@@ -108,6 +110,10 @@ TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
       {{"--listen", "127.0.0.1:70000"}, "neither unix:/path nor host:port"},
       {{"--listen", "127.0.0.1:0"}, "known before they start"},
       {{"--cpu-slots", "0"}, "--cpu-slots \"0\": not in 1..4096"},
+      {{"--keep-jobs", "0d"}, "--keep-jobs \"0d\": not an age above 0"},
+      {{"--keep-jobs", "-1h"}, "not an age above 0"},
+      {{"--keep-jobs", "inf"}, "nor forever"},
+      {{"--keep-jobs", "month"}, "such as 12h or 30d"},
       {{"--cpu-slots", "many"}, "--cpu-slots"},
       {{"--rendezvous-timeout", "soon"}, "--rendezvous-timeout \"soon\""},
       {{"--rendezvous-timeout", "-1s"}, "duration above 0"},
