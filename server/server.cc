@@ -27,6 +27,7 @@
 #include "server/store/schema.h"
 #include "server/store/sqlite_job_store.h"
 #include "server/system_clock.h"
+#include "server/webhook/webhook.h"
 
 namespace lockstep {
 namespace {
@@ -44,6 +45,16 @@ ServiceOptions MakeServiceOptions(const ServerOptions& options,
           .heartbeat_interval = options.scheduler.heartbeat_interval,
           .bookmark_interval = options.bookmark_interval,
           .log_poll_interval = options.log_poll_interval};
+}
+
+absl::StatusOr<std::unique_ptr<Webhook>> MakeWebhook(
+    const ServerOptions& options, const StateDir& state, const Clock& clock,
+    EventLog& events, int64_t sequence) {
+  if (options.webhook.empty()) return nullptr;
+  WebhookOptions webhook;
+  ASSIGN_OR_RETURN(webhook.settings, LoadWebhookSettings(options.webhook));
+  webhook.cursor_path = state.webhook_cursor_path();
+  return Webhook::Start(webhook, clock, events, sequence);
 }
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
@@ -97,6 +108,7 @@ struct Server::Parts {
   std::unique_ptr<MetricsExposer> exposer;
   std::shared_ptr<MetricsFeed> feed;
   std::shared_ptr<JournalLogger> logger;
+  std::unique_ptr<Webhook> webhook;
   ServiceOptions service_options;
   std::unique_ptr<JobServiceImpl> jobs;
   std::unique_ptr<ClusterServiceImpl> cluster;
@@ -111,6 +123,8 @@ absl::Status Server::Parts::Serve(const ServerOptions& options) {
   ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
   ASSIGN_OR_RETURN(exposer, MakeExposer(options, metrics));
   logger = JournalLogger::Start(events, pump, store->LastSequence());
+  ASSIGN_OR_RETURN(webhook, MakeWebhook(options, state, clock, events,
+                                        store->LastSequence()));
   // Before anyone may call: an attempt that lives must find its token known, or
   // its processes would think that they are strangers, and exit.
   RETURN_IF_ERROR(scheduler.Start());

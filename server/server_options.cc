@@ -170,7 +170,8 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
           {"heartbeat-interval",
            absl::FormatDuration(options.scheduler.heartbeat_interval)},
           {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
-          {"keep-jobs", FormatAge(options.scheduler.keep_ended)}};
+          {"keep-jobs", FormatAge(options.scheduler.keep_ended)},
+          {"webhook", options.webhook}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
@@ -225,6 +226,9 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
          "How long a job is remembered after its end, with its logs and "
          "metrics: 12h, 30d, forever")
       ->capture_default_str();
+  app.add_option("--webhook", options.webhook,
+                 "File (0600) that names the URL to which ends of jobs are "
+                 "posted, and the secret that signs them");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -247,6 +251,9 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   std::error_code error;
   options.state_dir = fs::absolute(options.state_dir, error).string();
   options.worker_path = fs::absolute(options.worker_path, error).string();
+  if (!options.webhook.empty()) {
+    options.webhook = fs::absolute(options.webhook, error).string();
+  }
   if (options.listen.empty()) {
     options.listen.push_back(DefaultListen(environment, options.state_dir));
   }

@@ -30,6 +30,9 @@ struct ServerOptions {
   // host:port of loopback for /metrics, port 0 for a free one; "off".
   std::string metrics_address = "127.0.0.1:9464";
 
+  // File that says where ends of jobs are told; empty: nowhere.
+  std::string webhook;
+
   SchedulerOptions scheduler;
   ServerMetricsOptions metrics;
 

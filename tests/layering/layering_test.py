@@ -24,7 +24,8 @@ ALLOWED = {
     # The daemon.
     "server": CONTRACT | {
         "server/service", "server/scheduler", "server/rendezvous",
-        "server/store", "server/launcher", "server/events", "server/metrics"},
+        "server/store", "server/launcher", "server/events", "server/metrics",
+        "server/webhook"},
     "server/service": CONTRACT | {
         "server", "server/scheduler", "server/rendezvous", "server/store",
         "server/events", "server/metrics"},
@@ -37,6 +38,7 @@ ALLOWED = {
     "server/store": CONTRACT,
     "server/events": CONTRACT | {"server/store"},
     "server/metrics": CONTRACT | {"server"},
+    "server/webhook": CONTRACT | {"server", "server/events"},
     # One rank.
     "worker": CONTRACT | {
         "worker/train", "worker/prepare", "worker/export", "worker/supervise",

@@ -79,12 +79,13 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_THAT(
       SettingsOf(line->options),
-      ElementsAre(
-          Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
-          Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
-          Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
-          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "4s"),
-          Pair("drain-grace", "30s"), Pair("keep-jobs", "forever")));
+      ElementsAre(Pair("state-dir", "/state"),
+                  Pair("listen", "unix:/a,127.0.0.1:0"), Pair("cpu-slots", "3"),
+                  Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
+                  Pair("metrics-address", "off"),
+                  Pair("rendezvous-timeout", "1m30s"),
+                  Pair("heartbeat-interval", "4s"), Pair("drain-grace", "30s"),
+                  Pair("keep-jobs", "forever"), Pair("webhook", "")));
 }
 
 TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {
