@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -37,10 +38,13 @@ double RssMegabytes(pid_t pid) {
   return kilobytes / 1024;
 }
 
-// Watches all jobs, and reads nothing until it is asked to.
+// Watches all jobs from a token on, and reads nothing until it is asked to.
 class Watcher {
  public:
-  explicit Watcher(v1::JobService::Stub& jobs) : jobs_(jobs) { Open(); }
+  Watcher(v1::JobService::Stub& jobs, std::string token)
+      : jobs_(jobs), token_(std::move(token)) {
+    Open();
+  }
   ~Watcher() { context_->TryCancel(); }
 
   // Reads until it has seen this job created; the names of those created, in
@@ -58,7 +62,7 @@ class Watcher {
         continue;
       }
       token_ = change.resume_token();
-      if (change.type() == v1::WatchJobsResponse::ADDED && change.has_event()) {
+      if (change.type() == v1::WatchJobsResponse::ADDED) {
         created.push_back(change.job().name());
       }
     }
@@ -97,10 +101,25 @@ class WatchersStuckTest : public ::testing::Test {
         cluster_.address(), grpc::InsecureChannelCredentials(), arguments));
   }
 
+  // Behind all that has happened.
+  std::string Token() {
+    v1::ListEventsRequest request;
+    request.set_page_size(1000);
+    v1::ListEventsResponse response;
+    do {
+      request.set_page_token(response.next_page_token());
+      grpc::ClientContext context;
+      EXPECT_TRUE(jobs_->ListEvents(&context, request, &response).ok());
+    } while (!response.next_page_token().empty());
+    return response.resume_token();
+  }
+
   void OpenWatchers() {
+    const std::string token = Token();
     for (int i = 0; i < watchers_wanted_; ++i) {
       if (i % kStreamsAConnection == 0) connections_.push_back(Connect());
-      watchers_.push_back(std::make_unique<Watcher>(*connections_.back()));
+      watchers_.push_back(
+          std::make_unique<Watcher>(*connections_.back(), token));
     }
   }
 
