@@ -81,11 +81,14 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
 
   const ServiceParts& parts() const { return parts_; }
 
-  // Wakes this stream from any thread; for subscriptions.
+  // Wakes this stream from any thread; for subscriptions. One whose client does
+  // not read was woken before and has not looked since: a thousand of those
+  // cost their publisher nothing.
   std::function<void()> Waker() {
-    return [&pump = parts_.pump, stream = this->weak_from_this()] {
-      pump.Wake(stream);
-    };
+    return
+        [&pump = parts_.pump, stream = this->weak_from_this(), woken = woken_] {
+          if (!woken->exchange(true)) pump.Wake(stream);
+        };
   }
 
  private:
@@ -95,6 +98,8 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
         absl::MutexLock lock(&mu_);
         again_ = false;
       }
+      // Before Next looks: what is published from here on wakes again.
+      *woken_ = false;
       response_.Clear();
       const StreamTurn turn = Turn();
       if (turn.what == StreamTurn::What::kWrite) {
@@ -173,6 +178,10 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
   Timer timer_stream_{*this};
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> timer_ = false;
+  // A waker has called, and Next was not asked since. Of its own, as wakers
+  // outlive the stream, and must not be the last to hold it.
+  const std::shared_ptr<std::atomic<bool>> woken_ =
+      std::make_shared<std::atomic<bool>>(false);
 
   absl::Mutex mu_;
   // Somebody is in Run, or a write is on its way.
