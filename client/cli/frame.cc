@@ -98,7 +98,7 @@ std::string Frame::StyledText() const {
       text += cell.text;
     }
     if (style != Style::kPlain) text += StyleSequence(Style::kPlain);
-    text += "\n";
+    text += '\n';
   }
   return text;
 }
