@@ -158,7 +158,8 @@ class TopTest(unittest.TestCase):
   def test_cancels_after_a_yes(self):
     self.submit("unwanted")
     with self.screen("unwanted") as screen:
-      screen.wait_for(lambda text: "unwanted" in text)
+      # The title of the plot has the name before there is a job.
+      screen.wait_for(lambda text: re.search(r"\nunwanted +QUEUED", text))
       screen.type("c")
       screen.wait_for(lambda text: "cancel job/unwanted? y" in text)
       screen.type("n")
