@@ -52,9 +52,9 @@ TEST(TraceContextTest, IgnoresWhatTheStandardTellsToIgnore) {
 TEST(TraceContextTest, AnIdOfACallIsAWord) {
   EXPECT_EQ(CheckedRequestId("run-7_a.B"), "run-7_a.B");
   EXPECT_EQ(CheckedRequestId(std::string(64, 'a')), std::string(64, 'a'));
-  for (const std::string& bad : {std::string(), std::string(65, 'a'),
-                                 std::string("a b"), std::string("a\nb"),
-                                 std::string("größe")}) {
+  for (const std::string& bad :
+       {std::string(), std::string(65, 'a'), std::string("a b"),
+        std::string("a\nb"), std::string("größe")}) {
     EXPECT_EQ(CheckedRequestId(bad), "") << bad;
   }
 }

@@ -31,11 +31,11 @@ TEST(JournalLoggerTest, AnEntryTellsWhatTheEventIsAbout) {
             "jobs/a RANK_FAILED: bad\\u000arow \\u001b[31m in "
             "\"größe.jsonl\"");
   const std::string line = JsonLogLine(entry, absl::UnixEpoch());
-  EXPECT_THAT(line, AllOf(HasSubstr("\"severity\":\"WARNING\""),
-                          HasSubstr("\"job\":\"jobs/a\""),
-                          HasSubstr("\"type\":\"RANK_FAILED\""),
-                          HasSubstr("\"actor\":\"anna\""),
-                          HasSubstr("\"attempt\":3")));
+  EXPECT_THAT(
+      line, AllOf(HasSubstr("\"severity\":\"WARNING\""),
+                  HasSubstr("\"job\":\"jobs/a\""),
+                  HasSubstr("\"type\":\"RANK_FAILED\""),
+                  HasSubstr("\"actor\":\"anna\""), HasSubstr("\"attempt\":3")));
 }
 
 // Wakes its owner when the pump has come by.

@@ -96,11 +96,12 @@ TEST(ServerLogTest, GoesToStderrInTheFormatThatWasChosen) {
   });
   EXPECT_EQ(nlohmann::json::parse(json)["message"], "broken {} %s");
   EXPECT_THAT(json, EndsWith("}\n"));
-  EXPECT_THAT(StderrOf([&entry] {
-                StartServerLog(LogFormat::kText);
-                Log(entry);
-              }),
-              AllOf(HasSubstr("[error] broken {} %s\n"), Not(HasSubstr("{\""))));
+  EXPECT_THAT(
+      StderrOf([&entry] {
+        StartServerLog(LogFormat::kText);
+        Log(entry);
+      }),
+      AllOf(HasSubstr("[error] broken {} %s\n"), Not(HasSubstr("{\""))));
 }
 
 }  // namespace

@@ -81,8 +81,8 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
           Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
           Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
           Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
-          Pair("log-format", "json"), Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "4s"),
-          Pair("drain-grace", "30s")));
+          Pair("log-format", "json"), Pair("rendezvous-timeout", "1m30s"),
+          Pair("heartbeat-interval", "4s"), Pair("drain-grace", "30s")));
 }
 
 TEST_F(ServerOptionsTest, TheLogIsForPeopleUnlessToldOtherwise) {

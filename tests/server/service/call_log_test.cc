@@ -59,8 +59,9 @@ class CallLogServiceTest : public ServiceFixture {
 TEST_F(CallLogServiceTest, ACallHasAnIdOfItsOwn) {
   TestContext context;
   const std::string log = LogOf(context);
-  EXPECT_THAT(log, ContainsRegex("lockstep.v1.JobService/CancelJob NOT_FOUND: "
-                                 ".*jobs/none.*\\(request [0-9a-f]+-[0-9]+\\)"));
+  EXPECT_THAT(log,
+              ContainsRegex("lockstep.v1.JobService/CancelJob NOT_FOUND: "
+                            ".*jobs/none.*\\(request [0-9a-f]+-[0-9]+\\)"));
 }
 
 TEST_F(CallLogServiceTest, OrTheOneThatTheClientGave) {
