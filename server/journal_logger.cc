@@ -1,8 +1,5 @@
 #include "server/journal_logger.h"
 
-#include <spdlog/spdlog.h>
-
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace lockstep {
@@ -10,22 +7,29 @@ namespace {
 
 constexpr int kEntriesAtATime = 256;
 
-spdlog::level::level_enum LevelOf(v1::Event::Severity severity) {
+LogSeverity SeverityOf(v1::Event::Severity severity) {
   switch (severity) {
     case v1::Event::ERROR:
-      return spdlog::level::err;
+      return LogSeverity::kError;
     case v1::Event::WARNING:
-      return spdlog::level::warn;
+      return LogSeverity::kWarning;
     default:
-      return spdlog::level::info;
+      return LogSeverity::kInfo;
   }
 }
 
 }  // namespace
 
-std::string LogLine(const v1::Event& event) {
-  return absl::StrCat(event.job(), " ", absl::Utf8SafeCEscape(event.type()),
-                      ": ", absl::Utf8SafeCEscape(event.message()));
+LogEntry EntryOf(const v1::Event& event) {
+  LogEntry entry;
+  entry.severity = SeverityOf(event.severity());
+  entry.source = "journal";
+  entry.message =
+      absl::StrCat(event.job(), " ", event.type(), ": ", event.message());
+  entry.fields = {
+      {"job", event.job()}, {"type", event.type()}, {"actor", event.actor()}};
+  entry.attempt = event.attempt();
+  return entry;
 }
 
 std::shared_ptr<JournalLogger> JournalLogger::Start(EventLog& events,
@@ -43,13 +47,15 @@ void JournalLogger::Pump() {
   while (true) {
     const auto batch = events_.Read(cursor_, kEntriesAtATime, "");
     if (!batch.ok()) {
-      spdlog::error("the journal cannot be read: {}",
-                    std::string(batch.status().message()));
+      Log({.severity = LogSeverity::kError,
+           .source = "journal",
+           .message = absl::StrCat("the journal cannot be read: ",
+                                   batch.status().message())});
       return;
     }
     if (batch->cursor == cursor_) return;
     for (const JournalEntry& entry : batch->entries) {
-      spdlog::log(LevelOf(entry.event.severity()), "{}", LogLine(entry.event));
+      Log(EntryOf(entry.event));
     }
     cursor_ = batch->cursor;
   }

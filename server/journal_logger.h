@@ -6,17 +6,16 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "lockstep/v1/job.pb.h"
 #include "server/events/event_log.h"
+#include "server/server_log.h"
 #include "server/service/stream_pump.h"
 
 namespace lockstep {
 
-// "jobs/a STATE_CHANGED: all ranks trained to the end". What came from files
-// and users cannot begin a line of its own or move the cursor.
-std::string LogLine(const v1::Event& event);
+// "jobs/a STATE_CHANGED: all ranks trained to the end".
+LogEntry EntryOf(const v1::Event& event);
 
 class JournalLogger final : public StreamPump::Stream {
  public:

@@ -1,17 +1,16 @@
 // lockstepd: flags -> Server -> wait for SIGTERM. Jobs go on without it.
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/contract/status_macros.h"
 #include "server/launcher/local_launcher.h"
 #include "server/server.h"
+#include "server/server_log.h"
 #include "server/server_options.h"
 #include "server/stop_signal.h"
 
@@ -33,6 +32,15 @@ int Fail(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
+// What whoever started it waits for: in text without a time before it.
+void Say(LogFormat format, LogSeverity severity, const std::string& message) {
+  if (format == LogFormat::kText) {
+    fprintf(stderr, "lockstepd: %s\n", message.c_str());
+  } else {
+    Log({.severity = severity, .source = "lockstepd", .message = message});
+  }
+}
+
 int Main(int argc, char** argv) {
   const auto line =
       ParseServerCommandLine(argc, argv, [](const char* name) -> std::string {
@@ -45,16 +53,21 @@ int Main(int argc, char** argv) {
   // Debian builds Abseil with its search for lock cycles, which takes a lock of
   // the whole process at each lock of ours and of gRPC. Tests keep it.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("lockstepd"));
+  const LogFormat format = line->options.log_format;
+  StartServerLog(format);
   auto server = Server::Start(line->options, MakeLauncher);
-  if (!server.ok()) return Fail(server.status(), 1);
-  fprintf(stderr, "lockstepd: listening on %s metrics %s\n",
-          absl::StrJoin((*server)->addresses(), ", ").c_str(),
-          line->options.metrics_address == "off"
-              ? "off"
-              : (*server)->metrics_url().c_str());
+  if (!server.ok()) {
+    Say(format, LogSeverity::kError, std::string(server.status().message()));
+    return 1;
+  }
+  Say(format, LogSeverity::kInfo,
+      absl::StrCat("listening on ", absl::StrJoin((*server)->addresses(), ", "),
+                   " metrics ",
+                   line->options.metrics_address == "off"
+                       ? "off"
+                       : (*server)->metrics_url()));
   WaitForStopSignal();
-  spdlog::info("stopping; processes of jobs go on");
+  Log({.source = "lockstepd", .message = "stopping; processes of jobs go on"});
   server->reset();
   return 0;
 }

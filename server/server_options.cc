@@ -159,19 +159,19 @@ absl::StatusOr<std::string> WorkerAddress(const ServerOptions& options) {
 
 std::vector<std::pair<std::string, std::string>> SettingsOf(
     const ServerOptions& options) {
-  return {{"state-dir", options.state_dir},
-          {"listen", absl::StrJoin(options.listen, ",")},
-          {"cpu-slots", absl::StrCat(options.cpu_slots)},
-          {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
-          {"worker", options.worker_path},
-          {"metrics-address", options.metrics_address},
-          {"rendezvous-timeout",
-           absl::FormatDuration(options.scheduler.rendezvous_timeout)},
-          {"heartbeat-interval",
-           absl::FormatDuration(options.scheduler.heartbeat_interval)},
-          {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
-          {"keep-jobs", FormatAge(options.scheduler.keep_ended)},
-          {"webhook", options.webhook}};
+  return {
+      {"state-dir", options.state_dir},
+      {"listen", absl::StrJoin(options.listen, ",")},
+      {"cpu-slots", absl::StrCat(options.cpu_slots)},
+      {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
+      {"worker", options.worker_path},
+      {"metrics-address", options.metrics_address},
+      {"log-format", options.log_format == LogFormat::kJson ? "json" : "text"},
+      {"rendezvous-timeout",
+       absl::FormatDuration(options.scheduler.rendezvous_timeout)},
+      {"heartbeat-interval",
+       absl::FormatDuration(options.scheduler.heartbeat_interval)},
+      {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
@@ -210,6 +210,11 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   app.add_option("--metrics-address", options.metrics_address,
                  "Loopback host:port of /metrics, port 0 for a free one; off")
       ->capture_default_str();
+  std::string log_format = "text";
+  app.add_option("--log-format", log_format,
+                 "text, or json: one object a line, on standard error")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   app.add_option("--rendezvous-timeout", rendezvous,
                  "How long the ranks of an attempt may take to join")
       ->capture_default_str();
@@ -240,6 +245,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(error.what());
   }
+  if (log_format == "json") options.log_format = LogFormat::kJson;
   ASSIGN_OR_RETURN(options.scheduler.rendezvous_timeout,
                    ParseInterval("rendezvous-timeout", rendezvous));
   ASSIGN_OR_RETURN(options.scheduler.heartbeat_interval,

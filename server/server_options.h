@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/metrics/server_metrics.h"
 #include "server/scheduler/scheduler_options.h"
+#include "server/server_log.h"
 
 namespace lockstep {
 
@@ -29,6 +30,8 @@ struct ServerOptions {
   std::string worker_path;
   // host:port of loopback for /metrics, port 0 for a free one; "off".
   std::string metrics_address = "127.0.0.1:9464";
+  // Of the log on stderr.
+  LogFormat log_format = LogFormat::kText;
 
   // File that says where ends of jobs are told; empty: nowhere.
   std::string webhook;

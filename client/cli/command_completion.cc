@@ -1,9 +1,12 @@
 #include "client/cli/command_completion.h"
 
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "client/cli/completion.h"
+#include "client/cli/config_file.h"
 
 namespace lockstep::cli {
 namespace {
@@ -54,6 +57,43 @@ const char* ScriptFor(const std::string& shell) {
   return shell == "zsh" ? kZsh : kFish;
 }
 
+// The coordinator that is asked is the one that the line will talk to.
+void TakeFlags(const std::map<std::string, std::string>& typed,
+               GlobalFlags& flags) {
+  for (const auto& [name, field] :
+       {std::pair("--server", &flags.server),
+        std::pair("--token-file", &flags.token_file),
+        std::pair("--context", &flags.context)}) {
+    const auto found = typed.find(name);
+    if (found != typed.end()) *field = found->second;
+  }
+}
+
+void PrintContexts(const std::string& typed, CommandContext& context) {
+  const absl::StatusOr<Config> config =
+      ReadConfig(ConfigPath(ProcessEnvironment));
+  if (!config.ok()) return;
+  for (const Context& known : config->contexts()) {
+    if (absl::StartsWith(known.name(), typed)) {
+      context.console.out << known.name() << "\n";
+    }
+  }
+}
+
+void PrintJobs(const std::string& typed, CommandContext& context) {
+  context.flags.timeout = kPatience;
+  absl::StatusOr<JobClient> client = context.Connect();
+  if (!client.ok()) return;
+  const absl::StatusOr<std::vector<v1::Job>> jobs =
+      client->List({.limit = kMostNames});
+  // Of A,B the last is being typed.
+  const std::string before = typed.substr(0, typed.rfind(',') + 1);
+  for (const v1::Job& job : jobs.value_or(std::vector<v1::Job>())) {
+    const std::string name = before + JobIdOf(job.name());
+    if (absl::StartsWith(name, typed)) context.console.out << name << "\n";
+  }
+}
+
 }  // namespace
 
 void AddCompletionCommand(CLI::App& app, CommandContext& context) {
@@ -77,18 +117,9 @@ ExitStatus PrintCompletions(const CLI::App& app, CommandContext& context,
   for (const std::string& word : found.words) {
     context.console.out << word << "\n";
   }
-  if (!found.job) return ExitStatus::kSuccess;
-  context.flags.timeout = kPatience;
-  absl::StatusOr<JobClient> client = context.Connect();
-  if (!client.ok()) return ExitStatus::kSuccess;
-  const absl::StatusOr<std::vector<v1::Job>> jobs =
-      client->List({.limit = kMostNames});
-  for (const v1::Job& job : jobs.value_or(std::vector<v1::Job>())) {
-    const std::string id = JobIdOf(job.name());
-    if (absl::StartsWith(id, words.back())) {
-      context.console.out << id << "\n";
-    }
-  }
+  TakeFlags(found.flags, context.flags);
+  if (found.context) PrintContexts(words.back(), context);
+  if (found.job) PrintJobs(words.back(), context);
   return ExitStatus::kSuccess;
 }
 

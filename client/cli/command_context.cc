@@ -4,12 +4,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/cli/endpoint.h"
 #include "client/cli/nearest.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
+
+EndpointFlags FlagsOf(const GlobalFlags& flags) {
+  return {flags.server, flags.token_file, flags.context};
+}
 
 std::string HintFor(const absl::Status& status, const CommandContext& context) {
   if (absl::IsUnauthenticated(status)) {
@@ -21,9 +26,12 @@ std::string HintFor(const absl::Status& status, const CommandContext& context) {
   if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) {
     return "";
   }
-  const std::string server = context.flags.server.empty()
+  const Endpoint endpoint =
+      ChooseEndpoint(FlagsOf(context.flags), ProcessEnvironment)
+          .value_or(Endpoint());
+  const std::string server = endpoint.server.empty()
                                  ? DefaultServer(ProcessEnvironment)
-                                 : context.flags.server;
+                                 : endpoint.server;
   return absl::StrCat("no lockstepd answers at ", server,
                       "; start one there, name another with --server, or use "
                       "`lockstep run FILE`, which brings its own");
@@ -32,9 +40,17 @@ std::string HintFor(const absl::Status& status, const CommandContext& context) {
 }  // namespace
 
 absl::StatusOr<JobClient> CommandContext::Connect() const {
-  ASSIGN_OR_RETURN(
-      ClientOptions options,
-      ResolveClientOptions(flags.server, flags.token_file, ProcessEnvironment));
+  ASSIGN_OR_RETURN(const Endpoint endpoint,
+                   ChooseEndpoint(FlagsOf(flags), ProcessEnvironment));
+  if (!endpoint.tls_ca.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("context \"", endpoint.context,
+                     "\" sets tls_ca, and this lockstep "
+                     "speaks no TLS"));
+  }
+  ASSIGN_OR_RETURN(ClientOptions options,
+                   ResolveClientOptions(endpoint.server, endpoint.token_file,
+                                        ProcessEnvironment));
   if (!absl::ParseDuration(flags.timeout, &options.timeout) ||
       options.timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -21,6 +21,7 @@ namespace lockstep::cli {
 struct GlobalFlags {
   std::string server;
   std::string token_file;
+  std::string context;
   std::string output = "table";
   std::string timeout = "10s";
   bool no_color = false;
@@ -32,7 +33,7 @@ struct CommandContext {
   Console console;
   std::function<ExitStatus()> run;
 
-  // A client for the coordinator that flags and environment name.
+  // A client for the coordinator that flags, environment or config file name.
   absl::StatusOr<JobClient> Connect() const;
   // Prints the error of a call, with a hint at what to do about it.
   ExitStatus Report(const absl::Status& status) const;

@@ -9,13 +9,16 @@
 #include "absl/strings/str_replace.h"
 #include "client/cli/command_delete.h"
 #include "client/cli/command_describe.h"
+#include "client/cli/command_diff.h"
 #include "client/cli/command_label.h"
 #include "client/cli/command_retry.h"
 #include "client/cli/command_set_priority.h"
 #include "client/cli/command_transition.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
+#include "client/cli/job_table.h"
 #include "client/cli/json.h"
+#include "client/cli/list_watch.h"
 #include "client/cli/table.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
@@ -30,19 +33,8 @@ struct ListFlags {
   std::string filter;
   std::string order_by;
   int limit = 100;
+  bool watch = false;
 };
-
-std::string StepOf(const v1::Job& job) {
-  const v1::Progress& progress = job.progress();
-  const int64_t planned = progress.steps_planned() > 0
-                              ? progress.steps_planned()
-                              : job.plan().steps();
-  return planned > 0 ? absl::StrCat(progress.step(), "/", planned) : "";
-}
-
-std::string LossOf(const v1::Job& job) {
-  return job.progress().step() > 0 ? FormatLoss(job.progress().loss()) : "";
-}
 
 absl::StatusOr<std::vector<v1::Job::State>> ParseStates(
     const std::vector<std::string>& names) {
@@ -82,6 +74,26 @@ std::string FilterOf(const ListFlags& flags) {
   return absl::StrJoin(terms, " AND ");
 }
 
+Table TableOf(const std::vector<v1::Job>& jobs) {
+  Table table(JobListHeaders());
+  for (const v1::Job& job : jobs) table.AddRow(JobListCells(job, absl::Now()));
+  return table;
+}
+
+ExitStatus ListAndWatch(const CommandContext& context, const ShownList& list,
+                        JobClient& client) {
+  Table table = TableOf(list.jobs);
+  if (context.console.json) {
+    for (const v1::Job& job : list.jobs) {
+      context.console.out << ToJsonLine(job) << "\n";
+    }
+  } else {
+    context.console.out << table.Render();
+  }
+  context.console.out.flush();
+  return WatchList(context, list, table, client);
+}
+
 ExitStatus List(const CommandContext& context, const ListFlags& flags,
                 JobClient& client) {
   const absl::StatusOr<std::vector<v1::Job::State>> states =
@@ -93,6 +105,9 @@ ExitStatus List(const CommandContext& context, const ListFlags& flags,
                    .order_by = flags.order_by,
                    .limit = flags.limit});
   if (!jobs.ok()) return context.Report(jobs.status());
+  if (flags.watch) {
+    return ListAndWatch(context, {*jobs, *states, FilterOf(flags)}, client);
+  }
   if (context.console.json) {
     v1::ListJobsResponse response;
     *response.mutable_jobs() = {jobs->begin(), jobs->end()};
@@ -103,13 +118,7 @@ ExitStatus List(const CommandContext& context, const ListFlags& flags,
     context.console.err << "no jobs\n";
     return ExitStatus::kSuccess;
   }
-  Table table({"NAME", "STATE", "STEP", "LOSS", "ATTEMPT", "AGE"});
-  for (const v1::Job& job : *jobs) {
-    table.AddRow({JobIdOf(job.name()), std::string(StateName(job.state())),
-                  StepOf(job), LossOf(job), absl::StrCat(job.attempt()),
-                  FormatAge(job.create_time(), absl::Now())});
-  }
-  context.console.out << table.Render();
+  context.console.out << TableOf(*jobs).Render();
   return ExitStatus::kSuccess;
 }
 
@@ -130,8 +139,8 @@ std::string Describe(const v1::Job& job) {
   line("labels", absl::StrJoin(labels, ", "));
   line("model", job.spec().model().path());
   line("output", job.spec().output_dir());
-  line("step", StepOf(job));
-  line("loss", LossOf(job));
+  line("step", StepText(job));
+  line("loss", LossText(job));
   line("age", FormatAge(job.create_time(), absl::Now()));
   if (job.has_plan()) {
     line("data",
@@ -184,6 +193,8 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
                    "[create_time desc]");
   list->add_option("--limit", list_flags->limit, "At most this many [100]")
       ->check(CLI::PositiveNumber);
+  list->add_flag("-w,--watch", list_flags->watch,
+                 "Stay, and show a job again when it has changed");
   list->callback([&context, list_flags] {
     context.run = [&context, list_flags] {
       return WithClient(context, [&](JobClient& client) {
@@ -205,6 +216,7 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
 
   AddTransitionCommands(*jobs, context);
   AddDescribeCommand(*jobs, context);
+  AddDiffCommand(*jobs, context);
   AddLabelCommand(*jobs, context);
   AddSetPriorityCommand(*jobs, context);
   AddRetryCommand(*jobs, context);

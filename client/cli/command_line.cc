@@ -11,8 +11,10 @@
 #include "client/cli/command_checkpoints.h"
 #include "client/cli/command_completion.h"
 #include "client/cli/command_context.h"
+#include "client/cli/command_contexts.h"
 #include "client/cli/command_events.h"
 #include "client/cli/command_explain.h"
+#include "client/cli/command_help.h"
 #include "client/cli/command_jobs.h"
 #include "client/cli/command_local.h"
 #include "client/cli/command_logs.h"
@@ -29,27 +31,28 @@
 #include "client/cli/command_version.h"
 #include "client/cli/command_wait.h"
 #include "client/cli/command_watch.h"
+#include "client/cli/help_topics.h"
 #include "client/cli/nearest.h"
 
 namespace lockstep::cli {
 namespace {
 
-constexpr char kFooter[] = R"(
-Exit codes:
-  0 ok   1 failed   2 usage or job file   3 not found   4 not allowed
-  5 coordinator unreachable   6 conflict   10 job failed   11 job cancelled
-  12 wait timed out   130 interrupted (a submitted job goes on)
-
-Environment: LOCKSTEP_SERVER, LOCKSTEP_TOKEN_FILE, NO_COLOR)";
+std::string Footer() {
+  return absl::StrCat("\nExit codes:\n", HelpTable(ExitCodes()),
+                      "\nEnvironment:\n", HelpTable(EnvironmentVariables()));
+}
 
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
   app.add_option("--server", flags.server,
                  "unix:/path or host:port of the coordinator");
   app.add_option("--token-file", flags.token_file, "File with the token");
+  app.add_option("--context", flags.context,
+                 "Which coordinator of the config file");
   app.add_option("-o,--output", flags.output, "table or json [table]")
       ->check(CLI::IsMember({"table", "json"}));
   app.add_option("--timeout", flags.timeout, "Limit for one call [10s]");
-  app.add_flag("--no-color", flags.no_color, "Never redraw lines");
+  app.add_flag("--no-color", flags.no_color,
+               "No colours, and never redraw lines");
   app.add_flag("-q,--quiet", flags.quiet, "No progress, no hints");
 }
 
@@ -144,11 +147,13 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
+  AddContextsCommand(app, context);
   AddLocalCommands(app, context);
   AddCompletionCommand(app, context);
   AddVersionCommand(app, context);
+  AddHelpCommand(app, context);
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer(Footer());
   LetFlagsFallThrough(app);
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && words[0] == kCompleteVerb) {
@@ -162,6 +167,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   context.console.json = context.flags.output == "json";
   context.console.quiet = context.flags.quiet;
   context.console.style = DetectStyle(context.flags.no_color);
+  context.console.color = DetectColor(context.flags.no_color);
   return context.run();
 }
 

@@ -1,7 +1,8 @@
 #ifndef LOCKSTEP_CLIENT_CLI_COMMAND_PLOT_H_
 #define LOCKSTEP_CLIENT_CLI_COMMAND_PLOT_H_
 
-// lockstep plot NAME: a metric over the steps, drawn in the terminal.
+// lockstep plot NAME[,NAME...]: metrics over the steps, drawn in the terminal,
+// once or as the points come.
 
 #include "client/cli/command_context.h"
 

@@ -6,12 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/cleanup/cleanup.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/open_terminal.h"
 #include "client/cli/terminal.h"
 #include "client/cli/top_feed.h"
 #include "client/cli/top_state.h"
@@ -34,34 +33,15 @@ TopStyle StyleOf(const CommandContext& context, bool keys) {
   return {.unicode = context.console.style.unicode, .keys = keys};
 }
 
-// The terminal, for who handles signals; null while there is none.
-class OpenTerminal {
- public:
-  void Set(Terminal* terminal) {
-    absl::MutexLock lock(&mu_);
-    terminal_ = terminal;
-  }
-  void Restore() {
-    absl::MutexLock lock(&mu_);
-    if (terminal_ == nullptr) return;
-    terminal_->Restore();
-    terminal_->Wake();
-  }
-
- private:
-  absl::Mutex mu_;
-  Terminal* terminal_ ABSL_GUARDED_BY(mu_) = nullptr;
-};
-
 ExitStatus ShowOnce(const CommandContext& context, const TopFlags& flags,
                     JobClient& client) {
   absl::StatusOr<TopNews> news = FetchTopNews(client);
   if (!news.ok()) return context.Report(news.status());
   TopState state(JobIdOf(flags.id), TopPane::kNone);
   state.OnNews(*std::move(news));
-  // Fleet, devices, a blank line, the table's header, a line of messages.
-  Frame frame(kOnceWidth, static_cast<int>(state.jobs().size()) + 6);
-  DrawTop(state, {}, absl::Now(), StyleOf(context, /*keys=*/false), frame);
+  const TopStyle style = StyleOf(context, /*keys=*/false);
+  Frame frame(kOnceWidth, TopRows(state, kOnceWidth, style));
+  DrawTop(state, {}, absl::Now(), style, frame);
   context.console.out << frame.Text();
   return ExitStatus::kSuccess;
 }
@@ -83,8 +63,6 @@ bool Update(const std::vector<Key>& keys, TopFeed& feed, TopState& state) {
 ExitStatus Show(const CommandContext& context, const TopFlags& flags,
                 absl::Duration interval, JobClient& client) {
   std::atomic<bool> over{false};
-  // Outlives the terminal, so that no signal finds it changed and nobody to
-  // change it back.
   OpenTerminal open;
   const InterruptHandler interrupt([&] {
     over = true;

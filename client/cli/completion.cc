@@ -78,14 +78,21 @@ const CLI::Option* PositionalAt(const CLI::App& app, size_t before) {
 Completions Complete(const CLI::App& root,
                      const std::vector<std::string>& words) {
   if (words.empty()) return {};
+  Completions found;
   const CLI::App* app = &root;
   const CLI::Option* flag = nullptr;  // That waits for its value.
   size_t positionals = 0;
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     if (flag != nullptr) {
+      found.flags[flag->get_name()] = words[i];
       flag = nullptr;
     } else if (absl::StartsWith(words[i], "-") && words[i] != "-") {
-      flag = FindFlag(app, words[i]);
+      const size_t equals = words[i].find('=');
+      flag = FindFlag(app, words[i].substr(0, equals));
+      if (flag != nullptr && equals != std::string::npos) {
+        found.flags[flag->get_name()] = words[i].substr(equals + 1);
+        flag = nullptr;
+      }
       if (flag != nullptr && !TakesValue(*flag)) flag = nullptr;
     } else if (const CLI::App* verb = FindVerb(*app, words[i])) {
       app = verb;
@@ -93,14 +100,15 @@ Completions Complete(const CLI::App& root,
       ++positionals;
     }
   }
-  Completions found;
   if (flag != nullptr) {
     found.words = ValuesOf(*flag);
+    found.context = flag->get_name() == "--context";
   } else if (absl::StartsWith(words.back(), "-")) {
     found.words = FlagsOf(app);
   } else if (found.words = VerbsOf(*app); found.words.empty()) {
     const CLI::Option* option = PositionalAt(*app, positionals);
     found.job = option != nullptr && option->get_name() == "NAME";
+    found.context = option != nullptr && option->get_name() == "CONTEXT";
     if (option != nullptr) found.words = ValuesOf(*option);
   }
   std::erase_if(found.words, [&words](const std::string& word) {

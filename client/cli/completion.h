@@ -5,6 +5,7 @@
 // command line: verbs, flags, the values of a flag. Knows no jobs, but where
 // one is named.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct Completions {
   std::vector<std::string> words;
   // The name of a job belongs here.
   bool job = false;
+  // A context of the config file does.
+  bool context = false;
+  // What was typed for flags of the program: {"--server", "unix:/x"}.
+  std::map<std::string, std::string> flags;
 };
 
 // `words` are those behind "lockstep"; the last is being typed, and may be

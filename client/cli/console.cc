@@ -53,6 +53,11 @@ bool IsSet(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
+// NO_COLOR as https://no-color.org has it.
+bool MayStyle(int fd) {
+  return isatty(fd) != 0 && !IsSet("NO_COLOR") && !VariableIs("TERM", "dumb");
+}
+
 bool LocaleIsUtf8() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     if (!IsSet(name)) continue;
@@ -65,11 +70,12 @@ bool LocaleIsUtf8() {
 
 }  // namespace
 
+bool DetectColor(bool plain) { return !plain && MayStyle(STDOUT_FILENO); }
+
 ProgressStyle DetectStyle(bool plain) {
   ProgressStyle style;
   style.unicode = LocaleIsUtf8();
-  style.redraw = !plain && isatty(STDERR_FILENO) != 0 && !IsSet("NO_COLOR") &&
-                 !VariableIs("TERM", "dumb");
+  style.redraw = !plain && MayStyle(STDERR_FILENO);
   winsize size{};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     style.width = size.ws_col;

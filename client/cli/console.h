@@ -24,11 +24,16 @@ struct Console {
   bool json = false;
   bool quiet = false;  // No progress and no hints.
   ProgressStyle style;
+  bool color = false;  // On stdout.
 };
 
 // How stderr shows progress: redrawn on a terminal unless NO_COLOR or TERM=dumb
 // or `plain` forbids it; in Unicode unless the locale says otherwise.
 ProgressStyle DetectStyle(bool plain);
+
+// Whether stdout shows colours: a terminal, unless NO_COLOR or TERM=dumb or
+// `plain` forbids it.
+bool DetectColor(bool plain);
 
 // Prints an error and returns the exit status that goes with it.
 ExitStatus ReportError(const Console& console, const absl::Status& status,

@@ -23,7 +23,6 @@ std::string Utf8(unsigned code) {
 DotCanvas::DotCanvas(int width, int height, bool ascii)
     : width_(width),
       height_(height),
-      ascii_(ascii),
       columns_(ascii ? 1 : 2),
       rows_(ascii ? 1 : 4),
       dots_(static_cast<size_t>(dots_wide()) * dots_high()) {}
@@ -37,7 +36,7 @@ void DotCanvas::Line(int x0, int y0, int x1, int y1) {
   }
 }
 
-std::string DotCanvas::Cell(int column, int row) const {
+unsigned DotCanvas::Dots(int column, int row) const {
   unsigned bits = 0;
   for (int y = 0; y < rows_; ++y) {
     for (int x = 0; x < columns_; ++x) {
@@ -46,15 +45,9 @@ std::string DotCanvas::Cell(int column, int row) const {
       }
     }
   }
-  if (bits == 0) return " ";
-  return ascii_ ? "*" : Utf8(kBraille + bits);
+  return bits;
 }
 
-std::string DotCanvas::Row(int row) const {
-  std::string text;
-  for (int column = 0; column < width_; ++column) text += Cell(column, row);
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
-}
+std::string Braille(unsigned dots) { return Utf8(kBraille + dots); }
 
 }  // namespace lockstep::cli

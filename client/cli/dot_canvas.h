@@ -19,20 +19,21 @@ class DotCanvas {
   // Sets the dots between two points, both included; (0, 0) is top left.
   void Line(int x0, int y0, int x1, int y1);
 
-  // One line of cells as UTF-8, without trailing blanks.
-  std::string Row(int row) const;
+  // The dots of a cell as bits; those of several canvases may be joined.
+  unsigned Dots(int column, int row) const;
 
  private:
   void Set(int x, int y) { dots_[y * dots_wide() + x] = true; }
-  std::string Cell(int column, int row) const;
 
   const int width_;
   const int height_;
-  const bool ascii_;
   const int columns_;  // Dots in a cell.
   const int rows_;
   std::vector<bool> dots_;
 };
+
+// The braille character of these dots, as UTF-8.
+std::string Braille(unsigned dots);
 
 }  // namespace lockstep::cli
 

@@ -1,7 +1,7 @@
 #ifndef LOCKSTEP_CLIENT_CLI_EXIT_STATUS_H_
 #define LOCKSTEP_CLIENT_CLI_EXIT_STATUS_H_
 
-// What the exit codes of `lockstep` say; `lockstep --help` lists them.
+// The exit codes of `lockstep`; help_topics.cc says them in words.
 
 #include "absl/status/status.h"
 

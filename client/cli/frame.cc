@@ -22,9 +22,24 @@ const char* StyleSequence(Style style) {
       return "\x1b[0;1m";
     case Style::kReverse:
       return "\x1b[0;7m";
-    default:
-      return "\x1b[0m";
+    case Style::kFaint:
+      return "\x1b[0;2m";
+    case Style::kRed:
+      return "\x1b[0;31m";
+    case Style::kGreen:
+      return "\x1b[0;32m";
+    case Style::kYellow:
+      return "\x1b[0;33m";
+    case Style::kBlue:
+      return "\x1b[0;34m";
+    case Style::kMagenta:
+      return "\x1b[0;35m";
+    case Style::kCyan:
+      return "\x1b[0;36m";
+    case Style::kPlain:
+      break;
   }
+  return "\x1b[0m";
 }
 
 }  // namespace
@@ -49,6 +64,15 @@ void Frame::WriteLine(int row, absl::string_view text, Style style) {
   if (used < width_) Write(row, used, std::string(width_ - used, ' '), style);
 }
 
+void Frame::Paste(int row, const Frame& picture) {
+  for (int from = 0; from < picture.height(); ++from) {
+    for (int column = 0; column < picture.width(); ++column) {
+      const Cell& cell = picture.at(from, column);
+      Write(row + from, column, cell.text, cell.style);
+    }
+  }
+}
+
 std::string Frame::Text() const {
   std::string text;
   for (int row = 0; row < height_; ++row) {
@@ -57,6 +81,24 @@ std::string Frame::Text() const {
       line += at(row, column).text;
     line.erase(line.find_last_not_of(' ') + 1);
     absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+std::string Frame::StyledText() const {
+  std::string text;
+  for (int row = 0; row < height_; ++row) {
+    int end = width_;
+    while (end > 0 && at(row, end - 1) == Cell()) --end;
+    Style style = Style::kPlain;
+    for (int column = 0; column < end; ++column) {
+      const Cell& cell = at(row, column);
+      if (cell.style != style) text += StyleSequence(cell.style);
+      style = cell.style;
+      text += cell.text;
+    }
+    if (style != Style::kPlain) text += StyleSequence(Style::kPlain);
+    text += '\n';
   }
   return text;
 }

@@ -11,7 +11,18 @@
 
 namespace lockstep::cli {
 
-enum class Style { kPlain, kBold, kReverse };
+enum class Style {
+  kPlain,
+  kBold,
+  kReverse,
+  kFaint,
+  kRed,
+  kGreen,
+  kYellow,
+  kBlue,
+  kMagenta,
+  kCyan
+};
 
 struct Cell {
   std::string text = " ";  // One character, a column wide.
@@ -41,8 +52,13 @@ class Frame {
   // Writes a line from its first column on, in one style to its end.
   void WriteLine(int row, absl::string_view text, Style style = Style::kPlain);
 
+  // Puts a picture at the left of a row and those below.
+  void Paste(int row, const Frame& picture);
+
   // Lines without trailing blanks or styles.
   std::string Text() const;
+  // The same with styles, for a terminal.
+  std::string StyledText() const;
 
  private:
   int width_;

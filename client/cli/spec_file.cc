@@ -1,84 +1,18 @@
 #include "client/cli/spec_file.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/cli/yaml_text.h"
 #include "proto/contract/job_spec.h"
 
 namespace lockstep::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Also the most a coordinator takes, so nothing larger is worth parsing.
-constexpr size_t kMaxFileBytes = 64 << 10;
-
-// Length of the UTF-8 sequence at the front; 0 when it is none.
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const unsigned lead = byte(0);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : lead >= 0xe0 && lead < 0xf0 ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and beyond U+10FFFF.
-  const unsigned second = byte(1);
-  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-      (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-    return 0;
-  }
-  return length;
-}
-
-// The place of the first byte that is not UTF-8; line 0 when all is well.
-Position FindBadUtf8(absl::string_view text) {
-  Position position{1, 1};
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    if (length == 0) return position;
-    if (text[0] == '\n') {
-      ++position.line;
-      position.column = 0;
-    }
-    ++position.column;
-    text.remove_prefix(length);
-  }
-  return {};
-}
-
-std::vector<YAML::Node> LoadDocuments(const std::string& text, SpecFile* file) {
-  if (text.size() > kMaxFileBytes) {
-    file->problems.push_back(
-        {{}, "", absl::StrCat("more than ", kMaxFileBytes, " bytes")});
-    return {};
-  }
-  const Position bad = FindBadUtf8(text);
-  if (bad.line > 0) {
-    file->problems.push_back({bad, "", "this byte is not UTF-8"});
-    return {};
-  }
-  try {  // yaml-cpp reports by throwing.
-    return YAML::LoadAll(text);
-  } catch (const YAML::Exception& error) {
-    file->problems.push_back(
-        {{error.mark.line + 1, error.mark.column + 1}, "", error.msg});
-    return {};
-  }
-}
 
 // The position of a field, or of the nearest field around it.
 Position FindPosition(const std::map<std::string, Position>& positions,
@@ -106,28 +40,6 @@ void MakeAbsolute(const std::string& folder, std::string* path) {
   *path = (fs::path(folder) / *path).lexically_normal().string();
 }
 
-absl::StatusOr<std::string> ReadText(const std::string& name) {
-  // One byte more than is allowed tells that there is more.
-  std::string text(kMaxFileBytes + 1, '\0');
-  if (name == "-") {
-    std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(std::cin.gcount());
-    return text;
-  }
-  std::error_code ignored;
-  if (fs::is_directory(name, ignored)) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": is a folder"));
-  }
-  std::ifstream file(name, std::ios::binary);
-  if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": cannot be read: ", std::strerror(errno)));
-  }
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(file.gcount());
-  return text;
-}
-
 }  // namespace
 
 SpecFile ParseSpec(absl::string_view name, absl::string_view folder,
@@ -135,7 +47,7 @@ SpecFile ParseSpec(absl::string_view name, absl::string_view folder,
   SpecFile file;
   file.name = std::string(name);
   file.folder = std::string(folder);
-  const std::vector<YAML::Node> documents = LoadDocuments(text, &file);
+  const std::vector<YAML::Node> documents = LoadYaml(text, &file.problems);
   if (!file.problems.empty()) return file;
   if (documents.size() != 1 || documents[0].IsNull()) {
     file.problems.push_back(
@@ -157,7 +69,7 @@ SpecFile ParseSpec(absl::string_view name, absl::string_view folder,
 }
 
 absl::StatusOr<SpecFile> ReadSpecFile(const std::string& name) {
-  const absl::StatusOr<std::string> text = ReadText(name);
+  const absl::StatusOr<std::string> text = ReadYamlText(name);
   if (!text.ok()) return text.status();
   std::error_code error;
   fs::path folder = fs::current_path(error);

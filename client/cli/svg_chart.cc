@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/axis.h"
 #include "client/cli/html.h"
 
 namespace lockstep::cli {

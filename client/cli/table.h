@@ -17,9 +17,17 @@ class Table {
 
   // Lines without trailing spaces.
   std::string Render() const;
+  // One more line below those, which are not kept: columns as wide as there, or
+  // as this and the lines since want.
+  std::string RenderRow(std::vector<std::string> cells);
 
  private:
+  static std::string Line(const std::vector<std::string>& cells,
+                          const std::vector<size_t>& widths);
+  std::vector<size_t> Widths() const;
+
   std::vector<std::vector<std::string>> rows_;  // The first holds the headers.
+  std::vector<size_t> widths_;  // Of RenderRow; empty before its first call.
 };
 
 }  // namespace lockstep::cli

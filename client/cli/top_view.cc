@@ -9,16 +9,18 @@
 #include "absl/strings/str_split.h"
 #include "client/cli/command_context.h"
 #include "client/cli/format.h"
+#include "client/cli/gpu_bars.h"
 #include "client/cli/progress.h"
 #include "proto/contract/job_state.h"
 
 namespace lockstep::cli {
 namespace {
 
-constexpr int kHeaderRows = 3;      // Fleet, devices, a blank line.
+constexpr int kHeaderRows = 3;      // Fleet, devices, a blank line; and GPUs.
 constexpr int kLeastPaneRows = 6;   // Title, three of a curve, axis, blank.
 constexpr int kLeastTableRows = 4;  // With its own header.
 constexpr int kBarCells = 10;
+constexpr int kEveryGpu = 1 << 20;  // Lines that nobody has to save.
 
 constexpr char kKeys[] =
     "q quit  up/down select  enter hide  l log  p pause  c cancel  s sort  ? "
@@ -189,8 +191,8 @@ void DrawPlot(const TopState& state, const TopDetails& details, bool unicode,
   options.width = frame.width();
   options.height = bottom - top - 2;  // Title and axis.
   options.ascii = !unicode;
-  DrawLines(absl::StrSplit(RenderPlot(details.loss, options), '\n'), top,
-            bottom, frame);
+  DrawLines(absl::StrSplit(RenderPlot({{"", details.loss}}, options), '\n'),
+            top, bottom, frame);
 }
 
 void DrawLog(const TopState& state, const TopDetails& details, int top,
@@ -217,12 +219,24 @@ void DrawBottom(const TopState& state, const TopStyle& style, Frame& frame) {
 
 }  // namespace
 
+int TopRows(const TopState& state, int width, const TopStyle& style) {
+  const auto gpus = static_cast<int>(
+      GpuBarLines(state.nodes(), width, kEveryGpu, style.unicode).size());
+  // The table's header, and a line of messages.
+  return kHeaderRows + gpus + static_cast<int>(state.jobs().size()) + 2;
+}
+
 void DrawTop(const TopState& state, const TopDetails& details, absl::Time now,
              const TopStyle& style, Frame& frame) {
   frame.WriteLine(0, FleetLine(state.jobs()), Style::kBold);
   frame.WriteLine(1, DeviceLine(state, style.unicode));
+  const std::vector<std::string> gpus =
+      GpuBarLines(state.nodes(), frame.width(),
+                  style.keys ? frame.height() / 4 : kEveryGpu, style.unicode);
+  const int header = kHeaderRows + static_cast<int>(gpus.size());
+  DrawLines(gpus, 2, header, frame);
   const int bottom = frame.height() - 1;
-  const int room = bottom - kHeaderRows;
+  const int room = bottom - header;
   const bool has_pane = (state.help() || state.pane() != TopPane::kNone) &&
                         room >= kLeastPaneRows + kLeastTableRows;
   // The table takes what it needs, up to half.
@@ -231,9 +245,9 @@ void DrawTop(const TopState& state, const TopDetails& details, absl::Time now,
           ? std::clamp(static_cast<int>(state.jobs().size()) + 1,
                        kLeastTableRows, std::max(kLeastTableRows, room / 2))
           : room;
-  DrawTable(state, now, style.unicode, kHeaderRows, kHeaderRows + table, frame);
+  DrawTable(state, now, style.unicode, header, header + table, frame);
   if (has_pane) {
-    const int top = kHeaderRows + table + 1;
+    const int top = header + table + 1;
     if (state.help()) {
       DrawLines({std::begin(kHelp), std::end(kHelp)}, top, bottom, frame);
     } else if (state.pane() == TopPane::kPlot) {

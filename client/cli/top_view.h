@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_CLIENT_CLI_TOP_VIEW_H_
 #define LOCKSTEP_CLIENT_CLI_TOP_VIEW_H_
 
-// The picture of `lockstep top`: how busy the fleet is, a table of jobs, and
-// what there is to see of the selected one.
+// The picture of `lockstep top`: how busy the fleet and its GPUs are, a table
+// of jobs, and what there is to see of the selected one.
 
 #include <string>
 #include <vector>
@@ -24,6 +24,10 @@ struct TopStyle {
   bool unicode = true;
   bool keys = true;  // Say at the bottom which keys there are.
 };
+
+// Rows that it takes to show all jobs of the state and nothing below them, at
+// this width.
+int TopRows(const TopState& state, int width, const TopStyle& style);
 
 // Draws into a blank frame of any size; what has no room is left out, the table
 // last.

@@ -7,6 +7,7 @@
 #include "grpcpp/security/credentials.h"
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/status_macros.h"
+#include "proto/contract/trace_context.h"
 
 namespace lockstep::internal {
 namespace {
@@ -45,6 +46,11 @@ class GrpcConnection::Call {
     if (!owner.options_.token.empty()) {
       context_.AddMetadata("authorization",
                            absl::StrCat("Bearer ", owner.options_.token));
+    }
+    // Whoever started this process may trace what it does.
+    const std::string trace = ProcessEnvironment("TRACEPARENT");
+    if (ParseTraceparent(trace).has_value()) {
+      context_.AddMetadata(kTraceparentKey, trace);
     }
     absl::MutexLock lock(&owner_.mu_);
     if (owner_.interrupted_) context_.TryCancel();

@@ -17,6 +17,7 @@ for program in lockstep lockstepd lockstep-worker; do
 done
 # Started by lockstep-worker alone, with the libraries that this was given.
 install -s "$build/bin/lockstep-rank" "$root/libexec/lockstep-rank"
+"$build/bin/lockstep" help man --folder "$root/share/man/man1" >/dev/null
 # The host brings Torch's and NVIDIA's.
 libraries=$(ldd "$root"/libexec/*)
 if grep 'not found' <<<"$libraries" | grep -v -E 'lib(torch|c10|cu|nccl|nv)'; then

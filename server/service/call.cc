@@ -15,6 +15,7 @@ CallRecord::CallRecord(const ServiceParts& parts, absl::string_view method)
 
 absl::StatusOr<Principal> CallRecord::Admit(
     const grpc::CallbackServerContext& context) const {
+  tags_ = TagsOf(context);
   CallOrigin origin{.peer = context.peer(), .authorization = ""};
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find("authorization");
@@ -26,8 +27,10 @@ absl::StatusOr<Principal> CallRecord::Admit(
 }
 
 grpc::Status CallRecord::End(const absl::Status& status) const {
+  const absl::Duration took = parts_.clock.Now() - start_;
   parts_.metrics.RpcHandled(method_, absl::StatusCodeToString(status.code()),
-                            parts_.clock.Now() - start_);
+                            took);
+  if (IsLogged(method_, status.code())) LogCall(method_, tags_, status, took);
   return ToGrpcStatus(status);
 }
 

@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_CALL_H_
 #define LOCKSTEP_SERVER_SERVICE_CALL_H_
 
-// What every call has: a check at its begin, one status with details and one
-// entry in the metrics at its end.
+// What every call has: a check at its begin, one status with details, one
+// entry in the metrics and perhaps one in the log at its end.
 
 #include <atomic>
 #include <memory>
@@ -16,6 +16,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/service/access.h"
+#include "server/service/call_log.h"
 #include "server/service/service_parts.h"
 
 namespace lockstep {
@@ -35,6 +36,8 @@ class CallRecord {
   const ServiceParts& parts_;
   const absl::string_view method_;
   const absl::Duration start_;
+  // Set by Admit, which comes first, on the same thread.
+  mutable CallTags tags_;
 };
 
 // One unary call, answered once: by whoever finishes first, which may be the

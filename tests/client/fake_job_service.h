@@ -37,7 +37,10 @@ class FakeJobService final : public v1::JobService::Service {
   int drop_watch_after = -1;  // The first watch breaks after N changes,
   grpc::StatusCode drop_watch_with = grpc::StatusCode::UNAVAILABLE;  // so.
   std::vector<v1::MetricPoint> points;
+  // By job name; instead of `points` where there are some.
+  std::map<std::string, std::vector<v1::MetricPoint>> points_of;
   std::string log;
+  std::map<int, std::string> log_of_rank;  // Instead of `log`.
   std::vector<v1::Checkpoint> checkpoints;
   std::vector<v1::Event> events;
   v1::Event event_after_watch;  // Listed when there was a watch.
@@ -67,6 +70,10 @@ class FakeJobService final : public v1::JobService::Service {
   std::string authorization() const {
     absl::MutexLock lock(&mu_);
     return authorization_;
+  }
+  std::string traceparent() const {
+    absl::MutexLock lock(&mu_);
+    return traceparent_;
   }
   std::vector<std::string> watch_tokens() const {
     absl::MutexLock lock(&mu_);
@@ -213,16 +220,26 @@ class FakeJobService final : public v1::JobService::Service {
     grpc::Status found = Find(request->name(), &ignored);
     if (!found.ok() && points.empty()) return found;
     v1::StreamMetricsResponse batch;
-    *batch.mutable_points() = {points.begin(), points.end()};
+    const auto own = points_of.find(request->name());
+    const auto& sent = own == points_of.end() ? points : own->second;
+    *batch.mutable_points() = {sent.begin(), sent.end()};
     writer->Write(batch);
     return grpc::Status::OK;
   }
 
   grpc::Status StreamLogs(
-      grpc::ServerContext*, const v1::StreamLogsRequest*,
+      grpc::ServerContext*, const v1::StreamLogsRequest* request,
       grpc::ServerWriter<v1::StreamLogsResponse>* writer) override {
     v1::StreamLogsResponse lines;
     lines.set_data(log);
+    if (!log_of_rank.empty()) {
+      const auto own = log_of_rank.find(request->rank());
+      if (own == log_of_rank.end()) {
+        return ToGrpcStatus(errors::Error(absl::StatusCode::kNotFound,
+                                          "LOG_NOT_FOUND", "no log"));
+      }
+      lines.set_data(own->second);
+    }
     writer->Write(lines);
     return grpc::Status::OK;
   }
@@ -248,11 +265,15 @@ class FakeJobService final : public v1::JobService::Service {
  private:
   void Note(const grpc::ServerContext* context) {
     absl::MutexLock lock(&mu_);
-    const auto found = context->client_metadata().find("authorization");
-    if (found != context->client_metadata().end()) {
-      authorization_ =
-          std::string(found->second.data(), found->second.length());
-    }
+    Note(context, "authorization", &authorization_);
+    Note(context, "traceparent", &traceparent_);
+  }
+
+  static void Note(const grpc::ServerContext* context, const char* key,
+                   std::string* value) {
+    const auto found = context->client_metadata().find(key);
+    if (found == context->client_metadata().end()) return;
+    *value = std::string(found->second.data(), found->second.length());
   }
 
   grpc::Status Find(const std::string& name, v1::Job* job) const {
@@ -269,6 +290,7 @@ class FakeJobService final : public v1::JobService::Service {
   v1::UpdateCheckpointRequest pinned_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> deleted_ ABSL_GUARDED_BY(mu_);
   std::string authorization_ ABSL_GUARDED_BY(mu_);
+  std::string traceparent_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> watch_tokens_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -18,3 +18,4 @@ data=$root/tests/testdata
   --set "output_dir=$work/out"
 test -f "$work/out/adapter_model.safetensors"
 "$work/lockstep/bin/lockstep-worker" --version
+test -s "$work/lockstep/share/man/man1/lockstep-plot.1"

@@ -70,8 +70,8 @@ ALLOWED = {
 }
 
 # Headers in the daemon's own folder that its parts share.
-SERVER_SHARED = {"server/clock.h", "server/server_options.h",
-                 "server/system_clock.h"}
+SERVER_SHARED = {"server/clock.h", "server/server_log.h",
+                 "server/server_options.h", "server/system_clock.h"}
 # Only these folders may see ATen; torch/torch.h is for nobody (29 s a file).
 ATEN = re.compile(r"worker/(comm|model|memory|optim|train)/|worker/worker\.")
 

@@ -18,13 +18,24 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TEST(JournalLoggerTest, ALineStaysOneLine) {
+TEST(JournalLoggerTest, AnEntryTellsWhatTheEventIsAbout) {
   v1::Event event;
   event.set_job("jobs/a");
   event.set_type("RANK_FAILED");
+  event.set_severity(v1::Event::WARNING);
   event.set_message("bad\nrow \x1b[31m in \"größe.jsonl\"");
-  EXPECT_EQ(LogLine(event),
-            "jobs/a RANK_FAILED: bad\\nrow \\033[31m in \\\"größe.jsonl\\\"");
+  event.set_attempt(3);
+  event.set_actor("anna");
+  const LogEntry entry = EntryOf(event);
+  EXPECT_EQ(LogText(entry.message),
+            "jobs/a RANK_FAILED: bad\\u000arow \\u001b[31m in "
+            "\"größe.jsonl\"");
+  const std::string line = JsonLogLine(entry, absl::UnixEpoch());
+  EXPECT_THAT(
+      line, AllOf(HasSubstr("\"severity\":\"WARNING\""),
+                  HasSubstr("\"job\":\"jobs/a\""),
+                  HasSubstr("\"type\":\"RANK_FAILED\""),
+                  HasSubstr("\"actor\":\"anna\""), HasSubstr("\"attempt\":3")));
 }
 
 // Wakes its owner when the pump has come by.

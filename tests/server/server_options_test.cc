@@ -75,17 +75,23 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
   const auto line =
       Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
              "--cpu-slots", "3", "--worker", "/bin/w", "--metrics-address",
-             "off", "--rendezvous-timeout", "90s"});
+             "off", "--log-format", "json", "--rendezvous-timeout", "90s"});
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_THAT(
       SettingsOf(line->options),
-      ElementsAre(Pair("state-dir", "/state"),
-                  Pair("listen", "unix:/a,127.0.0.1:0"), Pair("cpu-slots", "3"),
-                  Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
-                  Pair("metrics-address", "off"),
-                  Pair("rendezvous-timeout", "1m30s"),
-                  Pair("heartbeat-interval", "4s"), Pair("drain-grace", "30s"),
-                  Pair("keep-jobs", "forever"), Pair("webhook", "")));
+      ElementsAre(
+          Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
+          Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
+          Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
+          Pair("log-format", "json"), Pair("rendezvous-timeout", "1m30s"),
+          Pair("heartbeat-interval", "4s"), Pair("drain-grace", "30s")));
+}
+
+TEST_F(ServerOptionsTest, TheLogIsForPeopleUnlessToldOtherwise) {
+  EXPECT_EQ(Parse({})->options.log_format, LogFormat::kText);
+  EXPECT_EQ(Parse({"--log-format=json"})->options.log_format, LogFormat::kJson);
+  EXPECT_THAT(Parse({"--log-format", "xml"}).status().message(),
+              ::testing::HasSubstr("--log-format"));
 }
 
 TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {

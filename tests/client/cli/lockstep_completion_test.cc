@@ -74,8 +74,11 @@ TEST_F(LockstepCompletionTest, KnowsTheJobsOfTheCoordinator) {
   EXPECT_THAT(Complete({"plot", "qw"}), ElementsAre("qwen-a", "qwen-b"));
   EXPECT_THAT(Complete({"plot", "--key", "loss", "l"}), ElementsAre("llama"));
   EXPECT_THAT(Complete({"report", "llama", "qwen-a"}), ElementsAre("qwen-a"));
-  // plot takes one.
-  EXPECT_THAT(Complete({"plot", "llama", ""}), IsEmpty());
+  // logs takes one, plot takes several, also behind a comma.
+  EXPECT_THAT(Complete({"logs", "llama", ""}), IsEmpty());
+  EXPECT_THAT(Complete({"plot", "llama", "qwen-b"}), ElementsAre("qwen-b"));
+  EXPECT_THAT(Complete({"plot", "llama,qw"}),
+              ElementsAre("llama,qwen-a", "llama,qwen-b"));
   // A file, and a step, are no jobs.
   EXPECT_THAT(Complete({"submit", ""}), IsEmpty());
   EXPECT_THAT(Complete({"checkpoints", "pin", "llama", ""}), IsEmpty());

@@ -294,12 +294,6 @@ TEST_F(LockstepProgramTest, APlotIsDrawn) {
                               HasSubstr("it has loss, tokens_per_second")));
 }
 
-TEST_F(LockstepProgramTest, LogsComeAsTheyAre) {
-  coordinator_.jobs.log = "one\ntwo";
-
-  EXPECT_EQ(Lockstep({"logs", "demo", "--tail", "2"}).out, "one\ntwo");
-}
-
 v1::Node BoxWith(const v1::Device& device) {
   v1::Node node;
   node.set_name("nodes/box");

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""top_terminal_test.py BIN: `lockstep top` in a real terminal, which is tmux: keys
-are typed, screens are read, of a real lockstepd with a job that trains."""
+"""top_terminal_test.py BIN: `lockstep top` and `lockstep plot -f` in a real terminal,
+which is tmux: keys are typed, screens are read, of a real lockstepd with a job that
+trains."""
 
 import contextlib
 import os
@@ -119,12 +120,15 @@ class TopTest(unittest.TestCase):
                           env=cls.environment, capture_output=True,
                           text=True).stdout
 
-  @contextlib.contextmanager
   def screen(self, *arguments, **size):
+    return self.screen_of("top", "--interval", "250ms", *arguments, **size)
+
+  @contextlib.contextmanager
+  def screen_of(self, *arguments, **size):
     with tempfile.TemporaryDirectory() as folder:
       # A shell around it shows what the program leaves behind.
       argv = ["sh", "-c", 'echo before; "$@"; echo "left with $?"; cat', "sh",
-              BIN / "lockstep", "top", "--interval", "250ms", *arguments]
+              BIN / "lockstep", *arguments]
       screen = Screen(pathlib.Path(folder), argv, self.environment, **size)
       try:
         yield screen
@@ -154,7 +158,8 @@ class TopTest(unittest.TestCase):
   def test_cancels_after_a_yes(self):
     self.submit("unwanted")
     with self.screen("unwanted") as screen:
-      screen.wait_for(lambda text: "unwanted" in text)
+      # The title of the plot has the name before there is a job.
+      screen.wait_for(lambda text: re.search(r"\nunwanted +QUEUED", text))
       screen.type("c")
       screen.wait_for(lambda text: "cancel job/unwanted? y" in text)
       screen.type("n")
@@ -206,6 +211,29 @@ class TopTest(unittest.TestCase):
     # Readable once the process has ended.
 
     self.assertTrue(select.select([waiter], [], [], 30)[0])
+
+  def test_a_plot_grows_until_its_user_leaves(self):
+    with self.screen_of("plot", "trains", "-f", "--smooth", "0.9") as screen:
+      last_step = re.compile(r"\n +1 +(\d+)\n")
+      text = screen.wait_for(lambda text: "┤" in text and last_step.search(text))
+      self.assertIn("trains: loss by step, smoothed by 0.9", text)
+      self.assertIn("q quit", text)
+      self.assertNotIn("before", text)
+      seen = last_step.search(text).group(1)
+      screen.wait_for(lambda text: last_step.search(text) and
+                      last_step.search(text).group(1) != seen)
+      screen.type("q")
+      # The last picture stays.
+      text = screen.wait_for(lambda text: "left with 0" in text)
+      self.assertIn("smoothed by 0.9", text)
+      self.assertNotIn("q quit", text)
+
+  def test_a_plot_gives_the_terminal_back_on_ctrl_c(self):
+    with self.screen_of("plot", "waits", "-f") as screen:
+      screen.wait_for(lambda text: "no points" in text and "q quit" in text)
+      screen.type("C-c")
+      text = screen.wait_for(lambda text: "left with 130" in text)
+      self.assertIn("before", text)
 
   def test_once_prints_the_table(self):
     text = self.lockstep("top", "--once")

@@ -1,8 +1,11 @@
 // What `lockstep top` does on keys and news, and what it then looks like.
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include "client/cli/gpu_bars.h"
 #include "client/cli/top_state.h"
 #include "client/cli/top_view.h"
 #include "gmock/gmock.h"
@@ -256,6 +259,80 @@ TEST(TopViewTest, SaysWhatIsWrong) {
                                  Not(HasSubstr("no jobs yet"))));
   state.OnNews(News({}));
   EXPECT_THAT(Draw(state), HasSubstr("no jobs yet"));
+}
+
+v1::Device Gpu(double utilization, double watts) {
+  v1::Device gpu;
+  gpu.set_kind(v1::Device::CUDA);
+  gpu.set_memory_bytes(int64_t{80} << 30);
+  v1::DeviceLoad& load = *gpu.mutable_load();
+  load.set_utilization_ratio(utilization);
+  load.set_memory_used_bytes(int64_t{41} << 30);
+  load.set_power_watts(watts);
+  load.set_temperature_celsius(64);
+  return gpu;
+}
+
+TEST(GpuBarsTest, ShowWhatEachGpuDoes) {
+  v1::Node node;
+  *node.add_devices() = Gpu(0.7, 412);
+  *node.add_devices() = Gpu(1, 700);
+  node.add_devices()->set_kind(v1::Device::CPU);
+  EXPECT_THAT(GpuBarLines({node}, 80, 9, /*unicode=*/false),
+              ElementsAre("gpu0  [#### ]  70%   41/80G  412W  64C  "
+                          "gpu1  [#####] 100%   41/80G  700W  64C"));
+  EXPECT_THAT(GpuBarLines({node}, 79, 9, /*unicode=*/true),
+              ElementsAre("gpu0  ▕███▌ ▏  70%   41/80G  412W  64°C",
+                          "gpu1  ▕█████▏ 100%   41/80G  700W  64°C"));
+}
+
+TEST(GpuBarsTest, WithoutLoadThereIsNoBar) {
+  v1::Node node;
+  node.add_devices()->set_kind(v1::Device::CUDA);
+  EXPECT_THAT(GpuBarLines({node}, 80, 9, true), ElementsAre());
+  *node.add_devices() = Gpu(0, 60);
+  // It keeps its number.
+  EXPECT_THAT(GpuBarLines({node}, 80, 9, false),
+              ElementsAre(HasSubstr("gpu1 ")));
+}
+
+TEST(GpuBarsTest, NumbersThatAreNoneKeepTheColumns) {
+  v1::Node node;
+  *node.add_devices() = Gpu(std::nan(""), -1e300);
+  *node.add_devices() = Gpu(1e300, std::numeric_limits<double>::infinity());
+  EXPECT_THAT(GpuBarLines({node}, 40, 9, false),
+              ElementsAre("gpu0  [     ]   0%   41/80G    0W  64C",
+                          "gpu1  [#####] 100%   41/80G    0W  64C"));
+}
+
+TEST(GpuBarsTest, MoreThanThereIsRoomForAreCounted) {
+  v1::Node node;
+  for (int i = 0; i < 9; ++i) *node.add_devices() = Gpu(0.5, 300);
+  EXPECT_THAT(GpuBarLines({node}, 80, 3, false),
+              ElementsAre(HasSubstr("gpu1 "), HasSubstr("gpu3 "),
+                          "and 5 more GPUs: lockstep nodes list"));
+  EXPECT_THAT(
+      GpuBarLines({node}, 80, 5, false),
+      ElementsAre(HasSubstr("gpu0 "), HasSubstr("gpu2 "), HasSubstr("gpu4 "),
+                  HasSubstr("gpu6 "), HasSubstr("gpu8 ")));
+  EXPECT_THAT(GpuBarLines({node}, 80, 0, false), ElementsAre());
+}
+
+TEST(TopViewTest, GpuBarsStandAboveTheTable) {
+  v1::Node node;
+  for (int i = 0; i < 40; ++i) *node.add_devices() = Gpu(0.5, 300);
+  TopState state("");
+  state.OnNews({{RunningJob("demo", 100)}, {node}, ""});
+  const std::string text = Draw(state);
+  EXPECT_THAT(text, AllOf(HasSubstr("\ngpu0  [###  ]  50%"),
+                          HasSubstr("\nand 30 more GPUs"), HasSubstr("\ndemo "),
+                          HasSubstr("loss by step")));
+  // The whole of it where nobody has to look at a screen.
+  const TopStyle once = {.unicode = false, .keys = false};
+  Frame frame(100, TopRows(state, 100, once));
+  DrawTop(state, {}, absl::FromUnixSeconds(kNow), once, frame);
+  EXPECT_THAT(frame.Text(), AllOf(HasSubstr("gpu39 "), HasSubstr("\ndemo "),
+                                  Not(HasSubstr("more GPUs"))));
 }
 
 }  // namespace

@@ -1,0 +1,124 @@
+// `lockstep help` of the built program, and its manual pages.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/process.h"
+#include "tests/testing/temp_dir.h"
+
+namespace lockstep::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+RunResult Lockstep(std::vector<std::string> args) {
+  args.insert(args.begin(), BinDir() + "/lockstep");
+  return RunProgram(args);
+}
+
+TEST(LockstepHelpTest, ExplainsCommandsAsTheyDoThemselves) {
+  EXPECT_EQ(Lockstep({"help"}).out, Lockstep({"--help"}).out);
+  EXPECT_EQ(Lockstep({"help", "jobs", "list"}).out,
+            Lockstep({"jobs", "list", "--help"}).out);
+}
+
+TEST(LockstepHelpTest, HasTopics) {
+  EXPECT_THAT(
+      Lockstep({"help", "exit-codes"}).out,
+      AllOf(StartsWith("  0    ok\n"), HasSubstr("\n  130  interrupted")));
+  EXPECT_THAT(Lockstep({"help", "environment"}).out,
+              HasSubstr("LOCKSTEP_CONTEXT"));
+  EXPECT_THAT(Lockstep({"--help"}).out,
+              AllOf(HasSubstr(Lockstep({"help", "exit-codes"}).out),
+                    HasSubstr(Lockstep({"help", "environment"}).out)));
+}
+
+TEST(LockstepHelpTest, OfWhatIsNotThereItNamesTheNearest) {
+  const RunResult run = Lockstep({"help", "exit-code"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.err, HasSubstr("did you mean exit-codes?"));
+  EXPECT_EQ(Lockstep({"help", "jobs", "lsit"}).exit_code, 2);
+  EXPECT_EQ(Lockstep({"help", "man", "nothing"}).exit_code, 2);
+  EXPECT_EQ(Lockstep({"help", "jobs", "--folder", "/tmp"}).exit_code, 2);
+}
+
+class ManPageTest : public ::testing::Test {
+ protected:
+  ManPageTest() {
+    const RunResult run =
+        Lockstep({"help", "man", "--folder", dir_.Path("man1")});
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+  }
+
+  std::string Page(const std::string& name) {
+    return ReadFile(dir_.Path("man1/" + name + ".1"));
+  }
+
+  std::vector<std::string> Paths() {
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::directory_iterator(dir_.Path("man1"))) {
+      paths.push_back(entry.path());
+    }
+    return paths;
+  }
+
+  ScopedTempDir dir_;
+};
+
+TEST_F(ManPageTest, EveryCommandHasAPageWithItsFlags) {
+  EXPECT_THAT(Paths(), SizeIs(Ge(40u)));
+  for (const absl::string_view verb : absl::StrSplit(
+           Lockstep({"__complete", ""}).out, '\n', absl::SkipEmpty())) {
+    EXPECT_THAT(Page("lockstep"),
+                HasSubstr("\\fB" + std::string(verb) + "\\fR\n"));
+    EXPECT_THAT(Page("lockstep-" + std::string(verb)), HasSubstr(".SH NAME"));
+  }
+  EXPECT_THAT(Page("lockstep-plot"),
+              AllOf(HasSubstr("\\fB\\-f\\fR, \\fB\\-\\-follow\\fR\n"),
+                    HasSubstr("\\fB\\-\\-smooth\\fR \\fIFLOAT\\fR\n"),
+                    HasSubstr("\\fBlockstep plot\\fR [\\fIOPTIONS\\fR] "
+                              "\\fINAME\\fR ...")));
+  EXPECT_THAT(Page("lockstep"),
+              AllOf(HasSubstr(".SH EXIT STATUS"), HasSubstr("\\fB130\\fR"),
+                    HasSubstr("\\fBLOCKSTEP_SERVER\\fR")));
+  EXPECT_EQ(Lockstep({"help", "man", "plot"}).out, Page("lockstep-plot"));
+}
+
+TEST_F(ManPageTest, GroffHasNothingToSay) {
+  std::vector<std::string> argv = {"groff", "-man", "-Tutf8", "-ww", "-z"};
+  for (const std::string& path : Paths()) argv.push_back(path);
+  const RunResult run = RunProgram(argv);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_THAT(run.err, IsEmpty());
+}
+
+TEST_F(ManPageTest, ReadsAsItWasMeant) {
+  const RunResult run =
+      RunProgram({"groff", "-man", "-Tascii", "-P-c", "-P-bou",
+                  dir_.Path("man1/lockstep-plot.1")});
+  EXPECT_THAT(run.out,
+              AllOf(ContainsRegex("lockstep-plot - Draw metrics by step"),
+                    ContainsRegex("\n +--smooth FLOAT\n"),
+                    ContainsRegex("\n +-f, --follow\n")));
+}
+
+TEST(ManPageFolderTest, WhatCannotBeWrittenIsNamed) {
+  const RunResult run = Lockstep({"help", "man", "--folder", "/dev/null/man1"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("/dev/null/man1/lockstep.1"));
+}
+
+}  // namespace
+}  // namespace lockstep::testing
