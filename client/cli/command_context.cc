@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/nearest.h"
@@ -12,6 +13,9 @@ namespace lockstep::cli {
 namespace {
 
 std::string HintFor(const absl::Status& status, const CommandContext& context) {
+  if (absl::StartsWith(ErrorReason(status), "TLS_")) {
+    return "how to set TLS up: docs/operations.md";
+  }
   if (absl::IsUnauthenticated(status)) {
     return "give the token with --token-file or LOCKSTEP_TOKEN_FILE";
   }
@@ -21,9 +25,9 @@ std::string HintFor(const absl::Status& status, const CommandContext& context) {
   if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) {
     return "";
   }
-  const std::string server = context.flags.server.empty()
+  const std::string server = context.flags.client.server.empty()
                                  ? DefaultServer(ProcessEnvironment)
-                                 : context.flags.server;
+                                 : context.flags.client.server;
   return absl::StrCat("no lockstepd answers at ", server,
                       "; start one there, name another with --server, or use "
                       "`lockstep run FILE`, which brings its own");
@@ -32,9 +36,8 @@ std::string HintFor(const absl::Status& status, const CommandContext& context) {
 }  // namespace
 
 absl::StatusOr<JobClient> CommandContext::Connect() const {
-  ASSIGN_OR_RETURN(
-      ClientOptions options,
-      ResolveClientOptions(flags.server, flags.token_file, ProcessEnvironment));
+  ASSIGN_OR_RETURN(ClientOptions options,
+                   ResolveClientOptions(flags.client, ProcessEnvironment));
   if (!absl::ParseDuration(flags.timeout, &options.timeout) ||
       options.timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -24,6 +24,7 @@
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
 #include "client/cli/command_submit.h"
+#include "client/cli/command_token.h"
 #include "client/cli/command_top.h"
 #include "client/cli/command_validate.h"
 #include "client/cli/command_version.h"
@@ -40,12 +41,20 @@ Exit codes:
   5 coordinator unreachable   6 conflict   10 job failed   11 job cancelled
   12 wait timed out   130 interrupted (a submitted job goes on)
 
-Environment: LOCKSTEP_SERVER, LOCKSTEP_TOKEN_FILE, NO_COLOR)";
+Environment: LOCKSTEP_SERVER, LOCKSTEP_TOKEN_FILE, LOCKSTEP_TLS_CA,
+  LOCKSTEP_TLS_CERT, LOCKSTEP_TLS_KEY, NO_COLOR)";
 
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
-  app.add_option("--server", flags.server,
+  app.add_option("--server", flags.client.server,
                  "unix:/path or host:port of the coordinator");
-  app.add_option("--token-file", flags.token_file, "File with the token");
+  app.add_option("--token-file", flags.client.token_file,
+                 "File with the token");
+  app.add_option("--tls-ca", flags.client.tls.ca,
+                 "PEM file of the CA that another host's coordinator is "
+                 "trusted by");
+  app.add_option("--tls-cert", flags.client.tls.cert,
+                 "PEM file of your certificate, in place of a token");
+  app.add_option("--tls-key", flags.client.tls.key, "PEM file of its key");
   app.add_option("-o,--output", flags.output, "table or json [table]")
       ->check(CLI::IsMember({"table", "json"}));
   app.add_option("--timeout", flags.timeout, "Limit for one call [10s]");
@@ -144,6 +153,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddNodesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
+  AddTokenCommand(app, context);
   AddLocalCommands(app, context);
   AddCompletionCommand(app, context);
   AddVersionCommand(app, context);
