@@ -1,5 +1,7 @@
 #include "server/service/call.h"
 
+#include <spdlog/spdlog.h>
+
 #include <vector>
 
 #include "absl/status/status.h"
@@ -62,6 +64,10 @@ absl::StatusOr<Principal> CallRecord::Admit(
 grpc::Status CallRecord::End(const absl::Status& status) const {
   if (absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
     parts_.access.rejections().Note(who_, method_, ErrorReason(status));
+  }
+  // What changes no job is in no journal.
+  if (status.ok() && Access::RuleOf(method_) == AccessRule::kAdmin) {
+    spdlog::info("{} {}", who_, std::string(method_));
   }
   parts_.metrics.RpcHandled(method_, absl::StatusCodeToString(status.code()),
                             parts_.clock.Now() - start_);

@@ -161,6 +161,7 @@ TEST_F(OffHostTest, TokensAreMadeAndHoldAtOnce) {
               HasSubstr("the token is not known here"));
   EXPECT_THAT(ReadFile(Path("lockstepd.log")),
               AllOf(HasSubstr("NOT_JOB_OWNER"), HasSubstr("ROLE_TOO_LOW"),
+                    HasSubstr(" root lockstep.v1.ClusterService/DrainDevice\n"),
                     Not(HasSubstr(absl::StripAsciiWhitespace(
                         ReadFile(Path("carol.token")))))));
 }
