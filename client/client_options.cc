@@ -39,13 +39,35 @@ absl::Status CheckAddress(absl::string_view server) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--server \"", server, "\" is neither unix:/path nor host:port"));
   }
-  if (!IsLoopback(server.substr(0, colon))) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--server \"", server,
-        "\" is another host, which needs TLS, and TLS is not built yet; use "
-        "unix:/path or 127.0.0.1:port (for instance through ssh -L)"));
-  }
   return absl::OkStatus();
+}
+
+bool IsAnotherHost(absl::string_view server) {
+  return !absl::StartsWith(server, "unix:") &&
+         !IsLoopback(server.substr(0, server.rfind(':')));
+}
+
+absl::Status CheckTrust(const ClientOptions& options) {
+  if (options.tls.enabled() || !IsAnotherHost(options.server)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--server \"", options.server,
+      "\" is another host, which needs TLS: give --tls-ca, the file of the CA "
+      "that its certificate comes from; or use unix:/path or 127.0.0.1:port "
+      "(for instance through ssh -L)"));
+}
+
+std::string FlagOr(const std::string& flag, const Environment& environment,
+                   const char* variable) {
+  return flag.empty() ? environment(variable) : flag;
+}
+
+absl::StatusOr<TlsIdentity> ResolveTls(const TlsFiles& flags,
+                                       const Environment& environment) {
+  return LoadTls({.ca = FlagOr(flags.ca, environment, "LOCKSTEP_TLS_CA"),
+                  .cert = FlagOr(flags.cert, environment, "LOCKSTEP_TLS_CERT"),
+                  .key = FlagOr(flags.key, environment, "LOCKSTEP_TLS_KEY")});
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
@@ -81,17 +103,22 @@ std::string DefaultTokenFile(const Environment& environment) {
 }
 
 absl::StatusOr<ClientOptions> ResolveClientOptions(
-    absl::string_view server_flag, absl::string_view token_file_flag,
-    const Environment& environment) {
+    const ClientFlags& flags, const Environment& environment) {
   ClientOptions options;
-  options.server = server_flag.empty() ? DefaultServer(environment)
-                                       : std::string(server_flag);
+  options.server =
+      flags.server.empty() ? DefaultServer(environment) : flags.server;
   RETURN_IF_ERROR(CheckAddress(options.server));
-  std::string token_file(token_file_flag);
-  if (token_file.empty()) token_file = environment("LOCKSTEP_TOKEN_FILE");
+  const bool on_socket = absl::StartsWith(options.server, "unix:");
+  if (!on_socket) {
+    ASSIGN_OR_RETURN(options.tls, ResolveTls(flags.tls, environment));
+  }
+  RETURN_IF_ERROR(CheckTrust(options));
+  const std::string token_file =
+      FlagOr(flags.token_file, environment, "LOCKSTEP_TOKEN_FILE");
   if (!token_file.empty()) {
     ASSIGN_OR_RETURN(options.token, ReadToken(token_file));
-  } else if (!absl::StartsWith(options.server, "unix:")) {
+  } else if (!on_socket && !IsAnotherHost(options.server)) {
+    // The one of this host's coordinator, which is nobody else's business.
     // Without one the coordinator says what it wants.
     options.token = ReadToken(DefaultTokenFile(environment)).value_or("");
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "proto/contract/tls_channel.h"
 
 namespace lockstep {
 
@@ -18,6 +19,8 @@ struct ClientOptions {
   std::string server;
   // Bearer token; empty for none. A UNIX socket needs none.
   std::string token;
+  // For host:port; not used on a UNIX socket.
+  TlsIdentity tls;
   // Deadline of every call but the streams.
   absl::Duration timeout = absl::Seconds(10);
   // How long a stream or a wait bears with a coordinator that is away.
@@ -35,12 +38,18 @@ std::string DefaultServer(const Environment& environment);
 // Where lockstepd leaves its first token, below the state folder.
 std::string DefaultTokenFile(const Environment& environment);
 
-// Fills the options from two flags, empty when not given, and the environment.
-// TCP is refused but on this host's loopback, as a token in clear text would be
+// Flags; empty when not given. Then the environment says it: LOCKSTEP_SERVER,
+// LOCKSTEP_TOKEN_FILE, LOCKSTEP_TLS_CA, LOCKSTEP_TLS_CERT, LOCKSTEP_TLS_KEY.
+struct ClientFlags {
+  std::string server;
+  std::string token_file;
+  TlsFiles tls;
+};
+
+// Another host is refused without TLS, as a token in clear text would be
 // anybody's. INVALID_ARGUMENT and NOT_FOUND name the flag or file.
 absl::StatusOr<ClientOptions> ResolveClientOptions(
-    absl::string_view server_flag, absl::string_view token_file_flag,
-    const Environment& environment);
+    const ClientFlags& flags, const Environment& environment);
 
 }  // namespace lockstep
 

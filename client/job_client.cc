@@ -225,6 +225,20 @@ absl::StatusOr<v1::ServerInfo> JobClient::Undrain() {
   return connection_->UndrainServer();
 }
 
+absl::StatusOr<v1::Device> JobClient::DrainDevice(const std::string& device,
+                                                  const std::string& reason) {
+  v1::DrainDeviceRequest request;
+  request.set_device(device);
+  request.set_reason(reason);
+  return connection_->DrainDevice(request);
+}
+
+absl::StatusOr<v1::Device> JobClient::UndrainDevice(const std::string& device) {
+  v1::UndrainDeviceRequest request;
+  request.set_device(device);
+  return connection_->UndrainDevice(request);
+}
+
 absl::Status JobClient::WaitUntilIdle() {
   while (true) {
     ASSIGN_OR_RETURN(const std::vector<v1::Job> busy,

@@ -110,6 +110,10 @@ class JobClient {
   // checkpoint unless it is let run.
   absl::StatusOr<v1::ServerInfo> Drain(bool let_run);
   absl::StatusOr<v1::ServerInfo> Undrain();
+  // A device, by its id, is given to no job from now on; or it is again.
+  absl::StatusOr<v1::Device> DrainDevice(const std::string& device,
+                                         const std::string& reason);
+  absl::StatusOr<v1::Device> UndrainDevice(const std::string& device);
   // Returns when no job is being prepared, started, run or stopped. Useful
   // after Drain: else the next ones start.
   absl::Status WaitUntilIdle();

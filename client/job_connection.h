@@ -56,6 +56,10 @@ class JobConnection {
   virtual absl::StatusOr<v1::ServerInfo> DrainServer(
       const v1::DrainServerRequest& request) = 0;
   virtual absl::StatusOr<v1::ServerInfo> UndrainServer() = 0;
+  virtual absl::StatusOr<v1::Device> DrainDevice(
+      const v1::DrainDeviceRequest& request) = 0;
+  virtual absl::StatusOr<v1::Device> UndrainDevice(
+      const v1::UndrainDeviceRequest& request) = 0;
 
   // Streams. When the coordinator goes away they are taken up again right after
   // the last message, so none is seen twice and none is lost. OK when the

@@ -19,6 +19,8 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/security/server_credentials.h"
+#include "grpcpp/security/tls_certificate_provider.h"
+#include "grpcpp/security/tls_credentials_options.h"
 #include "grpcpp/server_builder.h"
 #include "proto/contract/status_macros.h"
 
@@ -31,6 +33,9 @@ constexpr mode_t kSocketMode = 0660;
 constexpr mode_t kSocketFolderMode = 0750;
 // What a client may send before it is read: a report of a thousand points.
 constexpr int kUnixWindowBytes = 256 << 10;
+
+// A certificate that was renewed is shown from then on, to new connections.
+constexpr unsigned kLookAtFilesEverySeconds = 1;
 
 // Whether a server answers on this socket.
 bool IsAnswered(const std::string& path) {
@@ -101,6 +106,22 @@ void Configure(grpc::ServerBuilder& builder, const Listener::Options& options) {
   builder.SetResourceQuota(quota);
 }
 
+std::shared_ptr<grpc::ServerCredentials> TcpCredentials(const ListenTls& tls) {
+  if (!tls.enabled()) return grpc::InsecureServerCredentials();
+  const auto files =
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          tls.key, tls.cert, tls.client_ca, kLookAtFilesEverySeconds);
+  grpc::experimental::TlsServerCredentialsOptions options(files);
+  options.watch_identity_key_cert_pairs();
+  if (!tls.client_ca.empty()) {
+    options.watch_root_certs();
+    // Who shows none brings a token instead.
+    options.set_cert_request_type(
+        GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  }
+  return grpc::experimental::TlsServerCredentials(options);
+}
+
 std::string WithPort(const std::string& address, int port) {
   if (absl::StartsWith(address, "unix:")) return address;
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
@@ -113,6 +134,8 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   Configure(builder, options);
+  const std::shared_ptr<grpc::ServerCredentials> tcp =
+      TcpCredentials(options.tls);
   std::vector<int> ports(options.addresses.size(), 0);
   for (size_t i = 0; i < options.addresses.size(); ++i) {
     const std::string& address = options.addresses[i];
@@ -120,8 +143,9 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     if (absl::ConsumePrefix(&path, "unix:")) {
       RETURN_IF_ERROR(MakeRoom(std::string(path)));
     }
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(),
-                             &ports[i]);
+    builder.AddListeningPort(
+        address, address == path ? tcp : grpc::InsecureServerCredentials(),
+        &ports[i]);
   }
   for (const NamedService& service : services) {
     builder.RegisterService(service.service);

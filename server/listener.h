@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
+#include "server/listen_address.h"
 
 namespace grpc {
 class Service;
@@ -22,6 +23,8 @@ class Listener {
  public:
   struct Options {
     std::vector<std::string> addresses;
+    // For host:port; the files are read again when they change.
+    ListenTls tls;
     size_t memory_bytes = 256 << 20;
     absl::Duration shutdown_grace;
   };

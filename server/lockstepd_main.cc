@@ -23,6 +23,7 @@ absl::StatusOr<std::unique_ptr<Launcher>> MakeLauncher(
   return LocalLauncher::Start({.state_dir = options.state_dir,
                                .worker_path = options.worker_path,
                                .coordinator = address,
+                               .tls_ca = options.tls.ca,
                                .cpu_slots = options.cpu_slots,
                                .use_busy_gpus = options.use_busy_gpus});
 }

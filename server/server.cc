@@ -1,11 +1,16 @@
 #include "server/server.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "prometheus/registry.h"
+#include "proto/contract/certificates.h"
 #include "proto/contract/status_macros.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
+#include "server/gpu_loads.h"
 #include "server/gpu_metrics.h"
 #include "server/journal_logger.h"
 #include "server/launcher/local_node.h"
@@ -32,6 +37,8 @@
 namespace lockstep {
 namespace {
 
+constexpr absl::Duration kWarnBeforeExpiry = absl::Hours(14 * 24);
+
 ServiceOptions MakeServiceOptions(const ServerOptions& options,
                                   const StateDir& state,
                                   const MetricsExposer* exposer,
@@ -57,6 +64,20 @@ absl::StatusOr<std::unique_ptr<Webhook>> MakeWebhook(
   return Webhook::Start(webhook, clock, events, sequence);
 }
 
+// It is no reason not to start: jobs of this host go on without it.
+void WarnOfExpiry(const ListenTls& tls) {
+  if (!tls.enabled()) return;
+  const absl::StatusOr<std::string> certificates =
+      ReadCertificates(TlsFiles::kCertFlag, tls.cert);
+  if (!certificates.ok()) return;
+  const absl::StatusOr<absl::Time> expiry = ExpiryOf(*certificates);
+  if (!expiry.ok() || *expiry - absl::Now() > kWarnBeforeExpiry) return;
+  spdlog::warn(
+      "--tls-cert {} {} {}; clients refuse it then", tls.cert,
+      *expiry > absl::Now() ? "expires at" : "has expired at",
+      absl::FormatTime(absl::RFC3339_sec, *expiry, absl::UTCTimeZone()));
+}
+
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
     const ServerOptions& options, const ServerMetrics& metrics) {
   if (options.metrics_address == "off") return nullptr;
@@ -75,7 +96,9 @@ absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
 struct Server::Parts {
   Parts(const ServerOptions& options, StateDir state_dir,
         std::unique_ptr<SqliteJobStore> job_store,
-        std::unique_ptr<Launcher> job_launcher, absl::string_view admin_token)
+        std::unique_ptr<Launcher> job_launcher,
+        std::unique_ptr<UserDirectory> user_directory,
+        absl::string_view admin_token)
       : state(std::move(state_dir)),
         store(std::move(job_store)),
         events(*store, options.held_journal_entries),
@@ -90,7 +113,8 @@ struct Server::Parts {
                                       .rendezvous = rendezvous,
                                       .tokens = tokens,
                                       .policy = policy}),
-        access(admin_token, tokens) {}
+        users(std::move(user_directory)),
+        access(admin_token, tokens, *users, clock) {}
 
   SystemClock clock;
   const StateDir state;
@@ -102,8 +126,10 @@ struct Server::Parts {
   const FifoPolicy policy;
   const std::unique_ptr<Launcher> launcher;
   Rendezvous rendezvous;
+  GpuLoads gpu_loads{clock, GpuMonitor::Open()};
   StreamPump pump;
   Scheduler scheduler;
+  const std::unique_ptr<UserDirectory> users;
   const Access access;
   std::unique_ptr<MetricsExposer> exposer;
   std::shared_ptr<MetricsFeed> feed;
@@ -130,6 +156,7 @@ absl::Status Server::Parts::Serve(const ServerOptions& options) {
   RETURN_IF_ERROR(scheduler.Start());
   service_options =
       MakeServiceOptions(options, state, exposer.get(), clock.WallTime());
+  service_options.device_loads = [this] { return gpu_loads.Read(); };
   const ServiceParts service_parts{.options = service_options,
                                    .clock = clock,
                                    .store = *store,
@@ -148,6 +175,7 @@ absl::Status Server::Parts::Serve(const ServerOptions& options) {
       listener,
       Listener::Start(
           {.addresses = options.listen,
+           .tls = options.tls,
            .memory_bytes = options.grpc_memory_bytes,
            .shutdown_grace = options.shutdown_grace},
           {{v1::JobService::service_full_name(), jobs.get()},
@@ -162,10 +190,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   ASSIGN_OR_RETURN(const std::string admin_token, state.AdminToken());
   ASSIGN_OR_RETURN(std::unique_ptr<SqliteJobStore> store,
                    SqliteJobStore::Open(state.store_path()));
+  ASSIGN_OR_RETURN(std::unique_ptr<UserDirectory> users,
+                   UserDirectory::Open(options.tokens));
   ASSIGN_OR_RETURN(std::unique_ptr<Launcher> launcher, make_launcher(options));
-  auto parts =
-      std::make_unique<Parts>(options, std::move(state), std::move(store),
-                              std::move(launcher), admin_token);
+  auto parts = std::make_unique<Parts>(options, std::move(state),
+                                       std::move(store), std::move(launcher),
+                                       std::move(users), admin_token);
+  WarnOfExpiry(options.tls);
   RETURN_IF_ERROR(parts->Serve(options));
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }

@@ -6,11 +6,8 @@
 #include <system_error>
 #include <thread>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -19,55 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// sockaddr_un holds 108 bytes with the zero at the end.
-constexpr size_t kLongestSocketPath = 107;
 constexpr int kMostCpuSlots = 4096;
 constexpr char kForever[] = "forever";
-
-absl::Status Invalid(absl::string_view flag, absl::string_view value,
-                     absl::string_view why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, " \"", value, "\": ", why));
-}
-
-bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "[::1]" ||
-         absl::StartsWith(host, "127.");
-}
-
-absl::StatusOr<int> PortOf(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
-      port > 65535) {
-    return Invalid("listen", address, "neither unix:/path nor host:port");
-  }
-  return port;
-}
-
-absl::Status CheckListen(absl::string_view address) {
-  absl::string_view path = address;
-  if (absl::ConsumePrefix(&path, "unix:")) {
-    if (!absl::StartsWith(path, "/")) {
-      return Invalid("listen", address, "the socket's path must be absolute");
-    }
-    if (path.size() > kLongestSocketPath) {
-      return Invalid("listen", address,
-                     absl::StrCat("the socket's path has ", path.size(),
-                                  " bytes; at most ", kLongestSocketPath,
-                                  " are possible"));
-    }
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(PortOf(address).status());
-  if (!IsLoopback(address.substr(0, address.rfind(':')))) {
-    return Invalid("listen", address,
-                   "another host would need TLS, which is not built yet; use "
-                   "unix:/path or 127.0.0.1:port (and ssh -L from elsewhere)");
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<absl::Duration> ParseInterval(absl::string_view flag,
                                              const std::string& value) {
@@ -75,7 +25,8 @@ absl::StatusOr<absl::Duration> ParseInterval(absl::string_view flag,
   if (!absl::ParseDuration(value, &duration) ||
       duration <= absl::ZeroDuration() ||
       duration == absl::InfiniteDuration()) {
-    return Invalid(flag, value, "not a duration above 0, such as 500ms or 2m");
+    return InvalidFlag(flag, value,
+                       "not a duration above 0, such as 500ms or 2m");
   }
   return duration;
 }
@@ -115,16 +66,32 @@ int Cores() {
 }
 
 absl::Status Check(const ServerOptions& options) {
-  if (options.listen.empty()) return Invalid("listen", "", "no address");
-  for (const std::string& address : options.listen) {
-    RETURN_IF_ERROR(CheckListen(address));
-  }
-  RETURN_IF_ERROR(WorkerAddress(options).status());
+  RETURN_IF_ERROR(CheckListen(options.listen, options.tls));
   if (options.cpu_slots < 1 || options.cpu_slots > kMostCpuSlots) {
-    return Invalid("cpu-slots", absl::StrCat(options.cpu_slots),
-                   absl::StrCat("not in 1..", kMostCpuSlots));
+    return InvalidFlag("cpu-slots", absl::StrCat(options.cpu_slots),
+                       absl::StrCat("not in 1..", kMostCpuSlots));
   }
   return absl::OkStatus();
+}
+
+void AddAccessFlags(CLI::App& app, ServerOptions& options) {
+  app.add_option("--tls-cert", options.tls.cert,
+                 "PEM file of the certificate that host:port shows");
+  app.add_option("--tls-key", options.tls.key, "PEM file of its key, 0600");
+  app.add_option("--tls-client-ca", options.tls.client_ca,
+                 "PEM file of a CA: its certificates name their bearers, who "
+                 "need no token");
+  app.add_option("--tls-ca", options.tls.ca,
+                 "PEM file of the CA of --tls-cert, for jobs' processes where "
+                 "there is no UNIX socket");
+  app.add_option("--tokens", options.tokens,
+                 "File of users, their tokens and roles, 0600");
+}
+
+// Processes of jobs run in folders of their own, and lockstepd may, too.
+void MakeAbsolute(std::string& path) {
+  std::error_code error;
+  if (!path.empty()) path = fs::absolute(path, error).string();
 }
 
 }  // namespace
@@ -145,16 +112,7 @@ std::string DefaultListen(const EnvironmentLookup& environment,
 }
 
 absl::StatusOr<std::string> WorkerAddress(const ServerOptions& options) {
-  for (const std::string& address : options.listen) {
-    if (absl::StartsWith(address, "unix:")) return address;
-  }
-  for (const std::string& address : options.listen) {
-    ASSIGN_OR_RETURN(const int port, PortOf(address));
-    if (port != 0) return address;
-  }
-  return Invalid("listen", options.listen.empty() ? "" : options.listen[0],
-                 "the processes of jobs need an address that is known before "
-                 "they start: unix:/path or a port");
+  return AddressForWorkers(options.listen, options.tls);
 }
 
 std::vector<std::pair<std::string, std::string>> SettingsOf(
@@ -162,6 +120,11 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
   return {
       {"state-dir", options.state_dir},
       {"listen", absl::StrJoin(options.listen, ",")},
+      {"tls-cert", options.tls.cert},
+      {"tls-key", options.tls.key},
+      {"tls-client-ca", options.tls.client_ca},
+      {"tls-ca", options.tls.ca},
+      {"tokens", options.tokens},
       {"cpu-slots", absl::StrCat(options.cpu_slots)},
       {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
       {"worker", options.worker_path},
@@ -171,7 +134,9 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
        absl::FormatDuration(options.scheduler.rendezvous_timeout)},
       {"heartbeat-interval",
        absl::FormatDuration(options.scheduler.heartbeat_interval)},
-      {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
+      {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
+      {"keep-jobs", FormatAge(options.scheduler.keep_ended)},
+      {"webhook", options.webhook}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
@@ -197,9 +162,11 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                  "Jobs, store, token and logs")
       ->capture_default_str();
   app.add_option("--listen", options.listen,
-                 "unix:/path or a loopback host:port; several with commas "
+                 "unix:/path or host:port, of another host's only with TLS; "
+                 "several with commas "
                  "[unix:$XDG_RUNTIME_DIR/lockstep/lockstepd.sock]")
       ->delimiter(',');
+  AddAccessFlags(app, options);
   app.add_option("--cpu-slots", options.cpu_slots,
                  "Ranks that may train on CPU at a time")
       ->capture_default_str();
@@ -253,12 +220,11 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   ASSIGN_OR_RETURN(options.scheduler.drain_grace,
                    ParseInterval("drain-grace", drain));
   ASSIGN_OR_RETURN(options.scheduler.keep_ended, ParseAge("keep-jobs", keep));
-  // Processes of jobs run in folders of their own.
-  std::error_code error;
-  options.state_dir = fs::absolute(options.state_dir, error).string();
-  options.worker_path = fs::absolute(options.worker_path, error).string();
-  if (!options.webhook.empty()) {
-    options.webhook = fs::absolute(options.webhook, error).string();
+  for (std::string* path :
+       {&options.state_dir, &options.worker_path, &options.tls.cert,
+        &options.tls.key, &options.tls.client_ca, &options.tls.ca,
+        &options.tokens, &options.webhook}) {
+    MakeAbsolute(*path);
   }
   if (options.listen.empty()) {
     options.listen.push_back(DefaultListen(environment, options.state_dir));

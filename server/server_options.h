@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/listen_address.h"
 #include "server/metrics/server_metrics.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/server_log.h"
@@ -20,8 +21,11 @@ namespace lockstep {
 struct ServerOptions {
   // Jobs, store, token and logs; made when missing.
   std::string state_dir;
-  // unix:/path or host:port of loopback; at least one.
+  // unix:/path or host:port; at least one.
   std::vector<std::string> listen;
+  ListenTls tls;
+  // Users, their tokens and roles (server/service/token_file.h); may be empty.
+  std::string tokens;
   // Ranks that may train on CPU at a time.
   int cpu_slots = 1;
   // Whether jobs get GPUs that others compute on, too.

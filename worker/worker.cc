@@ -192,6 +192,7 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options,
                                   const Placement& placement) {
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcCoordinator> coordinator,
                    GrpcCoordinator::Create({.address = options.coordinator,
+                                            .tls_ca = options.tls_ca,
                                             .job = options.job,
                                             .attempt = options.attempt,
                                             .rank = options.rank,

@@ -17,6 +17,8 @@ namespace lockstep {
 struct WorkerOptions {
   // unix:/path or host:port.
   std::string coordinator;
+  // PEM file of the CA that a host:port is trusted by; empty: without TLS.
+  std::string tls_ca;
   // jobs/{job}.
   std::string job;
   int attempt = 0;

@@ -61,8 +61,8 @@ const char* ScriptFor(const std::string& shell) {
 void TakeFlags(const std::map<std::string, std::string>& typed,
                GlobalFlags& flags) {
   for (const auto& [name, field] :
-       {std::pair("--server", &flags.server),
-        std::pair("--token-file", &flags.token_file),
+       {std::pair("--server", &flags.client.server),
+        std::pair("--token-file", &flags.client.token_file),
         std::pair("--context", &flags.context)}) {
     const auto found = typed.find(name);
     if (found != typed.end()) *field = found->second;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/endpoint.h"
@@ -13,10 +14,26 @@ namespace lockstep::cli {
 namespace {
 
 EndpointFlags FlagsOf(const GlobalFlags& flags) {
-  return {flags.server, flags.token_file, flags.context};
+  return {flags.client.server, flags.client.token_file, flags.context};
+}
+
+// What was typed wins over what the context says.
+ClientFlags ClientFlagsOf(const Endpoint& endpoint, const ClientFlags& typed) {
+  ClientFlags flags = typed;
+  flags.server = endpoint.server;
+  flags.token_file = endpoint.token_file;
+  if (flags.tls.ca.empty()) flags.tls.ca = endpoint.tls_ca;
+  if (flags.tls.cert.empty() && flags.tls.key.empty()) {
+    flags.tls.cert = endpoint.tls_cert;
+    flags.tls.key = endpoint.tls_key;
+  }
+  return flags;
 }
 
 std::string HintFor(const absl::Status& status, const CommandContext& context) {
+  if (absl::StartsWith(ErrorReason(status), "TLS_")) {
+    return "how to set TLS up: docs/operations.md";
+  }
   if (absl::IsUnauthenticated(status)) {
     return "give the token with --token-file or LOCKSTEP_TOKEN_FILE";
   }
@@ -42,14 +59,8 @@ std::string HintFor(const absl::Status& status, const CommandContext& context) {
 absl::StatusOr<JobClient> CommandContext::Connect() const {
   ASSIGN_OR_RETURN(const Endpoint endpoint,
                    ChooseEndpoint(FlagsOf(flags), ProcessEnvironment));
-  if (!endpoint.tls_ca.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("context \"", endpoint.context,
-                     "\" sets tls_ca, and this lockstep "
-                     "speaks no TLS"));
-  }
   ASSIGN_OR_RETURN(ClientOptions options,
-                   ResolveClientOptions(endpoint.server, endpoint.token_file,
+                   ResolveClientOptions(ClientFlagsOf(endpoint, flags.client),
                                         ProcessEnvironment));
   if (!absl::ParseDuration(flags.timeout, &options.timeout) ||
       options.timeout <= absl::ZeroDuration()) {

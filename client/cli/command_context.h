@@ -19,8 +19,7 @@
 namespace lockstep::cli {
 
 struct GlobalFlags {
-  std::string server;
-  std::string token_file;
+  ClientFlags client;
   std::string context;
   std::string output = "table";
   std::string timeout = "10s";

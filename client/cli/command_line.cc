@@ -26,6 +26,7 @@
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
 #include "client/cli/command_submit.h"
+#include "client/cli/command_token.h"
 #include "client/cli/command_top.h"
 #include "client/cli/command_validate.h"
 #include "client/cli/command_version.h"
@@ -43,11 +44,18 @@ std::string Footer() {
 }
 
 void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
-  app.add_option("--server", flags.server,
+  app.add_option("--server", flags.client.server,
                  "unix:/path or host:port of the coordinator");
-  app.add_option("--token-file", flags.token_file, "File with the token");
+  app.add_option("--token-file", flags.client.token_file,
+                 "File with the token");
   app.add_option("--context", flags.context,
                  "Which coordinator of the config file");
+  app.add_option("--tls-ca", flags.client.tls.ca,
+                 "PEM file of the CA that another host's coordinator is "
+                 "trusted by");
+  app.add_option("--tls-cert", flags.client.tls.cert,
+                 "PEM file of your certificate, in place of a token");
+  app.add_option("--tls-key", flags.client.tls.key, "PEM file of its key");
   app.add_option("-o,--output", flags.output, "table or json [table]")
       ->check(CLI::IsMember({"table", "json"}));
   app.add_option("--timeout", flags.timeout, "Limit for one call [10s]");
@@ -148,6 +156,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
   AddContextsCommand(app, context);
+  AddTokenCommand(app, context);
   AddLocalCommands(app, context);
   AddCompletionCommand(app, context);
   AddVersionCommand(app, context);

@@ -1,5 +1,6 @@
 #include "client/cli/command_nodes.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,22 @@ std::string NodeId(const v1::Node& node) {
   return std::string(absl::StripPrefix(node.name(), "nodes/"));
 }
 
+// The job that has it, and why none gets it.
+std::string HolderOf(const v1::Device& device) {
+  std::string holder = JobIdOf(device.job());
+  const std::string why =
+      device.drained().empty() ? device.used_by() : device.drained();
+  if (why.empty()) return holder;
+  if (!holder.empty()) holder += " ";
+  return absl::StrCat(holder, "(", why, ")");
+}
+
 void AddDevice(const v1::Node& node, const v1::Device& device, Table& table) {
   table.AddRow(
       {NodeId(node), device.id(), v1::Device::Kind_Name(device.kind()),
        device.model(),
        device.memory_bytes() > 0 ? FormatBytes(device.memory_bytes()) : "",
-       device.used_by().empty() ? JobIdOf(device.job())
-                                : absl::StrCat("(", device.used_by(), ")")});
+       HolderOf(device)});
 }
 
 // GPUs first, then the slots of CPUs that jobs have; the free ones, which may
@@ -34,7 +44,7 @@ void AddNode(const v1::Node& node, Table& table) {
   int free = 0;
   for (const v1::Device& slot : node.devices()) {
     if (slot.kind() != v1::Device::CPU) continue;
-    if (slot.job().empty()) {
+    if (slot.job().empty() && slot.drained().empty()) {
       ++free;
     } else {
       AddDevice(node, slot, table);
@@ -60,11 +70,60 @@ ExitStatus List(const CommandContext& context, JobClient& client) {
   return ExitStatus::kSuccess;
 }
 
+ExitStatus ShowChanged(const CommandContext& context,
+                       const absl::StatusOr<v1::Device>& device,
+                       absl::string_view what) {
+  if (!device.ok()) return context.Report(device.status());
+  if (context.console.json) {
+    context.console.out << ToJson(*device);
+  } else {
+    context.console.out << device->id() << " " << what << "\n";
+  }
+  return ExitStatus::kSuccess;
+}
+
+void AddDrain(CLI::App& nodes, CommandContext& context) {
+  CLI::App* drain = nodes.add_subcommand(
+      "drain", "Give a device to no job; the one that has it keeps it");
+  auto device = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
+  drain->add_option("DEVICE", *device, "As nodes list shows it")->required();
+  drain->add_option("--reason", *reason, "Shown to those who wait for it")
+      ->required();
+  drain->callback([&context, device, reason] {
+    context.run = [&context, device, reason] {
+      return WithClient(context, [&](JobClient& client) {
+        return ShowChanged(context, client.DrainDevice(*device, *reason),
+                           "is drained");
+      });
+    };
+  });
+}
+
+void AddUndrain(CLI::App& nodes, CommandContext& context) {
+  CLI::App* undrain = nodes.add_subcommand(
+      "undrain",
+      "Give a device to jobs again, one excluded after a fault, too");
+  auto device = std::make_shared<std::string>();
+  undrain->add_option("DEVICE", *device, "As nodes list shows it")->required();
+  undrain->callback([&context, device] {
+    context.run = [&context, device] {
+      return WithClient(context, [&](JobClient& client) {
+        return ShowChanged(context, client.UndrainDevice(*device),
+                           "is given to jobs again");
+      });
+    };
+  });
+}
+
 }  // namespace
 
 void AddNodesCommand(CLI::App& app, CommandContext& context) {
-  CLI::App* nodes = app.add_subcommand("nodes", "Show what jobs run on");
+  CLI::App* nodes = app.add_subcommand(
+      "nodes", "Show what jobs run on, and take devices out of use");
   nodes->require_subcommand(1);
+  AddDrain(*nodes, context);
+  AddUndrain(*nodes, context);
   CLI::App* list = nodes->add_subcommand("list", "List devices by node");
   list->callback([&context] {
     context.run = [&context] {

@@ -224,10 +224,10 @@ std::string JsonArray(const std::vector<Message>& messages) {
 
 std::string EventLine(const v1::Event& event, absl::TimeZone zone) {
   return absl::StrFormat(
-      "%s %-7s %-20s %s",
+      "%s %-7s %-20s %s%s",
       absl::FormatTime("%Y-%m-%d %H:%M:%S", TimeOf(event.time()), zone),
-      v1::Event::Severity_Name(event.severity()), event.type(),
-      event.message());
+      v1::Event::Severity_Name(event.severity()), event.type(), event.message(),
+      event.actor().empty() ? "" : absl::StrCat(" (by ", event.actor(), ")"));
 }
 
 std::string DescribeJob(const JobPicture& picture, absl::Time now) {

@@ -26,6 +26,9 @@ const std::vector<HelpItem>& EnvironmentVariables() {
   static const auto* const variables = new std::vector<HelpItem>{
       {"LOCKSTEP_SERVER", "the coordinator, as --server"},
       {"LOCKSTEP_TOKEN_FILE", "file with the token, as --token-file"},
+      {"LOCKSTEP_TLS_CA", "the CA of another host's coordinator, as --tls-ca"},
+      {"LOCKSTEP_TLS_CERT", "your certificate, as --tls-cert"},
+      {"LOCKSTEP_TLS_KEY", "its key, as --tls-key"},
       {"LOCKSTEP_CONTEXT", "which context of the config file, as --context"},
       {"LOCKSTEP_CONFIG", "the config file [~/.config/lockstep/config.yaml]"},
       {"NO_COLOR", "when not empty: no colours, no redrawn lines"}};

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/status_macros.h"
+#include "proto/contract/tls_channel.h"
 #include "proto/contract/trace_context.h"
 
 namespace lockstep::internal {
@@ -25,8 +25,8 @@ std::shared_ptr<grpc::Channel> NewChannel(const ClientOptions& options) {
   // A channel of one's own: another client of this process that failed to
   // connect must not slow this one down.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(
-      options.server, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.server,
+                                   ChannelCredentials(options.tls), arguments);
 }
 
 RetryPolicy StreamPolicy(const ClientOptions& options) {
@@ -71,6 +71,11 @@ class GrpcConnection::Call {
   // up, so the call may be made again, as when it is away.
   absl::Status Result(const grpc::Status& status) const {
     absl::Status result = FromGrpcStatus(status);
+    if (absl::IsUnavailable(result) && owner_.options_.tls.enabled()) {
+      const absl::Status why =
+          ExplainTlsFailure(owner_.options_.server, owner_.options_.tls);
+      return why.ok() ? result : why;
+    }
     if (!absl::IsCancelled(result)) return result;
     absl::MutexLock lock(&owner_.mu_);
     if (owner_.interrupted_) return result;
@@ -239,6 +244,16 @@ absl::StatusOr<v1::ServerInfo> GrpcConnection::DrainServer(
 absl::StatusOr<v1::ServerInfo> GrpcConnection::UndrainServer() {
   return Unary(cluster_, &v1::ClusterService::Stub::UndrainServer,
                v1::UndrainServerRequest());
+}
+
+absl::StatusOr<v1::Device> GrpcConnection::DrainDevice(
+    const v1::DrainDeviceRequest& request) {
+  return Unary(cluster_, &v1::ClusterService::Stub::DrainDevice, request);
+}
+
+absl::StatusOr<v1::Device> GrpcConnection::UndrainDevice(
+    const v1::UndrainDeviceRequest& request) {
+  return Unary(cluster_, &v1::ClusterService::Stub::UndrainDevice, request);
 }
 
 absl::Status GrpcConnection::BackupStore(

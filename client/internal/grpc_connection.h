@@ -55,6 +55,10 @@ class GrpcConnection : public JobConnection {
   absl::StatusOr<v1::ServerInfo> DrainServer(
       const v1::DrainServerRequest& request) override;
   absl::StatusOr<v1::ServerInfo> UndrainServer() override;
+  absl::StatusOr<v1::Device> DrainDevice(
+      const v1::DrainDeviceRequest& request) override;
+  absl::StatusOr<v1::Device> UndrainDevice(
+      const v1::UndrainDeviceRequest& request) override;
   absl::Status WatchJobs(
       v1::WatchJobsRequest request,
       const OnMessage<v1::WatchJobsResponse>& on_message) override;

@@ -41,6 +41,10 @@ class MockJobConnection : public JobConnection {
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, DrainServer,
               (const v1::DrainServerRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, UndrainServer, (), (override));
+  MOCK_METHOD(absl::StatusOr<v1::Device>, DrainDevice,
+              (const v1::DrainDeviceRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::Device>, UndrainDevice,
+              (const v1::UndrainDeviceRequest&), (override));
   MOCK_METHOD(absl::Status, BackupStore,
               (const OnMessage<v1::BackupStoreResponse>&), (override));
   MOCK_METHOD(absl::Status, WatchJobs,

@@ -128,10 +128,18 @@ absl::Status Draining() {
                "the coordinator is drained and takes no new job");
 }
 
+absl::Status NotJobOwner(absl::string_view name, absl::string_view owner,
+                         absl::string_view caller) {
+  return Error(absl::StatusCode::kPermissionDenied, "NOT_JOB_OWNER",
+               absl::StrCat(name, " belongs to ", owner, "; ", caller,
+                            " may change only their own jobs"),
+               {{"name", std::string(name)}, {"owner", std::string(owner)}});
+}
+
 absl::Status TokenMissing() {
   return Error(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
-               "this address wants a token: metadata \"authorization: Bearer "
-               "TOKEN\"");
+               "this address wants a token (metadata \"authorization: Bearer "
+               "TOKEN\") or, with --tls-client-ca, a client certificate");
 }
 
 absl::Status TokenInvalid() {

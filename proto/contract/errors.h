@@ -43,6 +43,8 @@ absl::Status InvalidResumeToken(absl::string_view token);
 absl::Status AttemptSuperseded(absl::string_view job, int attempt);
 absl::Status StoreUnavailable(absl::string_view why);
 absl::Status Draining();
+absl::Status NotJobOwner(absl::string_view name, absl::string_view owner,
+                         absl::string_view caller);
 absl::Status TokenMissing();
 absl::Status TokenInvalid();
 

@@ -88,6 +88,7 @@ LocalLauncher::LocalLauncher(const LocalLauncherOptions& options,
                              std::vector<v1::Node> nodes)
     : context_({.worker_path = options.worker_path,
                 .coordinator = options.coordinator,
+                .tls_ca = options.tls_ca,
                 .state_dir = options.state_dir}),
       longest_death_(options.longest_death),
       watched_library_(options.use_busy_gpus ? "" : options.nvml_library),

@@ -31,6 +31,8 @@ struct LocalLauncherOptions {
   std::string worker_path;
   // unix:/path or host:port that its processes dial.
   std::string coordinator;
+  // PEM file of the CA that they trust a host:port by; empty: without TLS.
+  std::string tls_ca;
   // Ranks that may train on CPU at a time.
   int cpu_slots = 1;
   // Whether GPUs that others compute on are used all the same.

@@ -76,9 +76,13 @@ std::vector<std::string> WorkerCommand(const WorkerContext& context,
                                        const LaunchRequest& request) {
   const std::string folder = ProcessFolder(context.state_dir, request.job_uid,
                                            request.attempt.attempt);
-  return request.attempt.attempt == 0
-             ? PrepareCommand(context, request, folder)
-             : SuperviseCommand(context, request, folder);
+  std::vector<std::string> words =
+      request.attempt.attempt == 0 ? PrepareCommand(context, request, folder)
+                                   : SuperviseCommand(context, request, folder);
+  if (!context.tls_ca.empty()) {
+    words.insert(words.end(), {"--tls-ca", context.tls_ca});
+  }
+  return words;
 }
 
 }  // namespace lockstep

@@ -34,6 +34,8 @@ struct WorkerContext {
   std::string worker_path;
   // unix:/path or host:port that they dial.
   std::string coordinator;
+  // PEM file of the CA that they trust a host:port by; empty: without TLS.
+  std::string tls_ca;
   std::string state_dir;
 };
 

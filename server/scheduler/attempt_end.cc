@@ -52,7 +52,8 @@ v1::Attempt::EndCause UnaskedCause(v1::Attempt::EndCause cause) {
 
 AttemptEnd OfFailure(int rank, const RankFailure& failure) {
   return {UnaskedCause(failure.cause()),
-          absl::StrCat("rank ", rank, ": ", failure.message())};
+          absl::StrCat("rank ", rank, ": ", failure.message()),
+          /*another_may_help=*/true, rank};
 }
 
 AttemptEnd OfRank(const RankProcess& rank, const LiveAttempt& live) {
@@ -72,9 +73,10 @@ AttemptEnd OfRank(const RankProcess& rank, const LiveAttempt& live) {
                          "which belongs beside lockstep-worker, is missing, "
                          "cannot be run or lacks a library; its log names the "
                          "path"),
-            /*another_may_help=*/false};
+            /*another_may_help=*/false, rank.rank()};
   }
-  return {UnaskedCause(cause), InWords(rank)};
+  return {UnaskedCause(cause), InWords(rank), /*another_may_help=*/true,
+          rank.rank()};
 }
 
 // The first rank for which `is` holds, or null.

@@ -22,6 +22,8 @@ struct AttemptEnd {
   // False: the next attempt would end in the same way, though others that end
   // with this cause are tried again.
   bool another_may_help = true;
+  // Whose failure it is; -1 when that is not known.
+  int rank = -1;
 };
 
 AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,

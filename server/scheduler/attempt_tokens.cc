@@ -1,5 +1,6 @@
 #include "server/scheduler/attempt_tokens.h"
 
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 #include <utility>
@@ -11,6 +12,11 @@ std::string TokenDigest(absl::string_view token) {
   SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(),
          reinterpret_cast<unsigned char*>(digest.data()));
   return digest;
+}
+
+bool SameDigest(absl::string_view a, absl::string_view b) {
+  return a.size() == b.size() &&
+         CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 void AttemptTokens::Put(absl::string_view digest, AttemptRef attempt) {

@@ -30,6 +30,8 @@ struct AttemptRef {
 
 // SHA-256, 32 bytes.
 std::string TokenDigest(absl::string_view token);
+// Takes as long when they differ, wherever they do.
+bool SameDigest(absl::string_view a, absl::string_view b);
 
 class AttemptTokens {
  public:

@@ -23,6 +23,17 @@ absl::StatusOr<JobEntry*> Decision::Find(const std::string& name,
   return &found->second;
 }
 
+absl::StatusOr<JobEntry*> Decision::FindToChange(const std::string& name,
+                                                 const std::string& etag) {
+  absl::StatusOr<JobEntry*> found = Find(name);
+  if (!found.ok()) return found;
+  const std::string& owner = (*found)->job().owner();
+  if (!actor_.owns_all && owner != actor_.name) {
+    return errors::NotJobOwner(name, owner, actor_.name);
+  }
+  return Find(name, etag);
+}
+
 void Decision::SetState(JobEntry& entry, v1::Job::State to,
                         v1::Event::Severity severity,
                         const std::string& message) {
@@ -94,6 +105,7 @@ v1::Event& Decision::AddEvent(const std::string& job,
   event.set_severity(severity);
   event.set_type(std::string(type));
   event.set_message(message);
+  event.set_actor(actor_.name);
   return event;
 }
 

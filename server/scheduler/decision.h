@@ -27,7 +27,10 @@ inline constexpr char kDrainedReason[] = "the coordinator was drained";
 class Decision {
  public:
   Decision(SchedulerState& state, const Event& event, StepTime time)
-      : state_(state), entropy_(event.entropy), time_(time) {}
+      : state_(state),
+        entropy_(event.entropy),
+        time_(time),
+        actor_(event.actor) {}
 
   SchedulerState& state() { return state_; }
   const SchedulerOptions& options() const { return state_.options; }
@@ -38,6 +41,13 @@ class Decision {
   // is not the job's.
   absl::StatusOr<JobEntry*> Find(const std::string& name,
                                  const std::string& etag = "");
+  // As above, for a change that somebody asks for. PERMISSION_DENIED:
+  // NOT_JOB_OWNER.
+  absl::StatusOr<JobEntry*> FindToChange(const std::string& name,
+                                         const std::string& etag = "");
+  // What follows was asked for by nobody.
+  void ForgetActor() { actor_ = Actor(); }
+  const Actor& actor() const { return actor_; }
 
   // A legal transition (else the process ends: it is our own fault), with its
   // journal entry. Keeps the queue and the counters in step with it.
@@ -91,6 +101,7 @@ class Decision {
   SchedulerState& state_;
   const std::string& entropy_;
   const StepTime time_;
+  Actor actor_;
   StepResult result_;
   std::set<std::string> touched_;
   std::deque<std::string> ended_;

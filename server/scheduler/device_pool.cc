@@ -4,12 +4,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "proto/contract/cuda_rules.h"
 #include "proto/contract/errors.h"
 
 namespace lockstep {
 namespace {
+
+// In a sentence; `nodes list` has all.
+constexpr int kMostDrainedNamed = 3;
 
 std::string HostName(const v1::Node& node) {
   return std::string(absl::StripPrefix(node.name(), "nodes/"));
@@ -19,6 +23,19 @@ std::string HostName(const v1::Node& node) {
 
 absl::string_view DeviceKindName(v1::Device::Kind kind) {
   return kind == v1::Device::CUDA ? "cuda" : "cpu";
+}
+
+std::string DrainedInWords(const std::map<std::string, std::string>& drained) {
+  if (drained.empty()) return "";
+  std::vector<std::string> named;
+  for (const auto& [device, reason] : drained) {
+    if (static_cast<int>(named.size()) == kMostDrainedNamed) break;
+    named.push_back(absl::StrCat(device, ": ", reason));
+  }
+  const size_t more = drained.size() - named.size();
+  if (more > 0) named.push_back(absl::StrCat(more, " more"));
+  return absl::StrCat(", ", drained.size(), " out of use (",
+                      absl::StrJoin(named, "; "), ")");
 }
 
 DevicePool::DevicePool(std::vector<v1::Node> nodes)
@@ -101,10 +118,51 @@ int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
       used += device.kind() == kind && !holder_.contains({host, device.id()}) &&
-              foreign_uses_.contains(device.id());
+              foreign_uses_.contains(device.id()) &&
+              !drained_.contains(device.id());
     }
   }
   return used;
+}
+
+std::map<std::string, std::string> DevicePool::Drained(
+    v1::Device::Kind kind) const {
+  std::map<std::string, std::string> drained;
+  for (const v1::Node& node : nodes_) {
+    for (const v1::Device& device : node.devices()) {
+      const auto found = drained_.find(device.id());
+      if (device.kind() == kind && found != drained_.end()) {
+        drained.insert(*found);
+      }
+    }
+  }
+  return drained;
+}
+
+int DevicePool::DrainedAndIdle(v1::Device::Kind kind) const {
+  int idle = 0;
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      idle += device.kind() == kind && drained_.contains(device.id()) &&
+              !holder_.contains({host, device.id()});
+    }
+  }
+  return idle;
+}
+
+bool DevicePool::Has(absl::string_view device) const {
+  for (const v1::Node& node : nodes_) {
+    for (const v1::Device& candidate : node.devices()) {
+      if (candidate.id() == device) return true;
+    }
+  }
+  return false;
+}
+
+void DevicePool::SetDrained(std::map<std::string, std::string> drained) {
+  drained_ = std::move(drained);
+  ++version_;
 }
 
 bool DevicePool::SetForeignUses(std::map<std::string, std::string> uses) {
@@ -154,7 +212,7 @@ std::vector<DevicePlace> DevicePool::HeldBy(const std::string& job,
     for (const v1::Device& device : node.devices()) {
       const auto found = holder_.find({host, device.id()});
       if (device.kind() == kind && found != holder_.end() &&
-          found->second == job) {
+          found->second == job && !drained_.contains(device.id())) {
         held.push_back({host, device.id()});
       }
     }
@@ -182,7 +240,9 @@ void DevicePool::KeepNothing(const std::string& job) {
 std::vector<DevicePlace> DevicePool::KeptFor(const std::string& job) const {
   std::vector<DevicePlace> kept;
   for (const auto& [key, owner] : kept_) {
-    if (owner == job) kept.push_back({key.first, key.second});
+    if (owner == job && !drained_.contains(key.second)) {
+      kept.push_back({key.first, key.second});
+    }
   }
   return kept;
 }
@@ -207,6 +267,8 @@ std::vector<v1::Node> DevicePool::Nodes() const {
       const bool is_others =
           held == holder_.end() && used != foreign_uses_.end();
       device.set_used_by(is_others ? used->second : "");
+      const auto drained = drained_.find(device.id());
+      device.set_drained(drained == drained_.end() ? "" : drained->second);
     }
   }
   return nodes;

@@ -34,6 +34,9 @@ struct DeviceDemand {
 // "cpu", "cuda".
 absl::string_view DeviceKindName(v1::Device::Kind kind);
 
+// ", 1 out of use (cpu:0: its fan)", naming a few; empty when none is.
+std::string DrainedInWords(const std::map<std::string, std::string>& drained);
+
 class DevicePool {
  public:
   DevicePool() = default;
@@ -50,14 +53,25 @@ class DevicePool {
   std::vector<DevicePlace> FreeFor(const std::string& job) const;
   // Devices that are free, and kept for some job.
   int Kept(v1::Device::Kind kind) const;
+  // Those that no job gets after the one that holds them, if any: by id, each
+  // with why.
+  std::map<std::string, std::string> Drained(v1::Device::Kind kind) const;
+  // How many of these no job holds.
+  int DrainedAndIdle(v1::Device::Kind kind) const;
   // How many of a kind each job holds.
   std::map<std::string, int> Holders(v1::Device::Kind kind) const;
-  // Those that no job holds and that are not free, since others use them.
+  // Those that no job holds and that are not free, since others use them; but
+  // for the drained.
   int UsedByOthers(v1::Device::Kind kind) const;
 
   // The devices that others use now, by id, each with how; whether that is
   // news. What a job holds stays its own.
   bool SetForeignUses(std::map<std::string, std::string> uses);
+
+  // Whether there is such a device.
+  bool Has(absl::string_view device) const;
+  // From now on no job gets these, by id, each with why.
+  void SetDrained(std::map<std::string, std::string> drained);
 
   // FAILED_PRECONDITION: NOT_ENOUGH_DEVICES, the pool is too small even when
   // all of it is free.
@@ -68,7 +82,7 @@ class DevicePool {
   void Reserve(const std::string& job, const std::vector<DevicePlace>& places);
   // Gives back all that `job` holds.
   void Release(const std::string& job);
-  // What it holds of a kind.
+  // What it holds of a kind, and others may get when it gives it back.
   std::vector<DevicePlace> HeldBy(const std::string& job,
                                   v1::Device::Kind kind) const;
 
@@ -79,7 +93,7 @@ class DevicePool {
   bool IsKept(const DevicePlace& place) const {
     return kept_.contains({place.node, place.device});
   }
-  // What is kept for it, and who holds some of that still.
+  // What is kept for it and not drained, and who holds some of that still.
   std::vector<DevicePlace> KeptFor(const std::string& job) const;
   std::set<std::string> HoldersOfKept(const std::string& job) const;
 
@@ -93,7 +107,8 @@ class DevicePool {
   using Key = std::pair<std::string, std::string>;
 
   bool IsFree(const Key& key) const {
-    return !holder_.contains(key) && !foreign_uses_.contains(key.second);
+    return !holder_.contains(key) && !foreign_uses_.contains(key.second) &&
+           !drained_.contains(key.second);
   }
 
   std::vector<v1::Node> nodes_;
@@ -101,6 +116,7 @@ class DevicePool {
   // For which job.
   std::map<Key, std::string> kept_;
   std::map<std::string, std::string> foreign_uses_;
+  std::map<std::string, std::string> drained_;
   int64_t version_ = 0;
 };
 

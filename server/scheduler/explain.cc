@@ -58,6 +58,8 @@ std::optional<absl::Duration> TimeToEnd(const JobEntry& entry,
 struct Holder {
   const JobEntry* entry = nullptr;
   int devices = 0;
+  // Of these, what others may get then.
+  int gives_back = 0;
   std::optional<absl::Duration> left;
 };
 
@@ -67,7 +69,9 @@ std::vector<Holder> HoldersOf(const SchedulerState& state,
   std::vector<Holder> holders;
   for (const auto& [name, devices] : state.pool.Holders(kind)) {
     const JobEntry& entry = state.jobs.at(name);
-    holders.push_back({&entry, devices, TimeToEnd(entry, now)});
+    const auto gives_back =
+        static_cast<int>(state.pool.HeldBy(name, kind).size());
+    holders.push_back({&entry, devices, gives_back, TimeToEnd(entry, now)});
   }
   std::stable_sort(holders.begin(), holders.end(),
                    [](const Holder& a, const Holder& b) {
@@ -84,7 +88,7 @@ std::optional<absl::Duration> TimeToHave(int more,
   for (const Holder& holder : holders) {
     if (more <= 0 || !holder.left.has_value()) break;
     until = *holder.left;
-    more -= holder.devices;
+    more -= holder.gives_back;
   }
   if (more > 0) return std::nullopt;
   return until;
@@ -134,6 +138,7 @@ void ExplainDevices(const SchedulerState& state, const JobEntry& entry,
   explanation.set_devices_wanted(demand.count);
   explanation.set_devices_free(free);
   explanation.set_devices_unavailable(state.pool.UsedByOthers(demand.kind) +
+                                      state.pool.DrainedAndIdle(demand.kind) +
                                       state.pool.Kept(demand.kind) - own);
   explanation.set_devices_total(state.pool.Total(demand.kind));
   // One that has devices waits for none.

@@ -71,8 +71,11 @@ std::string PoolInWords(const SchedulerState& state, const v1::Job& job,
   if (explanation.devices_unavailable() > 0) {
     absl::StrAppend(&words, ", ", Are(explanation.devices_unavailable()),
                     " kept from it (used by processes that are not Lockstep's,"
-                    " or kept for a job that others gave way to)");
+                    " drained, or kept for a job that others gave way to)");
   }
+  absl::StrAppend(
+      &words,
+      DrainedInWords(state.pool.Drained(state.pool.DemandOf(job.spec()).kind)));
   const std::map<std::string, int> all =
       state.pool.Holders(state.pool.DemandOf(job.spec()).kind);
   const std::string holders =

@@ -21,7 +21,8 @@ std::string Shortage(const DeviceDemand& demand, int available,
                       others > 0 ? absl::StrCat(", ", others,
                                                 " used by processes that are "
                                                 "not Lockstep's")
-                                 : "");
+                                 : "",
+                      DrainedInWords(pool.Drained(demand.kind)));
 }
 
 // Ranks of one attempt sit on one host where a host has room for all.

@@ -16,52 +16,71 @@ Scheduler::~Scheduler() = default;
 absl::Status Scheduler::Start() { return thread_->Start(); }
 
 void Scheduler::Create(CreateJob request, Reply<v1::Job> reply) {
-  thread_->PostCall(CreateEvent{0, std::move(request)}, std::move(reply));
+  Actor actor{request.owner};
+  thread_->PostCall(CreateEvent{0, std::move(request)}, std::move(reply),
+                    std::move(actor));
 }
 
-void Scheduler::Cancel(std::string name, std::string etag,
+void Scheduler::Cancel(Actor actor, std::string name, std::string etag,
                        Reply<v1::Job> reply) {
   thread_->PostCall(CancelEvent{0, std::move(name), std::move(etag)},
-                    std::move(reply));
+                    std::move(reply), std::move(actor));
 }
 
-void Scheduler::Pause(std::string name, std::string etag,
+void Scheduler::Pause(Actor actor, std::string name, std::string etag,
                       Reply<v1::Job> reply) {
   thread_->PostCall(PauseEvent{0, std::move(name), std::move(etag)},
-                    std::move(reply));
+                    std::move(reply), std::move(actor));
 }
 
-void Scheduler::Resume(std::string name, std::string etag,
+void Scheduler::Resume(Actor actor, std::string name, std::string etag,
                        Reply<v1::Job> reply) {
   thread_->PostCall(ResumeEvent{0, std::move(name), std::move(etag)},
-                    std::move(reply));
+                    std::move(reply), std::move(actor));
 }
 
 void Scheduler::Explain(std::string name, Reply<v1::JobExplanation> reply) {
   thread_->PostCall(ExplainEvent{0, std::move(name)}, std::move(reply));
 }
 
-void Scheduler::Update(UpdateJob request, Reply<v1::Job> reply) {
-  thread_->PostCall(UpdateEvent{0, std::move(request)}, std::move(reply));
+void Scheduler::Update(Actor actor, UpdateJob request, Reply<v1::Job> reply) {
+  thread_->PostCall(UpdateEvent{0, std::move(request)}, std::move(reply),
+                    std::move(actor));
 }
 
-void Scheduler::Delete(std::string name, std::string etag,
+void Scheduler::Delete(Actor actor, std::string name, std::string etag,
                        Reply<v1::Job> reply) {
   thread_->PostCall(DeleteEvent{0, std::move(name), std::move(etag)},
-                    std::move(reply));
+                    std::move(reply), std::move(actor));
 }
 
-void Scheduler::Pin(std::string job, int64_t step, bool pinned, Ack ack) {
-  thread_->PostCall(PinEvent{0, std::move(job), step, pinned}, std::move(ack));
+void Scheduler::Pin(Actor actor, std::string job, int64_t step, bool pinned,
+                    Ack ack) {
+  thread_->PostCall(PinEvent{0, std::move(job), step, pinned}, std::move(ack),
+                    std::move(actor));
 }
 
-void Scheduler::Drain(bool let_run, Ack ack) {
+void Scheduler::Drain(Actor actor, bool let_run, Ack ack) {
   thread_->PostCall(DrainEvent{.drain = true, .let_run = let_run},
-                    std::move(ack));
+                    std::move(ack), std::move(actor));
 }
 
-void Scheduler::Undrain(Ack ack) {
-  thread_->PostCall(DrainEvent{.drain = false}, std::move(ack));
+void Scheduler::Undrain(Actor actor, Ack ack) {
+  thread_->PostCall(DrainEvent{.drain = false}, std::move(ack),
+                    std::move(actor));
+}
+
+void Scheduler::DrainDevice(Actor actor, std::string device, std::string reason,
+                            Ack ack) {
+  thread_->PostCall(
+      DrainDeviceEvent{0, std::move(device), /*drain=*/true, std::move(reason)},
+      std::move(ack), std::move(actor));
+}
+
+void Scheduler::UndrainDevice(Actor actor, std::string device, Ack ack) {
+  thread_->PostCall(
+      DrainDeviceEvent{.device = std::move(device), .drain = false},
+      std::move(ack), std::move(actor));
 }
 
 void Scheduler::Prepared(worker::v1::ReportPreparedRequest report, Ack ack) {

@@ -24,6 +24,7 @@
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/v1/job_service.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/scheduler/actor.h"
 
 namespace lockstep {
 
@@ -86,24 +87,33 @@ class Scheduler {
   // starts the thread.
   absl::Status Start();
 
-  // From JobService.
+  // From JobService. PERMISSION_DENIED: NOT_JOB_OWNER, the actor may not change
+  // that job. An etag that is not empty must be that of the job.
   void Create(CreateJob request, Reply<v1::Job> reply);
-  // An etag that is not empty must be that of the job.
-  void Cancel(std::string name, std::string etag, Reply<v1::Job> reply);
-  void Pause(std::string name, std::string etag, Reply<v1::Job> reply);
-  void Resume(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Cancel(Actor actor, std::string name, std::string etag,
+              Reply<v1::Job> reply);
+  void Pause(Actor actor, std::string name, std::string etag,
+             Reply<v1::Job> reply);
+  void Resume(Actor actor, std::string name, std::string etag,
+              Reply<v1::Job> reply);
   void Explain(std::string name, Reply<v1::JobExplanation> reply);
-  void Update(UpdateJob request, Reply<v1::Job> reply);
+  void Update(Actor actor, UpdateJob request, Reply<v1::Job> reply);
   // Answers with the job as it was.
-  void Delete(std::string name, std::string etag, Reply<v1::Job> reply);
+  void Delete(Actor actor, std::string name, std::string etag,
+              Reply<v1::Job> reply);
 
   // Of a listed one of a job that has not ended.
-  void Pin(std::string job, int64_t step, bool pinned, Ack ack);
+  void Pin(Actor actor, std::string job, int64_t step, bool pinned, Ack ack);
 
   // From ClusterService: from now on nothing new starts, and what trains stops
   // with a checkpoint unless it is let run; or that is over.
-  void Drain(bool let_run, Ack ack);
-  void Undrain(Ack ack);
+  void Drain(Actor actor, bool let_run, Ack ack);
+  void Undrain(Actor actor, Ack ack);
+  // The device is given to no job from now on; or it is again. NOT_FOUND:
+  // DEVICE_NOT_FOUND. INVALID_ARGUMENT: INVALID_REASON.
+  void DrainDevice(Actor actor, std::string device, std::string reason,
+                   Ack ack);
+  void UndrainDevice(Actor actor, std::string device, Ack ack);
 
   // From WorkerService; the caller was authenticated as this attempt.
   void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);

@@ -40,6 +40,15 @@ void RestoreKept(const JobEntry& entry, DevicePool& pool) {
 
 }  // namespace
 
+std::map<std::string, std::string> DrainedDevices(
+    const server::CoordinatorRecord& coordinator) {
+  std::map<std::string, std::string> drained;
+  for (const server::DrainedDevice& device : coordinator.drained_devices()) {
+    drained[device.device()] = device.reason();
+  }
+  return drained;
+}
+
 SchedulerState RestoreState(const SchedulerOptions& options,
                             const SchedulingPolicy& policy, DevicePool pool,
                             std::vector<JobRow> records,
@@ -51,6 +60,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
   state.options = options;
   state.policy = &policy;
   state.pool = std::move(pool);
+  state.pool.SetDrained(DrainedDevices(coordinator));
   for (JobRow& record : records) {
     JobEntry entry;
     entry.order = state.next_order++;

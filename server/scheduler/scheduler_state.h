@@ -113,6 +113,10 @@ struct SchedulerState {
   bool draining() const { return coordinator.has_drain_time(); }
 };
 
+// Devices that no job gets, by id, each with why.
+std::map<std::string, std::string> DrainedDevices(
+    const server::CoordinatorRecord& coordinator);
+
 // Those of a job, oldest first.
 using Checkpoints = std::vector<v1::Checkpoint>;
 

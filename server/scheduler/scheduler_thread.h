@@ -41,9 +41,9 @@ class SchedulerThread {
     inbox_->Post(std::move(what));
   }
   template <typename What, typename Answer>
-  void PostCall(What what, Answer answer) {
+  void PostCall(What what, Answer answer, Actor actor = {}) {
     what.ticket = callers_.Add(std::move(answer));
-    Post(std::move(what));
+    inbox_->Post(std::move(what), std::move(actor));
   }
 
   // Thread-safe.
@@ -63,8 +63,8 @@ class SchedulerThread {
     bool stopping ABSL_GUARDED_BY(mu) = false;
 
     template <typename What>
-    void Post(What what) ABSL_LOCKS_EXCLUDED(mu) {
-      Event event{std::move(what), Entropy()};
+    void Post(What what, Actor actor = {}) ABSL_LOCKS_EXCLUDED(mu) {
+      Event event{std::move(what), Entropy(), std::move(actor)};
       absl::MutexLock lock(&mu);
       if (!stopping) events.push_back(std::move(event));
     }

@@ -55,6 +55,9 @@ struct Dispatch {
   void operator()(const UpdateEvent& event) { OnUpdate(decision, event); }
   void operator()(const DeleteEvent& event) { OnDelete(decision, event); }
   void operator()(const DrainEvent& event) { OnDrain(decision, event); }
+  void operator()(const DrainDeviceEvent& event) {
+    OnDrainDevice(decision, event);
+  }
   void operator()(const PreparedEvent& event) { OnPrepared(decision, event); }
   void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
   void operator()(const ReportedEvent& event) { OnReported(decision, event); }
@@ -82,6 +85,7 @@ struct Dispatch {
 StepResult Step(SchedulerState& state, const Event& event, StepTime time) {
   Decision decision(state, event, time);
   std::visit(Dispatch{decision}, event.what);
+  decision.ForgetActor();
   TellFollowers(decision);
   // What a restart finds is opened before anything new is decided.
   if (!std::holds_alternative<RestoreEvent>(event.what)) {

@@ -20,6 +20,7 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/launcher/launcher.h"
 #include "server/rendezvous/rendezvous.h"
+#include "server/scheduler/actor.h"
 #include "server/scheduler/attempt_tokens.h"
 #include "server/scheduler/scheduler.h"
 #include "server/scheduler/scheduler_state.h"
@@ -71,6 +72,13 @@ struct DrainEvent {
   bool drain = true;
   bool let_run = false;
 };
+// From now on a device is given to no job; or that is over.
+struct DrainDeviceEvent {
+  Ticket ticket = 0;
+  std::string device;
+  bool drain = true;
+  std::string reason;
+};
 struct PreparedEvent {
   Ticket ticket = 0;
   worker::v1::ReportPreparedRequest report;
@@ -121,13 +129,15 @@ struct TickEvent {};
 
 struct Event {
   std::variant<CreateEvent, CancelEvent, PauseEvent, ResumeEvent, ExplainEvent,
-               UpdateEvent, DeleteEvent, DrainEvent, PreparedEvent,
-               AttachedEvent, ReportedEvent, CheckpointEvent, PinEvent,
-               RendezvousEvent, LaunchedEvent, ProcessEndEvent, ForeignUseEvent,
-               RestoreEvent, TickEvent>
+               UpdateEvent, DeleteEvent, DrainEvent, DrainDeviceEvent,
+               PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
+               PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
+               ForeignUseEvent, RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;
+  // Who asked for it.
+  Actor actor;
 };
 
 struct StepTime {

@@ -6,7 +6,8 @@
 namespace lockstep {
 
 void OnCancel(Decision& decision, const CancelEvent& event) {
-  absl::StatusOr<JobEntry*> found = decision.Find(event.name, event.etag);
+  absl::StatusOr<JobEntry*> found =
+      decision.FindToChange(event.name, event.etag);
   if (!found.ok()) {
     decision.Do(ReplyEffect{event.ticket, found.status()});
     return;

@@ -33,7 +33,8 @@ absl::Status CheckEnded(const JobEntry& entry) {
 }  // namespace
 
 void OnDelete(Decision& decision, const DeleteEvent& event) {
-  absl::StatusOr<JobEntry*> found = decision.Find(event.name, event.etag);
+  absl::StatusOr<JobEntry*> found =
+      decision.FindToChange(event.name, event.etag);
   if (!found.ok()) {
     decision.Do(ReplyEffect{event.ticket, found.status()});
     return;

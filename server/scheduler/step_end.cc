@@ -106,6 +106,15 @@ std::string WithReceipt(const JobEntry& entry, const AttemptEnd& why) {
                       newest.step());
 }
 
+// Of the rank whose GPU failed; empty when that is not what happened.
+std::string FaultyDevice(const v1::Attempt& attempt, const AttemptEnd& why) {
+  if (why.cause != v1::Attempt::GPU_FAULT) return "";
+  for (const v1::RankPlacement& rank : attempt.ranks()) {
+    if (rank.rank() == why.rank) return rank.device();
+  }
+  return "";
+}
+
 }  // namespace
 
 void OnProcessEnd(Decision& decision, const ProcessEndEvent& event) {
@@ -143,6 +152,15 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
       absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
                    attempt.end_message()),
       end.attempt.attempt);
+  if (const std::string device = FaultyDevice(attempt, why); !device.empty()) {
+    ExcludeAfterFault(decision, entry, device);
+    decision.Record(entry, v1::Event::WARNING, "DEVICE_EXCLUDED",
+                    absl::StrCat(device,
+                                 " is given to no job until `lockstep "
+                                 "nodes undrain ",
+                                 device, "`"),
+                    end.attempt.attempt);
+  }
   decision.Do(CloseEffect{end.attempt});
   Conclude(decision, entry, why);
 }

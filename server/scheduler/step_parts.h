@@ -51,6 +51,13 @@ void OnDrain(Decision& decision, const DrainEvent& event);
 // Says of each job that waits that it is the drain which it waits for.
 void HoldBack(Decision& decision);
 
+// step_drain_device.cc
+void OnDrainDevice(Decision& decision, const DrainDeviceEvent& event);
+// The attempt, which has just ended, did so by a fault of these devices: no job
+// gets them until somebody says so.
+void ExcludeAfterFault(Decision& decision, const JobEntry& entry,
+                       const std::string& device);
+
 // step_preempt.cc
 // Whether a job may take the devices of the holder.
 bool GivesWay(const v1::Job& holder, const v1::Job& taker);

@@ -13,7 +13,7 @@ namespace {
 absl::StatusOr<JobEntry*> FindGoing(Decision& decision, const std::string& name,
                                     const std::string& etag,
                                     absl::string_view verb) {
-  absl::StatusOr<JobEntry*> found = decision.Find(name, etag);
+  absl::StatusOr<JobEntry*> found = decision.FindToChange(name, etag);
   if (!found.ok()) return found;
   const v1::Job& job = (*found)->job();
   if (!IsTerminal(job.state()) && job.desired() != v1::Job::CANCEL) {

@@ -11,7 +11,7 @@ namespace lockstep {
 namespace {
 
 absl::Status Pin(Decision& decision, const PinEvent& event) {
-  absl::StatusOr<JobEntry*> found = decision.Find(event.job);
+  absl::StatusOr<JobEntry*> found = decision.FindToChange(event.job);
   if (!found.ok()) return found.status();
   JobEntry& entry = **found;
   const v1::Job& job = entry.job();

@@ -59,9 +59,14 @@ void GiveWay(Decision& decision, JobEntry& victim, const JobEntry& taker) {
                   victim.job().attempt());
 }
 
+// Beside what is kept already; but for what was drained since.
 void Keep(Decision& decision, JobEntry& taker,
-          const std::vector<DevicePlace>& places) {
-  decision.state().pool.Keep(taker.job().name(), places);
+          std::vector<DevicePlace> places) {
+  DevicePool& pool = decision.state().pool;
+  Append(pool.KeptFor(taker.job().name()), places);
+  pool.KeepNothing(taker.job().name());
+  pool.Keep(taker.job().name(), places);
+  taker.record.Mutable().clear_kept_devices();
   for (const DevicePlace& place : places) {
     server::KeptDevice& kept = *taker.record.Mutable().add_kept_devices();
     kept.set_node(place.node);
@@ -99,7 +104,7 @@ void Preempt(Decision& decision, JobEntry& taker) {
     GiveWay(decision, state.jobs.at(name), taker);
   }
   places.resize(wanted);
-  Keep(decision, taker, places);
+  Keep(decision, taker, std::move(places));
   decision.Record(
       taker, v1::Event::INFO, "PREEMPTS",
       absl::StrCat(absl::StrJoin(victims, ", "),

@@ -88,7 +88,8 @@ void ChangePriority(Decision& decision, JobEntry& entry, Priority priority) {
 
 void OnUpdate(Decision& decision, const UpdateEvent& event) {
   const Scheduler::UpdateJob& request = event.request;
-  absl::StatusOr<JobEntry*> found = decision.Find(request.name, request.etag);
+  absl::StatusOr<JobEntry*> found =
+      decision.FindToChange(request.name, request.etag);
   if (!found.ok()) {
     decision.Do(ReplyEffect{event.ticket, found.status()});
     return;

@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
+#include "proto/contract/user_name.h"
 
 namespace lockstep {
 namespace {
@@ -17,33 +18,33 @@ struct Row {
 constexpr Row kTable[] = {
     {"grpc.health.v1.Health/Check", AccessRule::kAnybody},
     {"grpc.health.v1.Health/Watch", AccessRule::kAnybody},
-    {"lockstep.v1.ClusterService/BackupStore", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/CreateQueue", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/DeleteQueue", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/DrainDevice", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/DrainServer", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/GetServerConfig", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/GetServerInfo", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/ListNodes", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/ListQueues", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/UndrainDevice", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/UndrainServer", AccessRule::kUser},
-    {"lockstep.v1.ClusterService/UpdateQueue", AccessRule::kUser},
-    {"lockstep.v1.JobService/CancelJob", AccessRule::kUser},
+    {"lockstep.v1.ClusterService/BackupStore", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/CreateQueue", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/DeleteQueue", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/DrainDevice", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/DrainServer", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/GetServerConfig", AccessRule::kViewer},
+    {"lockstep.v1.ClusterService/GetServerInfo", AccessRule::kViewer},
+    {"lockstep.v1.ClusterService/ListNodes", AccessRule::kViewer},
+    {"lockstep.v1.ClusterService/ListQueues", AccessRule::kViewer},
+    {"lockstep.v1.ClusterService/UndrainDevice", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/UndrainServer", AccessRule::kAdmin},
+    {"lockstep.v1.ClusterService/UpdateQueue", AccessRule::kAdmin},
+    {"lockstep.v1.JobService/CancelJob", AccessRule::kOwner},
     {"lockstep.v1.JobService/CreateJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/DeleteJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/ExplainJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/GetJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/ListCheckpoints", AccessRule::kUser},
-    {"lockstep.v1.JobService/ListEvents", AccessRule::kUser},
-    {"lockstep.v1.JobService/ListJobs", AccessRule::kUser},
-    {"lockstep.v1.JobService/PauseJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/ResumeJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/StreamLogs", AccessRule::kUser},
-    {"lockstep.v1.JobService/StreamMetrics", AccessRule::kUser},
-    {"lockstep.v1.JobService/UpdateCheckpoint", AccessRule::kUser},
-    {"lockstep.v1.JobService/UpdateJob", AccessRule::kUser},
-    {"lockstep.v1.JobService/WatchJobs", AccessRule::kUser},
+    {"lockstep.v1.JobService/DeleteJob", AccessRule::kOwner},
+    {"lockstep.v1.JobService/ExplainJob", AccessRule::kViewer},
+    {"lockstep.v1.JobService/GetJob", AccessRule::kViewer},
+    {"lockstep.v1.JobService/ListCheckpoints", AccessRule::kViewer},
+    {"lockstep.v1.JobService/ListEvents", AccessRule::kViewer},
+    {"lockstep.v1.JobService/ListJobs", AccessRule::kViewer},
+    {"lockstep.v1.JobService/PauseJob", AccessRule::kOwner},
+    {"lockstep.v1.JobService/ResumeJob", AccessRule::kOwner},
+    {"lockstep.v1.JobService/StreamLogs", AccessRule::kViewer},
+    {"lockstep.v1.JobService/StreamMetrics", AccessRule::kViewer},
+    {"lockstep.v1.JobService/UpdateCheckpoint", AccessRule::kOwner},
+    {"lockstep.v1.JobService/UpdateJob", AccessRule::kOwner},
+    {"lockstep.v1.JobService/WatchJobs", AccessRule::kViewer},
     {"lockstep.worker.v1.WorkerService/Attach", AccessRule::kWorker},
     {"lockstep.worker.v1.WorkerService/CommitCheckpoint", AccessRule::kWorker},
     {"lockstep.worker.v1.WorkerService/Heartbeat", AccessRule::kWorker},
@@ -53,6 +54,18 @@ constexpr Row kTable[] = {
     {"lockstep.worker.v1.WorkerService/SetKey", AccessRule::kWorker},
     {"lockstep.worker.v1.WorkerService/WaitKey", AccessRule::kWorker},
 };
+
+Role RoleFor(AccessRule rule) {
+  switch (rule) {
+    case AccessRule::kViewer:
+      return Role::kViewer;
+    case AccessRule::kUser:
+    case AccessRule::kOwner:
+      return Role::kUser;
+    default:
+      return Role::kAdmin;
+  }
+}
 
 bool IsLocal(absl::string_view peer) { return absl::StartsWith(peer, "unix:"); }
 
@@ -68,8 +81,17 @@ absl::StatusOr<absl::string_view> TokenOf(const CallOrigin& origin) {
 
 }  // namespace
 
-Access::Access(absl::string_view admin_token, const AttemptTokens& attempts)
-    : admin_digest_(TokenDigest(admin_token)), attempts_(attempts) {}
+Actor ActorOf(const Principal& principal) {
+  return {principal.name, principal.role == Role::kAdmin};
+}
+
+Access::Access(absl::string_view admin_token, const AttemptTokens& attempts,
+               UserDirectory& users, const Clock& clock)
+    : admin_digest_(TokenDigest(admin_token)),
+      attempts_(attempts),
+      users_(users),
+      clock_(clock),
+      rejections_(clock) {}
 
 std::optional<AccessRule> Access::RuleOf(absl::string_view method) {
   for (const Row& row : kTable) {
@@ -87,23 +109,43 @@ absl::StatusOr<Principal> Access::Check(absl::string_view method,
   }
   switch (*rule) {
     case AccessRule::kAnybody:
-      return Principal{"anybody", std::nullopt};
-    case AccessRule::kUser:
-      return CheckUser(origin);
+      return Principal{"anybody", Role::kNone, std::nullopt};
     case AccessRule::kWorker:
       return CheckWorker(origin);
+    default:
+      return CheckUser(method, *rule, origin);
   }
-  return errors::TokenInvalid();
 }
 
-absl::StatusOr<Principal> Access::CheckUser(const CallOrigin& origin) const {
-  if (origin.authorization.empty() && IsLocal(origin.peer)) {
-    return Principal{"local", std::nullopt};
+absl::StatusOr<Principal> Access::CheckUser(absl::string_view method,
+                                            AccessRule rule,
+                                            const CallOrigin& origin) const {
+  ASSIGN_OR_RETURN(Principal principal, FindUser(origin));
+  const Role wanted = RoleFor(rule);
+  if (principal.role >= wanted) return principal;
+  return errors::Error(
+      absl::StatusCode::kPermissionDenied, "ROLE_TOO_LOW",
+      absl::StrCat(principal.name, " has the role ", RoleName(principal.role),
+                   "; ", method, " wants ", RoleName(wanted)),
+      {{"principal", principal.name},
+       {"role", std::string(RoleName(principal.role))},
+       {"wanted", std::string(RoleName(wanted))}});
+}
+
+absl::StatusOr<Principal> Access::FindUser(const CallOrigin& origin) const {
+  if (origin.authorization.empty()) {
+    if (IsLocal(origin.peer)) {
+      return Principal{kLocalPrincipal, Role::kAdmin, std::nullopt};
+    }
+    if (!origin.certificate.empty()) {
+      return users_.FindCertificate(origin.certificate);
+    }
   }
   ASSIGN_OR_RETURN(const absl::string_view token, TokenOf(origin));
-  // Digests are compared: the time it takes tells nothing about the token.
-  if (TokenDigest(token) != admin_digest_) return errors::TokenInvalid();
-  return Principal{"admin", std::nullopt};
+  if (SameDigest(TokenDigest(token), admin_digest_)) {
+    return Principal{kAdminPrincipal, Role::kAdmin, std::nullopt};
+  }
+  return users_.FindToken(token, clock_.WallTime());
 }
 
 absl::StatusOr<Principal> Access::CheckWorker(const CallOrigin& origin) const {
@@ -111,7 +153,7 @@ absl::StatusOr<Principal> Access::CheckWorker(const CallOrigin& origin) const {
   std::optional<AttemptRef> attempt = attempts_.Find(token);
   if (!attempt.has_value()) return errors::TokenInvalid();
   std::string name = attempt->job;
-  return Principal{std::move(name), std::move(attempt)};
+  return Principal{std::move(name), Role::kNone, std::move(attempt)};
 }
 
 }  // namespace lockstep

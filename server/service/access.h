@@ -5,9 +5,13 @@
 // an RPC has none.
 //
 // A user is whoever may open the UNIX socket (file permissions guard it;
-// principal "local"), or brings the admin token (principal "admin"). TCP,
-// loopback too, always wants the token: any local user can connect to it. A
-// worker brings the token of its attempt, on any address.
+// principal "local"), brings the admin token (principal "admin"), or a token or
+// a client certificate of the user directory. TCP, loopback too, always wants
+// one: any local user can connect to it. A worker brings the token of its
+// attempt, on any address.
+//
+// Whose job it is, is checked by the scheduler, where it cannot change between
+// the check and the act (server/scheduler/actor.h).
 //
 // Thread-safe.
 
@@ -16,11 +20,18 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/clock.h"
+#include "server/scheduler/actor.h"
 #include "server/scheduler/attempt_tokens.h"
+#include "server/service/principal.h"
+#include "server/service/rejection_log.h"
+#include "server/service/user_directory.h"
 
 namespace lockstep {
 
-enum class AccessRule { kAnybody, kUser, kWorker };
+// Who may, at least: a role, the owner of the job that is named or an admin, or
+// the workers of an attempt and nobody else.
+enum class AccessRule { kAnybody, kViewer, kUser, kOwner, kAdmin, kWorker };
 
 // Where a call comes from.
 struct CallOrigin {
@@ -28,22 +39,22 @@ struct CallOrigin {
   std::string peer;
   // The metadata "authorization"; empty when there is none.
   std::string authorization;
+  // Whom the client certificate names; empty when there is none. Its CA was
+  // checked by gRPC.
+  std::string certificate;
 };
 
-// Who calls.
-struct Principal {
-  std::string name;
-  // Set for workers.
-  std::optional<AttemptRef> attempt;
-};
+// The caller as the scheduler sees it.
+Actor ActorOf(const Principal& principal);
 
 class Access {
  public:
   // Only the digest of the admin token is kept.
-  Access(absl::string_view admin_token, const AttemptTokens& attempts);
+  Access(absl::string_view admin_token, const AttemptTokens& attempts,
+         UserDirectory& users, const Clock& clock);
 
   // `method` is package.Service/Method. UNAUTHENTICATED: TOKEN_MISSING,
-  // TOKEN_INVALID.
+  // TOKEN_INVALID, and those of UserDirectory. PERMISSION_DENIED: ROLE_TOO_LOW.
   absl::StatusOr<Principal> Check(absl::string_view method,
                                   const CallOrigin& origin) const;
 
@@ -54,15 +65,22 @@ class Access {
     return attempts_.Has(attempt);
   }
 
+  RejectionLog& rejections() const { return rejections_; }
+
   // None for an RPC that is not in the table: nobody may call it.
   static std::optional<AccessRule> RuleOf(absl::string_view method);
 
  private:
-  absl::StatusOr<Principal> CheckUser(const CallOrigin& origin) const;
+  absl::StatusOr<Principal> CheckUser(absl::string_view method, AccessRule rule,
+                                      const CallOrigin& origin) const;
+  absl::StatusOr<Principal> FindUser(const CallOrigin& origin) const;
   absl::StatusOr<Principal> CheckWorker(const CallOrigin& origin) const;
 
   const std::string admin_digest_;
   const AttemptTokens& attempts_;
+  UserDirectory& users_;
+  const Clock& clock_;
+  mutable RejectionLog rejections_;
 };
 
 }  // namespace lockstep

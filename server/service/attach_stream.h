@@ -52,7 +52,7 @@ class AttachStream final
   void Subscribe();
 
   const ServiceParts& parts_;
-  const CallRecord record_;
+  CallRecord record_;
   std::shared_ptr<AttachStream> self_;  // Until OnDone.
   absl::StatusOr<Principal> principal_;
   worker::v1::AttachRequest request_;

@@ -27,9 +27,9 @@ class CallRecord {
   // `method` is package.Service/Method and lives for ever.
   CallRecord(const ServiceParts& parts, absl::string_view method);
 
-  absl::StatusOr<Principal> Admit(
-      const grpc::CallbackServerContext& context) const;
-  // Counts the call; the status as it goes out.
+  // Before End, on the thread that starts the call.
+  absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context);
+  // Counts the call, and logs one that was refused; the status as it goes out.
   grpc::Status End(const absl::Status& status) const;
 
  private:
@@ -37,7 +37,9 @@ class CallRecord {
   const absl::string_view method_;
   const absl::Duration start_;
   // Set by Admit, which comes first, on the same thread.
-  mutable CallTags tags_;
+  CallTags tags_;
+  // The address, and the name of whom it is known of.
+  std::string who_;
 };
 
 // One unary call, answered once: by whoever finishes first, which may be the
@@ -48,8 +50,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   static std::shared_ptr<UnaryCall> Start(const ServiceParts& parts,
                                           absl::string_view method);
 
-  absl::StatusOr<Principal> Admit(
-      const grpc::CallbackServerContext& context) const {
+  absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context) {
     return record_.Admit(context);
   }
 
@@ -74,7 +75,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   void OnCancel() override;
   void OnDone() override;
 
-  const CallRecord record_;
+  CallRecord record_;
   std::atomic<bool> claimed_ = false;
   // Until OnDone.
   std::shared_ptr<UnaryCall> self_;

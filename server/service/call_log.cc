@@ -76,10 +76,10 @@ void LogCall(absl::string_view method, const CallTags& tags,
       absl::StrCat(method, " ", code, status.ok() ? "" : ": ", status.message(),
                    " (request ", tags.request_id, ")");
   entry.fields = {
-      {"method", std::string(method)},     {"code", code},
-      {"request_id", tags.request_id},     {"trace_id", tags.trace_id},
-      {"parent_id", tags.parent_id},       {"peer", tags.peer},
-      {"took", absl::FormatDuration(took)}};
+      {"method", std::string(method)}, {"code", code},
+      {"request_id", tags.request_id}, {"trace_id", tags.trace_id},
+      {"parent_id", tags.parent_id},   {"peer", tags.peer},
+      {"principal", tags.principal},   {"took", absl::FormatDuration(took)}};
   Log(entry);
 }
 

@@ -21,6 +21,7 @@ struct CallTags {
   std::string trace_id;    // Empty without a valid traceparent.
   std::string parent_id;
   std::string peer;
+  std::string principal;  // Empty for whom nobody knows.
 };
 
 CallTags TagsOf(const grpc::CallbackServerContext& context);

@@ -1,5 +1,7 @@
 #include "server/service/cluster_service.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "proto/contract/version.h"
@@ -10,9 +12,22 @@
 namespace lockstep {
 namespace {
 
-v1::ListNodesResponse List(const Scheduler& scheduler) {
+void AddLoads(const std::map<std::string, v1::DeviceLoad>& loads,
+              v1::Node& node) {
+  for (v1::Device& device : *node.mutable_devices()) {
+    const auto load = loads.find(device.id());
+    if (load != loads.end()) *device.mutable_load() = load->second;
+  }
+}
+
+v1::ListNodesResponse List(const ServiceParts& parts) {
+  std::map<std::string, v1::DeviceLoad> loads;
+  if (parts.options.device_loads != nullptr) {
+    loads = parts.options.device_loads();
+  }
   v1::ListNodesResponse response;
-  for (v1::Node& node : scheduler.Nodes()) {
+  for (v1::Node& node : parts.scheduler.Nodes()) {
+    AddLoads(loads, node);
     *response.add_nodes() = std::move(node);
   }
   return response;
@@ -39,6 +54,19 @@ v1::ServerInfo Info(const ServiceParts& parts) {
   return info;
 }
 
+// One that the host has no more is shown as nothing but its id.
+v1::Device FindDevice(const std::vector<v1::Node>& nodes,
+                      const std::string& id) {
+  for (const v1::Node& node : nodes) {
+    for (const v1::Device& device : node.devices()) {
+      if (device.id() == id) return device;
+    }
+  }
+  v1::Device gone;
+  gone.set_id(id);
+  return gone;
+}
+
 v1::ServerConfig Config(const ServiceOptions& options) {
   v1::ServerConfig config;
   for (const auto& [name, value] : options.settings) {
@@ -58,8 +86,7 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::ListNodes(
       UnaryCall::Start(parts_, "lockstep.v1.ClusterService/ListNodes");
   const absl::Status admitted = call->Admit(*context).status();
   using Result = absl::StatusOr<v1::ListNodesResponse>;
-  call->Finish(admitted.ok() ? Result(List(parts_.scheduler)) : admitted,
-               response);
+  call->Finish(admitted.ok() ? Result(List(parts_)) : admitted, response);
   return call.get();
 }
 
@@ -91,11 +118,12 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::DrainServer(
     v1::ServerInfo* response) {
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.ClusterService/DrainServer");
-  const absl::Status admitted = call->Admit(*context).status();
-  if (admitted.ok()) {
-    parts_.scheduler.Drain(request->let_run(), AnswerWithInfo(call, response));
+  const absl::StatusOr<Principal> caller = call->Admit(*context);
+  if (caller.ok()) {
+    parts_.scheduler.Drain(ActorOf(*caller), request->let_run(),
+                           AnswerWithInfo(call, response));
   } else {
-    call->Finish(admitted);
+    call->Finish(caller.status());
   }
   return call.get();
 }
@@ -105,13 +133,56 @@ grpc::ServerUnaryReactor* ClusterServiceImpl::UndrainServer(
     v1::ServerInfo* response) {
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.ClusterService/UndrainServer");
-  const absl::Status admitted = call->Admit(*context).status();
-  if (admitted.ok()) {
-    parts_.scheduler.Undrain(AnswerWithInfo(call, response));
+  const absl::StatusOr<Principal> caller = call->Admit(*context);
+  if (caller.ok()) {
+    parts_.scheduler.Undrain(ActorOf(*caller), AnswerWithInfo(call, response));
   } else {
-    call->Finish(admitted);
+    call->Finish(caller.status());
   }
   return call.get();
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::DrainDevice(
+    grpc::CallbackServerContext* context, const v1::DrainDeviceRequest* request,
+    v1::Device* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.ClusterService/DrainDevice");
+  const absl::StatusOr<Principal> caller = call->Admit(*context);
+  if (caller.ok()) {
+    parts_.scheduler.DrainDevice(
+        ActorOf(*caller), request->device(), request->reason(),
+        AnswerWithDevice(call, request->device(), response));
+  } else {
+    call->Finish(caller.status());
+  }
+  return call.get();
+}
+
+grpc::ServerUnaryReactor* ClusterServiceImpl::UndrainDevice(
+    grpc::CallbackServerContext* context,
+    const v1::UndrainDeviceRequest* request, v1::Device* response) {
+  const auto call =
+      UnaryCall::Start(parts_, "lockstep.v1.ClusterService/UndrainDevice");
+  const absl::StatusOr<Principal> caller = call->Admit(*context);
+  if (caller.ok()) {
+    parts_.scheduler.UndrainDevice(
+        ActorOf(*caller), request->device(),
+        AnswerWithDevice(call, request->device(), response));
+  } else {
+    call->Finish(caller.status());
+  }
+  return call.get();
+}
+
+Scheduler::Ack ClusterServiceImpl::AnswerWithDevice(
+    std::shared_ptr<UnaryCall> call, std::string device, v1::Device* response) {
+  return [this, call = std::move(call), device = std::move(device),
+          response](const absl::Status& status) {
+    if (!status.ok()) return call->Finish(status);
+    call->Finish(absl::StatusOr<v1::Device>(
+                     FindDevice(parts_.scheduler.Nodes(), device)),
+                 response);
+  };
 }
 
 Scheduler::Ack ClusterServiceImpl::AnswerWithInfo(

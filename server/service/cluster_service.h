@@ -36,6 +36,12 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::UndrainServerRequest* request,
       v1::ServerInfo* response) override;
+  grpc::ServerUnaryReactor* DrainDevice(grpc::CallbackServerContext* context,
+                                        const v1::DrainDeviceRequest* request,
+                                        v1::Device* response) override;
+  grpc::ServerUnaryReactor* UndrainDevice(
+      grpc::CallbackServerContext* context,
+      const v1::UndrainDeviceRequest* request, v1::Device* response) override;
   grpc::ServerWriteReactor<v1::BackupStoreResponse>* BackupStore(
       grpc::CallbackServerContext* context,
       const v1::BackupStoreRequest* request) override;
@@ -44,6 +50,8 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
   // Answers a call once the scheduler has decided.
   Scheduler::Ack AnswerWithInfo(std::shared_ptr<UnaryCall> call,
                                 v1::ServerInfo* response);
+  Scheduler::Ack AnswerWithDevice(std::shared_ptr<UnaryCall> call,
+                                  std::string device, v1::Device* response);
 
   const ServiceParts parts_;
   const std::shared_ptr<BackupTurn> backup_turn_ =

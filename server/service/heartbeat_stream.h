@@ -54,7 +54,7 @@ class HeartbeatStream final
   std::optional<absl::Status> End() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const ServiceParts& parts_;
-  const CallRecord record_;
+  CallRecord record_;
   std::shared_ptr<HeartbeatStream> self_;  // Until OnDone.
   absl::StatusOr<Principal> principal_;
   worker::v1::Caller attempt_;  // Of the token; its rank is not known.

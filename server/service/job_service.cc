@@ -138,13 +138,15 @@ grpc::ServerUnaryReactor* JobServiceImpl::Ask(
     grpc::CallbackServerContext* context, absl::string_view method,
     Transition transition, const Request& request, v1::Job* response) {
   const auto call = UnaryCall::Start(parts_, method);
-  absl::Status status = call->Admit(*context).status();
+  const absl::StatusOr<Principal> caller = call->Admit(*context);
+  absl::Status status = caller.status();
   if (status.ok()) status = CheckJobName(request.name());
   if (!status.ok()) {
     call->Finish(status);
     return call.get();
   }
-  (parts_.scheduler.*transition)(request.name(), request.etag(),
+  (parts_.scheduler.*transition)(ActorOf(*caller), request.name(),
+                                 request.etag(),
                                  [call, response](absl::StatusOr<v1::Job> job) {
                                    call->Finish(std::move(job), response);
                                  });
@@ -197,10 +199,10 @@ grpc::ServerUnaryReactor* JobServiceImpl::UpdateJob(
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.JobService/UpdateJob");
   const auto accept = [&]() -> absl::Status {
-    RETURN_IF_ERROR(call->Admit(*context).status());
+    ASSIGN_OR_RETURN(const Principal caller, call->Admit(*context));
     ASSIGN_OR_RETURN(Scheduler::UpdateJob update,
                      ResolveUpdateRequest(*request));
-    parts_.scheduler.Update(std::move(update),
+    parts_.scheduler.Update(ActorOf(caller), std::move(update),
                             [call, response](absl::StatusOr<v1::Job> job) {
                               call->Finish(std::move(job), response);
                             });
@@ -215,13 +217,14 @@ grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(
     google::protobuf::Empty*) {
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.JobService/DeleteJob");
-  absl::Status status = call->Admit(*context).status();
+  const absl::StatusOr<Principal> caller = call->Admit(*context);
+  absl::Status status = caller.status();
   if (status.ok()) status = CheckJobName(request->name());
   if (!status.ok()) {
     call->Finish(status);
     return call.get();
   }
-  parts_.scheduler.Delete(request->name(), request->etag(),
+  parts_.scheduler.Delete(ActorOf(*caller), request->name(), request->etag(),
                           [call, &metric_log = parts_.metric_log](
                               const absl::StatusOr<v1::Job>& job) {
                             if (job.ok()) metric_log.Forget(job->uid());
@@ -262,9 +265,10 @@ grpc::ServerUnaryReactor* JobServiceImpl::UpdateCheckpoint(
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.JobService/UpdateCheckpoint");
   const auto accept = [&]() -> absl::Status {
-    RETURN_IF_ERROR(call->Admit(*context).status());
+    ASSIGN_OR_RETURN(const Principal caller, call->Admit(*context));
     ASSIGN_OR_RETURN(const CheckpointRef ref, ResolveUpdateRequest(*request));
-    parts_.scheduler.Pin(ref.job, ref.step, request->checkpoint().pinned(),
+    parts_.scheduler.Pin(ActorOf(caller), ref.job, ref.step,
+                         request->checkpoint().pinned(),
                          [call, response, ref,
                           &store = parts_.store](const absl::Status& status) {
                            if (!status.ok()) return call->Finish(status);

@@ -72,7 +72,8 @@ class JobServiceImpl final
       const v1::StreamLogsRequest* request) override;
 
  private:
-  using Transition = void (Scheduler::*)(std::string name, std::string etag,
+  using Transition = void (Scheduler::*)(Actor actor, std::string name,
+                                         std::string etag,
                                          Scheduler::Reply<v1::Job> reply);
 
   // A call that asks for one; `method` as CallRecord wants it.

@@ -171,7 +171,7 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
   }
 
   const ServiceParts& parts_;
-  const CallRecord record_;
+  CallRecord record_;
   absl::Status admitted_;
   std::shared_ptr<PullStream> self_;  // Until OnDone.
   Response response_;

@@ -4,11 +4,14 @@
 // What the services are made of. All parts are borrowed, thread-safe, and
 // outlive the services.
 
+#include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "lockstep/v1/cluster_service.pb.h"
 
 namespace lockstep {
 
@@ -39,6 +42,8 @@ struct ServiceOptions {
   absl::Duration bookmark_interval = absl::Seconds(15);
   // How often a followed log file is looked at.
   absl::Duration log_poll_interval = absl::Milliseconds(250);
+  // What devices are doing now, by Device.id; may be null. Thread-safe.
+  std::function<std::map<std::string, v1::DeviceLoad>()> device_loads;
 };
 
 struct ServiceParts {

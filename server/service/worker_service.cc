@@ -35,8 +35,7 @@ constexpr char kBindAddress[] = "127.0.0.1";
 
 // Token, and the attempt that it belongs to.
 template <typename Request>
-absl::Status Admit(const UnaryCall& call,
-                   const grpc::CallbackServerContext& context,
+absl::Status Admit(UnaryCall& call, const grpc::CallbackServerContext& context,
                    const Request& request) {
   ASSIGN_OR_RETURN(const Principal principal, call.Admit(context));
   return CheckCaller(principal, request.caller());

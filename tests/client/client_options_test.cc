@@ -1,5 +1,6 @@
 #include "client/client_options.h"
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
@@ -7,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/temp_dir.h"
+#include "tests/testing/test_certificates.h"
 
 namespace lockstep {
 namespace {
@@ -29,8 +32,9 @@ std::string TokenFile(const std::string& content) {
 }
 
 TEST(ClientOptionsTest, TheFlagWinsOverTheEnvironment) {
-  const auto options = ResolveClientOptions(
-      "unix:/flag.sock", "", Fake({{"LOCKSTEP_SERVER", "unix:/env.sock"}}));
+  const auto options =
+      ResolveClientOptions({.server = "unix:/flag.sock"},
+                           Fake({{"LOCKSTEP_SERVER", "unix:/env.sock"}}));
 
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options->server, "unix:/flag.sock");
@@ -53,16 +57,18 @@ TEST(ClientOptionsTest, TheDefaultIsTheSocketOfTheUser) {
 }
 
 TEST(ClientOptionsTest, TheTokenComesFromItsFileWithoutTheNewline) {
-  const auto options =
-      ResolveClientOptions("127.0.0.1:7000", TokenFile("secret\n"), Fake({}));
+  const auto options = ResolveClientOptions(
+      {.server = "127.0.0.1:7000", .token_file = TokenFile("secret\n")},
+      Fake({}));
 
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->token, "secret");
 }
 
 TEST(ClientOptionsTest, AMissingTokenFileIsNamed) {
-  const auto options =
-      ResolveClientOptions("127.0.0.1:7000", "/nonexistent/token", Fake({}));
+  const auto options = ResolveClientOptions(
+      {.server = "127.0.0.1:7000", .token_file = "/nonexistent/token"},
+      Fake({}));
 
   EXPECT_EQ(options.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(options.status().message(), HasSubstr("/nonexistent/token"));
@@ -70,20 +76,88 @@ TEST(ClientOptionsTest, AMissingTokenFileIsNamed) {
 
 TEST(ClientOptionsTest, AnEmptyTokenFileIsRefused) {
   EXPECT_FALSE(
-      ResolveClientOptions("127.0.0.1:7000", TokenFile("\n"), Fake({})).ok());
+      ResolveClientOptions(
+          {.server = "127.0.0.1:7000", .token_file = TokenFile("\n")}, Fake({}))
+          .ok());
 }
 
 TEST(ClientOptionsTest, AnotherHostIsRefusedWithoutTls) {
-  const auto options = ResolveClientOptions("10.1.2.3:7000", "", Fake({}));
+  const auto options =
+      ResolveClientOptions({.server = "10.1.2.3:7000"}, Fake({}));
 
   EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(options.status().message(), HasSubstr("TLS"));
+  EXPECT_THAT(options.status().message(), HasSubstr("give --tls-ca"));
+}
+
+class ClientTlsTest : public ::testing::Test {
+ protected:
+  ClientTlsTest() {
+    ca_.Write(files_.ca);
+    ca_.Issue({.common_name = "alice"}, files_.cert, files_.key);
+  }
+
+  testing::ScopedTempDir dir_;
+  const TlsFiles files_ = {.ca = dir_.Path("ca.pem"),
+                           .cert = dir_.Path("cert.pem"),
+                           .key = dir_.Path("key.pem")};
+  const testing::TestCa ca_;
+};
+
+TEST_F(ClientTlsTest, WithACaAnotherHostIsDialled) {
+  const auto options = ResolveClientOptions(
+      {.server = "10.1.2.3:7000", .tls = files_}, Fake({}));
+
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_TRUE(options->tls.enabled());
+  EXPECT_NE(options->tls.cert, "");
+}
+
+TEST_F(ClientTlsTest, TheEnvironmentNamesTheFilesToo) {
+  const auto options = ResolveClientOptions(
+      {.server = "10.1.2.3:7000"}, Fake({{"LOCKSTEP_TLS_CA", files_.ca},
+                                         {"LOCKSTEP_TLS_CERT", files_.cert},
+                                         {"LOCKSTEP_TLS_KEY", files_.key}}));
+
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_NE(options->tls.key, "");
+}
+
+TEST_F(ClientTlsTest, ABadFileIsNamed) {
+  const auto options = ResolveClientOptions(
+      {.server = "10.1.2.3:7000", .tls = {.ca = files_.key}}, Fake({}));
+
+  EXPECT_THAT(options.status().message(),
+              HasSubstr("--tls-ca \"" + files_.key));
+}
+
+TEST_F(ClientTlsTest, ASocketNeedsNone) {
+  const auto options = ResolveClientOptions(
+      {.server = "unix:/a.sock", .tls = {.ca = "/none"}}, Fake({}));
+
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_FALSE(options->tls.enabled());
+}
+
+// It opens everything here, and the other host may be anybody's.
+TEST_F(ClientTlsTest, TheAdminTokenOfThisHostStaysHere) {
+  std::filesystem::create_directories(dir_.Path("lockstep"));
+  std::ofstream(dir_.Path("lockstep/admin.token")) << "secret";
+  const Environment environment = Fake({{"XDG_STATE_HOME", dir_.path()}});
+
+  EXPECT_EQ(
+      ResolveClientOptions({.server = "127.0.0.1:7000"}, environment)->token,
+      "secret");
+  EXPECT_EQ(ResolveClientOptions({.server = "10.1.2.3:7000", .tls = files_},
+                                 environment)
+                ->token,
+            "");
 }
 
 TEST(ClientOptionsTest, NonsenseAddressesAreRefused) {
   for (const char* server : {"unix:", "nohost", ":7000", "localhost:0",
                              "localhost:99999", "localhost:x"}) {
-    EXPECT_FALSE(ResolveClientOptions(server, "", Fake({})).ok()) << server;
+    EXPECT_FALSE(ResolveClientOptions({.server = server}, Fake({})).ok())
+        << server;
   }
 }
 

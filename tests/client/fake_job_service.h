@@ -343,6 +343,21 @@ class FakeClusterService final : public v1::ClusterService::Service {
     *response = info;
     return grpc::Status::OK;
   }
+  grpc::Status DrainDevice(grpc::ServerContext*,
+                           const v1::DrainDeviceRequest* request,
+                           v1::Device* response) override {
+    drains.push_back(request->device() + ": " + request->reason());
+    response->set_id(request->device());
+    response->set_drained(request->reason());
+    return grpc::Status::OK;
+  }
+  grpc::Status UndrainDevice(grpc::ServerContext*,
+                             const v1::UndrainDeviceRequest* request,
+                             v1::Device* response) override {
+    drains.push_back("undrain " + request->device());
+    response->set_id(request->device());
+    return grpc::Status::OK;
+  }
   grpc::Status BackupStore(
       grpc::ServerContext*, const v1::BackupStoreRequest*,
       grpc::ServerWriter<v1::BackupStoreResponse>* writer) override {

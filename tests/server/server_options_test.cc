@@ -1,10 +1,14 @@
 #include "server/server_options.h"
 
+#include <sys/stat.h>
+
 #include <map>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/temp_dir.h"
+#include "tests/testing/test_certificates.h"
 
 namespace lockstep {
 namespace {
@@ -81,10 +85,13 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
       SettingsOf(line->options),
       ElementsAre(
           Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
-          Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
-          Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
-          Pair("log-format", "json"), Pair("rendezvous-timeout", "1m30s"),
-          Pair("heartbeat-interval", "4s"), Pair("drain-grace", "30s")));
+          Pair("tls-cert", ""), Pair("tls-key", ""), Pair("tls-client-ca", ""),
+          Pair("tls-ca", ""), Pair("tokens", ""), Pair("cpu-slots", "3"),
+          Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
+          Pair("metrics-address", "off"), Pair("log-format", "json"),
+          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "4s"),
+          Pair("drain-grace", "30s"), Pair("keep-jobs", "forever"),
+          Pair("webhook", "")));
 }
 
 TEST_F(ServerOptionsTest, TheLogIsForPeopleUnlessToldOtherwise) {
@@ -110,8 +117,15 @@ TEST_F(ServerOptionsTest, MakesPathsAbsolute) {
 
 TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
-      {{"--listen", "0.0.0.0:1"}, "--listen \"0.0.0.0:1\": another host"},
-      {{"--listen", "example.com:1"}, "TLS"},
+      {{"--listen", "0.0.0.0:1"}, "--listen \"0.0.0.0:1\": other hosts"},
+      {{"--listen", "example.com:1"}, "give --tls-cert and --tls-key"},
+      {{"--tls-cert", "c"}, "needs --tls-key"},
+      {{"--tls-key", "k"}, "needs --tls-cert"},
+      {{"--tls-client-ca", "a"}, "needs --tls-cert and --tls-key"},
+      {{"--tls-ca", "a"}, "needs --tls-cert and --tls-key"},
+      {{"--tls-cert", "c", "--tls-key", "k"}, "no address of --listen is host"},
+      {{"--tls-cert=/none", "--tls-key=k", "--listen=unix:/a,0.0.0.0:1"},
+       "--tls-cert \"/none\": the file cannot be read"},
       {{"--listen", "unix:relative"}, "absolute"},
       {{"--listen", "nonsense"}, "neither unix:/path nor host:port"},
       {{"--listen", "127.0.0.1:70000"}, "neither unix:/path nor host:port"},
@@ -152,6 +166,59 @@ TEST_F(ServerOptionsTest, WorkersAreToldTheSocketFirst) {
   EXPECT_EQ(*WorkerAddress(options), "unix:/a");
   options.listen = {"127.0.0.1:0", "127.0.0.1:51"};
   EXPECT_EQ(*WorkerAddress(options), "127.0.0.1:51");
+}
+
+class ListenTlsTest : public ServerOptionsTest {
+ protected:
+  ListenTlsTest() {
+    ca_.Write(ca_file_);
+    ca_.Issue({.common_name = "coordinator"}, cert_, key_);
+  }
+
+  std::string Error(std::vector<std::string> flags) {
+    std::vector<const char*> words;
+    for (const std::string& flag : flags) words.push_back(flag.c_str());
+    return std::string(Parse(words).status().message());
+  }
+
+  testing::ScopedTempDir dir_;
+  const testing::TestCa ca_;
+  const std::string ca_file_ = dir_.Path("ca.pem");
+  const std::string cert_ = dir_.Path("cert.pem");
+  const std::string key_ = dir_.Path("key.pem");
+};
+
+TEST_F(ListenTlsTest, WithItOtherHostsAreServed) {
+  EXPECT_EQ(Error({"--listen", "unix:/a,0.0.0.0:7000", "--tls-cert", cert_,
+                   "--tls-key", key_, "--tls-client-ca", ca_file_}),
+            "");
+}
+
+TEST_F(ListenTlsTest, JobsNeedAnAddressThatTheyCanDialAndTrust) {
+  EXPECT_THAT(Error({"--listen", "0.0.0.0:7000", "--tls-cert", cert_,
+                     "--tls-key", key_, "--tls-ca", ca_file_}),
+              AllOf(HasSubstr("--listen \"0.0.0.0:7000\""),
+                    HasSubstr("unix:/path as well")));
+  EXPECT_THAT(Error({"--listen", "127.0.0.1:7000", "--tls-cert", cert_,
+                     "--tls-key", key_}),
+              HasSubstr("need --tls-ca"));
+  EXPECT_EQ(Error({"--listen", "127.0.0.1:7000", "--tls-cert", cert_,
+                   "--tls-key", key_, "--tls-ca", ca_file_}),
+            "");
+}
+
+TEST_F(ListenTlsTest, EveryFileIsLookedAt) {
+  chmod(key_.c_str(), 0640);
+  EXPECT_THAT(Error({"--listen", "unix:/a,0.0.0.0:1", "--tls-cert", cert_,
+                     "--tls-key", key_}),
+              AllOf(HasSubstr("--tls-key \"" + key_), HasSubstr("chmod 600")));
+  chmod(key_.c_str(), 0600);
+  EXPECT_THAT(Error({"--listen", "unix:/a,0.0.0.0:1", "--tls-cert", cert_,
+                     "--tls-key", key_, "--tls-client-ca", key_}),
+              HasSubstr("--tls-client-ca \"" + key_));
+  EXPECT_THAT(Error({"--listen", "unix:/a,0.0.0.0:1", "--tls-cert", cert_,
+                     "--tls-key", key_, "--tls-ca", key_}),
+              HasSubstr("--tls-ca \"" + key_));
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ void AddCredentials(const std::string& token, grpc::ClientContext& context) {
   context.AddMetadata(kVersionMetadata, VersionText());
 }
 
-std::shared_ptr<grpc::Channel> ConnectToCoordinator(
-    const std::string& address) {
+std::shared_ptr<grpc::Channel> ConnectToCoordinator(const std::string& address,
+                                                    const TlsIdentity& tls) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // Despite its name the time that one attempt to connect may take.
@@ -50,8 +50,7 @@ std::shared_ptr<grpc::Channel> ConnectToCoordinator(
   // A plan or a resolved spec is small; a proxy in the environment is not for
   // a daemon on this host.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return grpc::CreateCustomChannel(address, ChannelCredentials(tls), arguments);
 }
 
 absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
@@ -73,15 +72,18 @@ absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
 absl::StatusOr<std::unique_ptr<GrpcCoordinator>> GrpcCoordinator::Create(
     CoordinatorOptions options) {
   ASSIGN_OR_RETURN(std::string token, ReadTokenFile(options.token_file));
-  return std::unique_ptr<GrpcCoordinator>(
-      new GrpcCoordinator(std::move(options), std::move(token)));
+  ASSIGN_OR_RETURN(TlsIdentity tls, LoadTls({.ca = options.tls_ca}));
+  return std::unique_ptr<GrpcCoordinator>(new GrpcCoordinator(
+      std::move(options), std::move(token), std::move(tls)));
 }
 
-GrpcCoordinator::GrpcCoordinator(CoordinatorOptions options, std::string token)
+GrpcCoordinator::GrpcCoordinator(CoordinatorOptions options, std::string token,
+                                 TlsIdentity tls)
     : options_(std::move(options)),
       token_(std::move(token)),
+      tls_(std::move(tls)),
       stub_(worker::v1::WorkerService::NewStub(
-          ConnectToCoordinator(options_.address))) {}
+          ConnectToCoordinator(options_.address, tls_))) {}
 
 template <typename Request>
 void GrpcCoordinator::Sign(Request& request) const {
@@ -115,6 +117,11 @@ absl::Status GrpcCoordinator::CallUntilAnswered(Method method, Request& request,
     absl::Status status = CallOnce(method, request, response, timeout);
     if (!IsAway(status)) return status;
     if (options_.now() + pause > give_up) {
+      if (tls_.enabled()) {
+        // A certificate may be renewed while it waits; now it is the reason.
+        const absl::Status why = ExplainTlsFailure(options_.address, tls_);
+        if (!why.ok()) status = why;
+      }
       return absl::UnavailableError(absl::StrCat(
           "the coordinator at ", options_.address, " was away for ",
           absl::FormatDuration(options_.away_budget), ": ", status.message()));

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.grpc.pb.h"
+#include "proto/contract/tls_channel.h"
 #include "worker/coordinator/coordinator.h"
 
 namespace lockstep {
@@ -21,6 +22,8 @@ namespace lockstep {
 struct CoordinatorOptions {
   // unix:/path or host:port.
   std::string address;
+  // PEM file of the CA that a host:port is trusted by; empty: without TLS.
+  std::string tls_ca;
   // jobs/{job}.
   std::string job;
   int attempt = 0;
@@ -45,8 +48,9 @@ struct CoordinatorOptions {
 // What goes with every call: the token and this program's version.
 void AddCredentials(const std::string& token, grpc::ClientContext& context);
 
-// A channel to the daemon: insecure, since it is a UNIX socket or loopback.
-std::shared_ptr<grpc::Channel> ConnectToCoordinator(const std::string& address);
+// A channel to the daemon: without TLS to a UNIX socket or to loopback.
+std::shared_ptr<grpc::Channel> ConnectToCoordinator(const std::string& address,
+                                                    const TlsIdentity& tls);
 
 // The token in `path`, without the newline at its end. NOT_FOUND, or
 // INVALID_ARGUMENT when the file is empty.
@@ -54,7 +58,7 @@ absl::StatusOr<std::string> ReadTokenFile(const std::string& path);
 
 class GrpcCoordinator : public Coordinator {
  public:
-  // Reads the token; does not connect yet.
+  // Reads the token and the CA; does not connect yet.
   static absl::StatusOr<std::unique_ptr<GrpcCoordinator>> Create(
       CoordinatorOptions options);
 
@@ -74,7 +78,8 @@ class GrpcCoordinator : public Coordinator {
   absl::Status ReportPrepareFailed(const v1::JobError& error) override;
 
  private:
-  GrpcCoordinator(CoordinatorOptions options, std::string token);
+  GrpcCoordinator(CoordinatorOptions options, std::string token,
+                  TlsIdentity tls);
 
   template <typename Request>
   void Sign(Request& request) const;
@@ -88,6 +93,7 @@ class GrpcCoordinator : public Coordinator {
 
   const CoordinatorOptions options_;
   const std::string token_;
+  const TlsIdentity tls_;
   const std::unique_ptr<worker::v1::WorkerService::Stub> stub_;
 };
 

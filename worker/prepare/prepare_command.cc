@@ -24,6 +24,7 @@ namespace {
 
 struct PrepareFlags {
   std::string coordinator;
+  std::string tls_ca;
   std::string job;
   std::string job_uid;
   std::string token_file;
@@ -77,6 +78,7 @@ int RunPrepare(const PrepareFlags& flags) {
   // Only now: its threads and its token are not for the child.
   const auto coordinator =
       GrpcCoordinator::Create({.address = flags.coordinator,
+                               .tls_ca = flags.tls_ca,
                                .job = flags.job,
                                .token_file = flags.token_file});
   if (!coordinator.ok()) return Usage(coordinator.status());
@@ -101,6 +103,8 @@ void AddPrepareCommand(CLI::App& app, std::function<int()>* run) {
       ->add_option("--coordinator", flags->coordinator,
                    "unix:/path or host:port")
       ->required();
+  command->add_option("--tls-ca", flags->tls_ca,
+                      "PEM file of the CA that a host:port is trusted by");
   command->add_option("--job", flags->job, "jobs/{job}")->required();
   command->add_option("--job-uid", flags->job_uid, "The job's uid")->required();
   command->add_option("--token-file", flags->token_file, "Token, 0600")

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
+#include "proto/contract/tls_channel.h"
 
 namespace lockstep {
 namespace {
@@ -18,15 +19,15 @@ namespace {
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestPause = absl::Seconds(2);
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& address,
+                                       const TlsIdentity& tls) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // Despite its name the time that one attempt to connect may take.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return grpc::CreateCustomChannel(address, ChannelCredentials(tls), arguments);
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
@@ -64,15 +65,17 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
 absl::StatusOr<std::unique_ptr<AttachClient>> AttachClient::Create(
     const SuperviseOptions& options, Handler handler) {
   ASSIGN_OR_RETURN(std::string token, ReadToken(options.token_file));
+  ASSIGN_OR_RETURN(const TlsIdentity tls, LoadTls({.ca = options.tls_ca}));
   return std::unique_ptr<AttachClient>(
-      new AttachClient(options, std::move(token), std::move(handler)));
+      new AttachClient(options, std::move(token), tls, std::move(handler)));
 }
 
 AttachClient::AttachClient(const SuperviseOptions& options, std::string token,
-                           Handler handler)
+                           const TlsIdentity& tls, Handler handler)
     : token_(std::move(token)),
       handler_(std::move(handler)),
-      stub_(worker::v1::WorkerService::NewStub(Connect(options.coordinator))) {
+      stub_(worker::v1::WorkerService::NewStub(
+          Connect(options.coordinator, tls))) {
   newest_.mutable_caller()->set_job(options.job);
   newest_.mutable_caller()->set_attempt(options.attempt);
   newest_.mutable_caller()->set_rank(-1);

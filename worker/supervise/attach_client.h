@@ -22,6 +22,8 @@
 
 namespace lockstep {
 
+struct TlsIdentity;
+
 class AttachClient {
  public:
   struct Handler {
@@ -31,7 +33,7 @@ class AttachClient {
     std::function<void()> on_superseded;
   };
 
-  // Reads the token and starts to connect.
+  // Reads the token and the CA and starts to connect.
   static absl::StatusOr<std::unique_ptr<AttachClient>> Create(
       const SuperviseOptions& options, Handler handler);
   ~AttachClient();
@@ -49,7 +51,7 @@ class AttachClient {
                                           worker::v1::AttachResponse>;
 
   AttachClient(const SuperviseOptions& options, std::string token,
-               Handler handler);
+               const TlsIdentity& tls, Handler handler);
 
   void Run();
   grpc::Status Session() ABSL_LOCKS_EXCLUDED(mu_);

@@ -6,13 +6,18 @@ namespace lockstep {
 
 std::vector<std::string> RankCommand(const SuperviseOptions& options,
                                      size_t index) {
-  return {options.program, "train",
-          "--coordinator", options.coordinator,
-          "--job",         options.job,
-          "--attempt",     absl::StrCat(options.attempt),
-          "--rank",        absl::StrCat(options.ranks[index]),
-          "--token-file",  options.token_file,
-          "--device",      options.devices[index]};
+  std::vector<std::string> words = {
+      options.program, "train",
+      "--coordinator", options.coordinator,
+      "--job",         options.job,
+      "--attempt",     absl::StrCat(options.attempt),
+      "--rank",        absl::StrCat(options.ranks[index]),
+      "--token-file",  options.token_file,
+      "--device",      options.devices[index]};
+  if (!options.tls_ca.empty()) {
+    words.insert(words.end(), {"--tls-ca", options.tls_ca});
+  }
+  return words;
 }
 
 std::string RankLogPath(const SuperviseOptions& options, size_t index) {

@@ -51,6 +51,8 @@ void AddSuperviseCommand(CLI::App& app, std::function<int()>* run) {
       ->add_option("--coordinator", options->coordinator,
                    "unix:/path or host:port")
       ->required();
+  command->add_option("--tls-ca", options->tls_ca,
+                      "PEM file of the CA that a host:port is trusted by");
   command->add_option("--job", options->job, "jobs/{job}")->required();
   command->add_option("--attempt", options->attempt, "Attempt number")
       ->required();

@@ -49,6 +49,16 @@ TEST(WorkerCommandTest, Supervise) {
                   "--ranks", "0,1", "--devices", "cpu:3,cpu:4"));
 }
 
+TEST(WorkerCommandTest, NamesTheCaWhereThePortSpeaksTls) {
+  WorkerContext context = kContext;
+  context.tls_ca = "/etc/ca.pem";
+  for (const int attempt : {0, 1}) {
+    const auto words = WorkerCommand(context, RequestFor(attempt));
+    EXPECT_EQ(words[words.size() - 2], "--tls-ca");
+    EXPECT_EQ(words.back(), "/etc/ca.pem");
+  }
+}
+
 TEST(WorkerCommandTest, NamesTheTokenByItsFile) {
   for (const int attempt : {0, 1}) {
     EXPECT_THAT(WorkerCommand(kContext, RequestFor(attempt)),

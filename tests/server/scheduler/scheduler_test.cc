@@ -262,7 +262,7 @@ TEST_F(SchedulerTest, AnotherLifeRemovesWhatADeletedJobLeft) {
   ASSERT_TRUE(Create("a").get().ok());
   WaitForState("a", v1::Job::FAILED);
   std::promise<absl::StatusOr<v1::Job>> deleted;
-  scheduler_->Delete("jobs/a", "", [&](absl::StatusOr<v1::Job> job) {
+  scheduler_->Delete({}, "jobs/a", "", [&](absl::StatusOr<v1::Job> job) {
     deleted.set_value(std::move(job));
   });
   const absl::StatusOr<v1::Job> job = deleted.get_future().get();

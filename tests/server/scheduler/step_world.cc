@@ -91,9 +91,20 @@ void CheckTransition(const v1::Event& event) {
 
 StepWorld::StepWorld(int cpu_slots) : cpu_slots_(cpu_slots) { Restart(); }
 
-void StepWorld::Do(decltype(Event::what) what) {
-  const Event event{std::move(what),
-                    absl::StrCat("entropy of step ", ++steps_)};
+Ticket StepWorld::DoAs(Actor actor, decltype(Event::what) what) {
+  const Ticket ticket = next_ticket_++;
+  std::visit(
+      [ticket](auto& event) {
+        if constexpr (requires { event.ticket; }) event.ticket = ticket;
+      },
+      what);
+  Do(std::move(what), std::move(actor));
+  return ticket;
+}
+
+void StepWorld::Do(decltype(Event::what) what, Actor actor) {
+  const Event event{std::move(what), absl::StrCat("entropy of step ", ++steps_),
+                    std::move(actor)};
   StepResult result = Step(state_, event, {now_, wall()});
   Write(result.write);
   effects_ = std::move(result.effects);

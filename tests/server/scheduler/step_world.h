@@ -20,7 +20,9 @@ class StepWorld {
   explicit StepWorld(int cpu_slots);
 
   // What the disk holds after the step; its effects are in effects().
-  void Do(decltype(Event::what) what);
+  void Do(decltype(Event::what) what, Actor actor = {});
+  // A call of somebody; the event's ticket is set here.
+  Ticket DoAs(Actor actor, decltype(Event::what) what);
   // The coordinator is started again on its disk.
   void Restart();
   void Advance(absl::Duration by);
@@ -28,6 +30,8 @@ class StepWorld {
   // Calls; the answer of each is looked up by its ticket.
   Ticket Create(const std::string& id, int ranks, int max_restarts = 1);
   Ticket Create(const std::string& id, v1::JobSpec spec);
+  // On one rank.
+  Ticket CreateAs(const std::string& owner, const std::string& id);
   Ticket Cancel(const std::string& id, const std::string& etag = "");
   Ticket Pause(const std::string& id, const std::string& etag = "");
   Ticket Resume(const std::string& id, const std::string& etag = "");

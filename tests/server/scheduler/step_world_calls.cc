@@ -37,6 +37,14 @@ Ticket StepWorld::Create(const std::string& id, v1::JobSpec spec) {
   return ticket;
 }
 
+Ticket StepWorld::CreateAs(const std::string& owner, const std::string& id) {
+  CreateEvent event;
+  event.request.job_id = id;
+  event.request.owner = owner;
+  event.request.spec.mutable_resources()->set_ranks(1);
+  return DoAs({owner, /*owns_all=*/false}, std::move(event));
+}
+
 Ticket StepWorld::Cancel(const std::string& id, const std::string& etag) {
   const Ticket ticket = next_ticket_++;
   Do(CancelEvent{ticket, "jobs/" + id, etag});

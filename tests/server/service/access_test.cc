@@ -7,9 +7,12 @@
 #include "lockstep/v1/job_service.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "proto/contract/errors.h"
+#include "tests/testing/fake_clock.h"
 
 namespace lockstep {
 namespace {
+
+using ::lockstep::testing::FakeClock;
 
 const google::protobuf::FileDescriptor* const kFiles[] = {
     v1::CreateJobRequest::descriptor()->file(),
@@ -42,13 +45,17 @@ class AccessTest : public ::testing::Test {
 
   // The principal's name, or the reason of the refusal.
   std::string Outcome(absl::string_view method, const std::string& peer,
-                      const std::string& authorization) {
-    const auto principal = access_.Check(method, {peer, authorization});
+                      const std::string& authorization,
+                      const std::string& certificate = "") {
+    const auto principal =
+        access_.Check(method, {peer, authorization, certificate});
     return principal.ok() ? principal->name : ErrorReason(principal.status());
   }
 
+  FakeClock clock_;
   AttemptTokens tokens_;
-  Access access_{"admin", tokens_};
+  const std::unique_ptr<UserDirectory> users_ = *UserDirectory::Open("");
+  Access access_{"admin", tokens_, *users_, clock_};
 };
 
 TEST_F(AccessTest, EveryRpcHasARow) {
@@ -60,7 +67,8 @@ TEST_F(AccessTest, EveryRpcHasARow) {
   }
 }
 
-// Every RPC with every kind of caller.
+// Every RPC with every kind of caller that needs no token file; those that do
+// are in authz_matrix_test.
 TEST_F(AccessTest, OpensEachRpcToItsCallersOnly) {
   for (const std::string& method : AllMethods()) {
     const bool worker = *Access::RuleOf(method) == AccessRule::kWorker;
@@ -80,9 +88,37 @@ TEST_F(AccessTest, OpensEachRpcToItsCallersOnly) {
   }
 }
 
+TEST_F(AccessTest, ACertificateStandsForATokenButNotForAWorkers) {
+  EXPECT_EQ(Outcome(kUserMethod, kTcp, "", "alice"), "alice");
+  EXPECT_EQ(Outcome(kWorkerMethod, kTcp, "", "alice"), "TOKEN_MISSING");
+  EXPECT_EQ(Outcome(kUserMethod, kTcp, "", "admin"),
+            "CERTIFICATE_NAME_INVALID");
+  // Who brings both is who the token says.
+  EXPECT_EQ(Outcome(kUserMethod, kTcp, "Bearer admin", "alice"), "admin");
+  EXPECT_EQ(Outcome(kUserMethod, kTcp, "Bearer other", "alice"),
+            "TOKEN_INVALID");
+}
+
+TEST_F(AccessTest, WhoIsUnknownToTheDirectoryIsAUser) {
+  EXPECT_EQ(access_.Check(kUserMethod, {kTcp, "", "alice"})->role, Role::kUser);
+  EXPECT_EQ(
+      Outcome("lockstep.v1.ClusterService/DrainServer", kTcp, "", "alice"),
+      "ROLE_TOO_LOW");
+}
+
+TEST_F(AccessTest, TheSocketAndTheAdminTokenOwnAll) {
+  for (const CallOrigin& origin :
+       {CallOrigin{kUnix, ""}, CallOrigin{kTcp, "Bearer admin"}}) {
+    EXPECT_TRUE(ActorOf(*access_.Check(kUserMethod, origin)).owns_all);
+  }
+  EXPECT_FALSE(
+      ActorOf(*access_.Check(kUserMethod, {kTcp, "", "alice"})).owns_all);
+}
+
 TEST_F(AccessTest, SaysWhichAttemptAWorkerIs) {
   const auto principal = access_.Check(kWorkerMethod, {kUnix, "Bearer worker"});
   EXPECT_EQ(principal->attempt, (AttemptRef{"jobs/a", 2}));
+  EXPECT_EQ(principal->role, Role::kNone);
   EXPECT_EQ(access_.Check(kUserMethod, {kUnix, ""})->attempt, std::nullopt);
 }
 

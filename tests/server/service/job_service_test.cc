@@ -275,6 +275,45 @@ TEST_F(JobServiceTest, EveryCallIsChecked) {
          v1::ServerInfo());
 }
 
+TEST_F(JobServiceTest, NodesAreShownWithWhatTheyDo) {
+  options_.device_loads = [] {
+    std::map<std::string, v1::DeviceLoad> loads;
+    loads["cpu:1"].set_power_watts(250);
+    loads["elsewhere"].set_power_watts(1);
+    return loads;
+  };
+  TestContext context;
+  v1::ListNodesResponse nodes;
+  ASSERT_TRUE(
+      cluster_->ListNodes(&context, v1::ListNodesRequest(), &nodes).ok());
+  ASSERT_THAT(nodes.nodes(0).devices(), SizeIs(2));
+  EXPECT_FALSE(nodes.nodes(0).devices(0).has_load());
+  EXPECT_EQ(nodes.nodes(0).devices(1).load().power_watts(), 250);
+}
+
+TEST_F(JobServiceTest, DevicesAreDrainedAndGivenBack) {
+  v1::DrainDeviceRequest drain;
+  drain.set_device("cpu:1");
+  TestContext without_reason;
+  v1::Device device;
+  EXPECT_EQ(Reason(cluster_->DrainDevice(&without_reason, drain, &device)),
+            "INVALID_REASON");
+  drain.set_reason("its fan");
+  TestContext first;
+  ASSERT_TRUE(cluster_->DrainDevice(&first, drain, &device).ok());
+  EXPECT_EQ(device.id(), "cpu:1");
+  EXPECT_EQ(device.drained(), "its fan");
+  v1::UndrainDeviceRequest undrain;
+  undrain.set_device("cpu:1");
+  TestContext second;
+  ASSERT_TRUE(cluster_->UndrainDevice(&second, undrain, &device).ok());
+  EXPECT_EQ(device.drained(), "");
+  undrain.set_device("cpu:7");
+  TestContext third;
+  EXPECT_EQ(Reason(cluster_->UndrainDevice(&third, undrain, &device)),
+            "DEVICE_NOT_FOUND");
+}
+
 TEST_F(JobServiceTest, ClusterServiceShowsNodesAndVersion) {
   TestContext first;
   v1::ListNodesResponse nodes;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
@@ -46,6 +47,19 @@ absl::StatusOr<std::unique_ptr<StoreBackup::Copy>> FakeBackup::Start(
   return std::make_unique<FakeCopy>(*this, path);
 }
 
+std::string TestTokenFile() {
+  const auto line = [](absl::string_view name, absl::string_view more) {
+    return absl::StrCat(
+        name, " ",
+        absl::BytesToHexString(TokenDigest(absl::StrCat(name, "-token"))), " ",
+        more, "\n");
+  };
+  return absl::StrCat(line("alice", ""), line("bob", "user"),
+                      line("vera", "viewer"), line("root", "admin"),
+                      line("erin", "admin expires 2020-01-01T00:00:00Z"),
+                      line("rob", "admin revoked"));
+}
+
 TestContext::TestContext(const std::string& token) {
   set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
   if (!token.empty()) AddMetadata("authorization", "Bearer " + token);
@@ -59,6 +73,11 @@ ServiceFixture::ServiceFixture()
                                     .rendezvous = rendezvous_,
                                     .tokens = tokens_,
                                     .policy = policy_}) {
+  const std::string users = dir_.Path("tokens");
+  std::ofstream(users) << TestTokenFile();
+  std::filesystem::permissions(users, std::filesystem::perms::owner_read);
+  users_ = *UserDirectory::Open(users);
+  access_.emplace(kAdminToken, tokens_, *users_, clock_);
   options_.state_dir = dir_.path();
   options_.store_version = 7;
   options_.start_time = absl::FromUnixSeconds(1000);
@@ -75,7 +94,7 @@ ServiceFixture::ServiceFixture()
                            .metric_log = metric_log_,
                            .scheduler = scheduler_,
                            .rendezvous = rendezvous_,
-                           .access = access_,
+                           .access = *access_,
                            .metrics = metrics_,
                            .pump = pump_};
   EXPECT_TRUE(scheduler_.Start().ok());

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@
 namespace lockstep::testing {
 
 inline constexpr char kAdminToken[] = "the-admin-token";
+
+// What the services' token file says: the tokens are "alice-token" and so on.
+// alice and bob are users, vera a viewer, root an admin; that of erin has
+// expired, and that of rob was revoked.
+std::string TestTokenFile();
 
 // With a deadline, so that a test that waits for nothing ends.
 class TestContext : public grpc::ClientContext {
@@ -101,7 +107,9 @@ class ServiceFixture : public ::testing::Test {
   Rendezvous rendezvous_{clock_};
   StreamPump pump_;
   Scheduler scheduler_;
-  Access access_{kAdminToken, tokens_};
+  // Of TestTokenFile.
+  std::unique_ptr<UserDirectory> users_;
+  std::optional<Access> access_;
   ServiceOptions options_;
   std::shared_ptr<MetricsFeed> feed_;
   std::unique_ptr<JobServiceImpl> job_service_;

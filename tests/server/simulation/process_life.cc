@@ -242,8 +242,10 @@ void ProcessLife::Fail(const Process& process,
   const int ranks = static_cast<int>(process->joins.size());
   ReportedEvent event{.caller =
                           CallerOf(process->request, chance_.Below(ranks))};
-  event.failure.emplace().set_cause(v1::Attempt::STORAGE_FULL);
-  event.failure->set_message("full");
+  const bool faulty = chance_.OneIn(2);
+  event.failure.emplace().set_cause(faulty ? v1::Attempt::GPU_FAULT
+                                           : v1::Attempt::STORAGE_FULL);
+  event.failure->set_message(faulty ? "Xid 79" : "full");
   coordinator.Post(std::move(event));
 }
 

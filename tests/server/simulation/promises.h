@@ -15,7 +15,7 @@
 //    stays ended, and one that is to hold does not start; what was freed for a
 //    job nobody else gets; none starts before, or waits for, one that it
 //    follows and that has ended; of those that wait the first starts first, and
-//    none while the coordinator is drained.
+//    none while the coordinator is drained, nor on a device that is.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -56,11 +56,21 @@ class Promises {
   int deleted() const { return deleted_; }
   // How often a drain began or ended.
   int drains() const { return drains_; }
+  // Devices that no job gets, by the disk, and how often one became such by a
+  // fault.
+  const std::set<std::string>& drained_devices() const {
+    return drained_devices_;
+  }
+  int excluded() const { return excluded_; }
   int checkpoints() const { return static_cast<int>(listed_.size()); }
 
   // Clients ask, and are answered with OK.
   void AskedToDelete(const std::string& name) { delete_asked_.insert(name); }
   void AskedToStopAll() { stop_asked_ = true; }
+  void AskedToDrain(const std::string& device) { drain_asked_.insert(device); }
+  void AskedToUndrain(const std::string& device) {
+    undrain_asked_.insert(device);
+  }
   void AskedToCancel(const std::string& name) { cancel_asked_.insert(name); }
   void AskedToPause(const std::string& name) { pause_asked_.insert(name); }
   void Created(const std::string& request_id, const v1::Job& job);
@@ -101,6 +111,8 @@ class Promises {
   void CheckNewAttempt(const v1::Job& job);
   void CheckQueue(const v1::Job& started);
   void CheckKept(const v1::Job& started);
+  void CheckUsable(const v1::Job& started);
+  void WriteDrained(const server::CoordinatorRecord& next);
   void CheckTaking(const std::string& victim);
   void CheckFollowers();
   void CheckFollows(const server::JobRecord& old);
@@ -140,6 +152,10 @@ class Promises {
   int deleted_ = 0;
   bool drained_ = false;
   bool stop_asked_ = false;
+  std::set<std::string> drained_devices_;
+  std::set<std::string> drain_asked_;
+  std::set<std::string> undrain_asked_;
+  int excluded_ = 0;
   int drains_ = 0;
 };
 

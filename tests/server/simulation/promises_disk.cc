@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/priority.h"
@@ -56,8 +57,9 @@ bool GivesWayNow(const server::JobRecord& old, const server::JobRecord& next) {
 
 void Promises::Durable(const StoreWrite& write) {
   if (write.coordinator.has_value()) {
+    drains_ += drained_ != write.coordinator->has_drain_time();
     drained_ = write.coordinator->has_drain_time();
-    ++drains_;
+    WriteDrained(*write.coordinator);
   }
   // What one job gives back another may take in the same write.
   for (const JobRow& next : write.jobs) {
@@ -86,6 +88,7 @@ void Promises::Durable(const StoreWrite& write) {
   }
   for (const std::string& name : in_turn) CheckQueue(disk_.at(name).job());
   for (const std::string& name : started) CheckKept(disk_.at(name).job());
+  for (const std::string& name : started) CheckUsable(disk_.at(name).job());
   for (const std::string& name : gave_way) CheckTaking(name);
   for (const server::JobRecord& old : followed) CheckFollows(old);
   CheckFollowers();
@@ -177,6 +180,34 @@ void Promises::CheckKept(const v1::Job& started) {
                                ", which is kept for ", name));
     }
   }
+}
+
+void Promises::CheckUsable(const v1::Job& started) {
+  for (const v1::RankPlacement& rank : started.attempts().rbegin()->ranks()) {
+    if (!drained_devices_.contains(rank.device())) continue;
+    Break("P3", absl::StrCat(started.name(), " starts on ", rank.device(),
+                             ", which is given to no job"));
+  }
+}
+
+// Somebody asked for each change, or a device failed.
+void Promises::WriteDrained(const server::CoordinatorRecord& next) {
+  std::set<std::string> devices;
+  for (const server::DrainedDevice& device : next.drained_devices()) {
+    devices.insert(device.device());
+    if (drained_devices_.contains(device.device())) continue;
+    const bool by_fault = absl::StartsWith(device.reason(), "excluded after");
+    excluded_ += by_fault;
+    if (!by_fault && !drain_asked_.contains(device.device())) {
+      Break("P1",
+            absl::StrCat(device.device(), " is drained, and nobody asked"));
+    }
+  }
+  for (const std::string& device : drained_devices_) {
+    if (devices.contains(device) || undrain_asked_.contains(device)) continue;
+    Break("P1", absl::StrCat(device, " is drained no more, and nobody asked"));
+  }
+  drained_devices_ = std::move(devices);
 }
 
 // The victim consented, the other is more urgent, waits, and has enough now.

@@ -45,6 +45,7 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   all.paused += one.paused;
   all.timed_out += one.timed_out;
   all.lost_followers += one.lost_followers;
+  all.excluded += one.excluded;
   all.deleted += one.deleted;
   all.checkpoints += one.checkpoints;
   all.crashes += one.crashes;

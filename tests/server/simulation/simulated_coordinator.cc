@@ -84,11 +84,13 @@ void SimulatedCoordinator::Load() {
       checkpoint.clear_pinned();
     }
   }
+  server::CoordinatorRecord coordinator = world_.store.Coordinator();
+  if (world_.fault == Fault::kForgetsTheDrain) coordinator.clear_drain_time();
+  if (world_.fault == Fault::kForgetsDrainedDevices) {
+    coordinator.clear_drained_devices();
+  }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
-                        std::move(records), checkpoints,
-                        world_.fault == Fault::kForgetsTheDrain
-                            ? server::CoordinatorRecord()
-                            : world_.store.Coordinator(),
+                        std::move(records), checkpoints, coordinator,
                         world_.clock.Now(), world_.clock.WallTime());
 }
 

@@ -40,6 +40,8 @@ enum class Fault {
   kForgetsRequests,
   // A restart forgets that the coordinator is drained.
   kForgetsTheDrain,
+  // A restart forgets which devices are drained or excluded.
+  kForgetsDrainedDevices,
   // A drain lets run what it was to stop.
   kDrainsNothing,
   // A restart forgets which jobs are to hold.

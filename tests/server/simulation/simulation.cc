@@ -84,12 +84,13 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(18);
+  const int what = chance_.Below(20);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
   if (what < 10) return Prioritize(name);
+  if (what == 19) return chance_.OneIn(3) ? DrainDevice() : UndrainDevice();
   if (what >= 17) return Resume(name);
   if (what >= 15) return Pause(name);
   if (what >= 13) return Pin(name);
@@ -243,6 +244,33 @@ void Simulation::Undrain() {
                          }));
 }
 
+void Simulation::DrainDevice() {
+  const std::string device = absl::StrCat("cpu:", chance_.Below(kCpuSlots));
+  promises_.AskedToDrain(device);
+  coordinator_->PostCall(
+      DrainDeviceEvent{.device = device, .drain = true, .reason = "its fan"},
+      Scheduler::Ack([](const absl::Status&) {}));
+}
+
+// One of those that are drained, if any is.
+void Simulation::UndrainDevice() {
+  const std::set<std::string>& drained = promises_.drained_devices();
+  if (drained.empty()) return;
+  const int index = chance_.Below(static_cast<int>(drained.size()));
+  const std::string device = *std::next(drained.begin(), index);
+  promises_.AskedToUndrain(device);
+  coordinator_->PostCall(DrainDeviceEvent{.device = device, .drain = false},
+                         Scheduler::Ack([](const absl::Status&) {}));
+}
+
+// A coordinator that forgot of one takes it off no list.
+void Simulation::UndrainDevices() {
+  for (int i = 0; i < kCpuSlots; ++i) {
+    UndrainDevice();
+    Settle();
+  }
+}
+
 void Simulation::Watch() {
   if (coordinator_ == nullptr) return;
   const absl::StatusOr<EventLog::Batch> batch =
@@ -339,6 +367,8 @@ void Simulation::Finish() {
     if (!promises_.broken().empty()) return;
     if (all_ended && host_.processes().empty()) break;
     if (host_.processes().empty()) clock_.Advance(absl::Seconds(10));
+    // What failed before the end may come to light only now.
+    UndrainDevices();
     processes_.ActWell(*coordinator_);
     coordinator_->Tick();
     Settle();
@@ -368,6 +398,7 @@ void Simulation::Count() {
     }
   }
   counts_.deleted = promises_.deleted();
+  counts_.excluded = promises_.excluded();
   counts_.checkpoints = promises_.checkpoints();
 }
 

@@ -32,6 +32,8 @@ struct SimulationCounts {
   int paused = 0;
   int timed_out = 0;
   int lost_followers = 0;
+  // Devices, after a fault of theirs.
+  int excluded = 0;
   int deleted = 0;
   int checkpoints = 0;
   int crashes = 0;
@@ -62,6 +64,9 @@ class Simulation {
   void Delete(const std::string& name);
   void Drain(bool let_run);
   void Undrain();
+  void DrainDevice();
+  void UndrainDevice();
+  void UndrainDevices();
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);
   void CoordinatorTurn();

@@ -31,6 +31,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.paused, result.seeds / 10);
   EXPECT_GT(counts.timed_out, result.seeds / 20);
   EXPECT_GT(counts.lost_followers, result.seeds / 20);
+  EXPECT_GT(counts.excluded, result.seeds / 60);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
@@ -76,6 +77,12 @@ TEST(SimulationFaultTest, ARestartThatForgetsADrainIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsTheDrain),
               AnyOf(HasSubstr("is drained"),
                     HasSubstr("a drain is acknowledged and not on disk")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsDrainedDevicesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsDrainedDevices),
+              AnyOf(HasSubstr("which is given to no job"),
+                    HasSubstr("is drained no more, and nobody asked")));
 }
 
 TEST(SimulationFaultTest, ADrainThatStopsNothingIsNoticed) {

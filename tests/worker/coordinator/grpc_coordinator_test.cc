@@ -6,10 +6,12 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -19,6 +21,7 @@
 #include "proto/contract/version.h"
 #include "proto/contract/worker_version.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/test_certificates.h"
 
 namespace lockstep::testing {
 namespace {
@@ -30,13 +33,17 @@ using worker::v1::CommitCheckpointRequest;
 // Answers with what a test has lined up, then with OK.
 class Daemon : public worker::v1::WorkerService::Service {
  public:
-  explicit Daemon(const std::string& address) {
+  explicit Daemon(const std::string& address,
+                  const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                      grpc::InsecureServerCredentials()) {
     server_ = grpc::ServerBuilder()
-                  .AddListeningPort(address, grpc::InsecureServerCredentials())
+                  .AddListeningPort(address, credentials, &port_)
                   .RegisterService(this)
                   .BuildAndStart();
     EXPECT_NE(server_, nullptr);
   }
+
+  int port() const { return port_; }
 
   // Ends as lockstepd does: who is not answered by now is cut off.
   void Detach() { server_->Shutdown(std::chrono::system_clock::now()); }
@@ -65,6 +72,7 @@ class Daemon : public worker::v1::WorkerService::Service {
   CommitCheckpointRequest last;
 
  private:
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -169,6 +177,52 @@ TEST_F(GrpcCoordinatorTest, ADaemonThatStaysAwayIsNamed) {
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr(options_.address), HasSubstr("10m")));
   EXPECT_GT(now_, absl::UnixEpoch() + absl::Minutes(9));
+}
+
+class TlsCoordinatorTest : public GrpcCoordinatorTest {
+ protected:
+  TlsCoordinatorTest() {
+    ca_.Write(dir_.Path("ca.pem"));
+    ca_.Issue({.common_name = "x", .names = {"IP:127.0.0.1"}},
+              dir_.Path("cert.pem"), dir_.Path("key.pem"));
+    grpc::SslServerCredentialsOptions tls;
+    tls.pem_key_cert_pairs.push_back({Read("key.pem"), Read("cert.pem")});
+    daemon_ = std::make_unique<Daemon>("127.0.0.1:0",
+                                       grpc::SslServerCredentials(tls));
+    options_.address = absl::StrCat("127.0.0.1:", daemon_->port());
+  }
+
+  std::string Read(const std::string& name) {
+    std::ostringstream content;
+    content << std::ifstream(dir_.Path(name)).rdbuf();
+    return content.str();
+  }
+
+  const TestCa ca_;
+};
+
+TEST_F(TlsCoordinatorTest, TrustsTheCaThatItWasTold) {
+  options_.tls_ca = dir_.Path("ca.pem");
+  EXPECT_TRUE(Commit().ok());
+}
+
+// It may be renewed meanwhile, so it is waited for like one that is away.
+TEST_F(TlsCoordinatorTest, WhyItDoesNotTrustIsSaidAtTheEnd) {
+  options_.tls_ca = dir_.Path("other.pem");
+  TestCa("Another CA").Write(options_.tls_ca);
+
+  const absl::Status status = Commit();
+
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("comes from no CA in --tls-ca \"" + options_.tls_ca));
+  EXPECT_GT(now_, absl::UnixEpoch() + absl::Minutes(9));
+}
+
+TEST_F(TlsCoordinatorTest, ACaThatIsMissingIsNamed) {
+  options_.tls_ca = dir_.Path("none");
+  EXPECT_THAT(std::string(GrpcCoordinator::Create(options_).status().message()),
+              HasSubstr("--tls-ca \"" + options_.tls_ca));
 }
 
 TEST_F(GrpcCoordinatorTest, ATokenFileThatIsMissingOrEmptyIsNamed) {

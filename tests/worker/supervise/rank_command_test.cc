@@ -28,6 +28,14 @@ TEST(RankCommandTest, NamesEverythingARankNeedsAndNoSecret) {
                           "/s/jobs/u/attempt-3/token", "--device", "cpu:1"));
 }
 
+TEST(RankCommandTest, NamesTheCaWhereTheCoordinatorSpeaksTls) {
+  SuperviseOptions options = TwoRanks();
+  options.tls_ca = "/etc/ca.pem";
+  const std::vector<std::string> words = RankCommand(options, 0);
+  EXPECT_EQ(words[words.size() - 2], "--tls-ca");
+  EXPECT_EQ(words.back(), "/etc/ca.pem");
+}
+
 TEST(RankCommandTest, LogIsNamedByTheRank) {
   EXPECT_EQ(RankLogPath(TwoRanks(), 0), "/s/jobs/u/attempt-3/rank-4.log");
 }
