@@ -6,6 +6,7 @@
 #include "proto/contract/status_macros.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
+#include "server/goodput_metrics.h"
 #include "server/gpu_metrics.h"
 #include "server/journal_logger.h"
 #include "server/launcher/local_node.h"
@@ -47,9 +48,12 @@ ServiceOptions MakeServiceOptions(const ServerOptions& options,
 }
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
-    const ServerOptions& options, const ServerMetrics& metrics) {
+    const ServerOptions& options, const Clock& clock, const JobStore& store,
+    const ServerMetrics& metrics) {
   if (options.metrics_address == "off") return nullptr;
-  MetricsExposer::Collectables collectables = {metrics.registry()};
+  MetricsExposer::Collectables collectables = {
+      metrics.registry(),
+      std::make_shared<GoodputMetrics>(clock, store, metrics)};
   if (std::unique_ptr<GpuMonitor> monitor = GpuMonitor::Open()) {
     collectables.push_back(
         std::make_shared<GpuMetrics>(HostName(), std::move(monitor)));
@@ -109,7 +113,7 @@ struct Server::Parts {
 absl::Status Server::Parts::Serve(const ServerOptions& options) {
   // Before somebody scrapes: jobs are counted.
   ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
-  ASSIGN_OR_RETURN(exposer, MakeExposer(options, metrics));
+  ASSIGN_OR_RETURN(exposer, MakeExposer(options, clock, *store, metrics));
   logger = JournalLogger::Start(events, pump, store->LastSequence());
   // Before anyone may call: an attempt that lives must find its token known, or
   // its processes would think that they are strangers, and exit.

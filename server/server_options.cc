@@ -134,17 +134,19 @@ absl::StatusOr<std::string> WorkerAddress(const ServerOptions& options) {
 
 std::vector<std::pair<std::string, std::string>> SettingsOf(
     const ServerOptions& options) {
-  return {{"state-dir", options.state_dir},
-          {"listen", absl::StrJoin(options.listen, ",")},
-          {"cpu-slots", absl::StrCat(options.cpu_slots)},
-          {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
-          {"worker", options.worker_path},
-          {"metrics-address", options.metrics_address},
-          {"rendezvous-timeout",
-           absl::FormatDuration(options.scheduler.rendezvous_timeout)},
-          {"heartbeat-interval",
-           absl::FormatDuration(options.scheduler.heartbeat_interval)},
-          {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
+  return {
+      {"state-dir", options.state_dir},
+      {"listen", absl::StrJoin(options.listen, ",")},
+      {"cpu-slots", absl::StrCat(options.cpu_slots)},
+      {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
+      {"worker", options.worker_path},
+      {"metrics-address", options.metrics_address},
+      {"rendezvous-timeout",
+       absl::FormatDuration(options.scheduler.rendezvous_timeout)},
+      {"heartbeat-interval",
+       absl::FormatDuration(options.scheduler.heartbeat_interval)},
+      {"hang-timeout", absl::FormatDuration(options.scheduler.hang_timeout)},
+      {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)}};
 }
 
 absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
@@ -158,6 +160,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
       absl::FormatDuration(options.scheduler.rendezvous_timeout);
   std::string heartbeat =
       absl::FormatDuration(options.scheduler.heartbeat_interval);
+  std::string hang = absl::FormatDuration(options.scheduler.hang_timeout);
   std::string drain = absl::FormatDuration(options.scheduler.drain_grace);
 
   CLI::App app(
@@ -188,6 +191,10 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   app.add_option("--heartbeat-interval", heartbeat,
                  "The longest time that a rank says nothing")
       ->capture_default_str();
+  app.add_option("--hang-timeout", hang,
+                 "How long ranks may say nothing, or train without a step, "
+                 "before they are killed; at least 10 of their own steps")
+      ->capture_default_str();
   app.add_option(
          "--drain-grace", drain,
          "How long ranks may take to write a checkpoint and stop, for a "
@@ -208,6 +215,8 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                    ParseInterval("rendezvous-timeout", rendezvous));
   ASSIGN_OR_RETURN(options.scheduler.heartbeat_interval,
                    ParseInterval("heartbeat-interval", heartbeat));
+  ASSIGN_OR_RETURN(options.scheduler.hang_timeout,
+                   ParseInterval("hang-timeout", hang));
   ASSIGN_OR_RETURN(options.scheduler.drain_grace,
                    ParseInterval("drain-grace", drain));
   // Processes of jobs run in folders of their own.

@@ -38,7 +38,8 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_THAT(options.worker_path, ::testing::EndsWith("/lockstep-worker"));
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9464");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(120));
-  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(4));
+  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(5));
+  EXPECT_EQ(options.scheduler.hang_timeout, absl::Seconds(30));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
 }
 
@@ -51,11 +52,11 @@ TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
 }
 
 TEST_F(ServerOptionsTest, ReadsEveryFlag) {
-  const auto line =
-      Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
-             "--listen", "localhost:50", "--cpu-slots", "3", "--worker",
-             "/bin/w", "--metrics-address", "off", "--rendezvous-timeout",
-             "90s", "--heartbeat-interval=500ms", "--drain-grace=2m"});
+  const auto line = Parse(
+      {"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0", "--listen",
+       "localhost:50", "--cpu-slots", "3", "--worker", "/bin/w",
+       "--metrics-address", "off", "--rendezvous-timeout", "90s",
+       "--heartbeat-interval=500ms", "--hang-timeout=1m", "--drain-grace=2m"});
   ASSERT_TRUE(line.ok()) << line.status();
   const ServerOptions& options = line->options;
   EXPECT_EQ(options.state_dir, "/state");
@@ -66,6 +67,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.metrics_address, "off");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(90));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Milliseconds(500));
+  EXPECT_EQ(options.scheduler.hang_timeout, absl::Minutes(1));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Minutes(2));
 }
 
@@ -81,8 +83,8 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
           Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
           Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
           Pair("worker", "/bin/w"), Pair("metrics-address", "off"),
-          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "4s"),
-          Pair("drain-grace", "30s")));
+          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "5s"),
+          Pair("hang-timeout", "30s"), Pair("drain-grace", "30s")));
 }
 
 TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {
@@ -112,6 +114,7 @@ TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
       {{"--rendezvous-timeout", "soon"}, "--rendezvous-timeout \"soon\""},
       {{"--rendezvous-timeout", "-1s"}, "duration above 0"},
       {{"--heartbeat-interval", "inf"}, "duration above 0"},
+      {{"--hang-timeout", "soon"}, "hang-timeout"},
       {{"--drain-grace", "0"}, "drain-grace"},
       {{"--state-dri", "x"}, "--state-dri"},
       {{"surplus"}, "surplus"},
