@@ -16,9 +16,9 @@ using worker::v1::PHASE_LOADING;
 using worker::v1::PHASE_SAVING;
 using worker::v1::PHASE_TRAINING;
 
-const AttemptRef kAttempt{"jobs/a", 2};
+const AttemptRef kWatched{"jobs/a", 2};
 
-worker::v1::Caller CallerOf(int rank, int attempt = 2) {
+worker::v1::Caller CallerOfRank(int rank, int attempt = 2) {
   worker::v1::Caller caller;
   caller.set_job("jobs/a");
   caller.set_attempt(attempt);
@@ -29,11 +29,11 @@ worker::v1::Caller CallerOf(int rank, int attempt = 2) {
 // Two ranks and a clock. The coordinator looks once a second.
 class RankWatchTest : public ::testing::Test {
  protected:
-  RankWatchTest() { watch_.Open(kAttempt, 2, now_); }
+  RankWatchTest() { watch_.Open(kWatched, 2, now_); }
 
   bool Say(int rank, worker::v1::Phase phase, int64_t step, int64_t sequence) {
     worker::v1::HeartbeatRequest heartbeat;
-    *heartbeat.mutable_caller() = CallerOf(rank);
+    *heartbeat.mutable_caller() = CallerOfRank(rank);
     heartbeat.set_phase(phase);
     heartbeat.set_step(step);
     heartbeat.mutable_collective()->set_sequence(sequence);
@@ -93,15 +93,15 @@ TEST_F(RankWatchTest, NewsIsAnotherPhaseOrStep) {
   EXPECT_TRUE(Say(0, PHASE_TRAINING, 0, 1));
   EXPECT_TRUE(Say(0, PHASE_TRAINING, 1, 2));
   // What a report has said already.
-  watch_.HearReport(CallerOf(0), 2, now_);
+  watch_.HearReport(CallerOfRank(0), 2, now_);
   EXPECT_FALSE(Say(0, PHASE_TRAINING, 2, 3));
 }
 
 TEST_F(RankWatchTest, StrangersAreNotHeard) {
   EXPECT_FALSE(Say(2, PHASE_LOADING, 0, 0));
   EXPECT_FALSE(Say(-1, PHASE_LOADING, 0, 0));
-  watch_.HearReport(CallerOf(0, /*attempt=*/1), 5, now_);
-  watch_.Close(kAttempt);
+  watch_.HearReport(CallerOfRank(0, /*attempt=*/1), 5, now_);
+  watch_.Close(kWatched);
   EXPECT_FALSE(Say(0, PHASE_LOADING, 0, 0));
   now_ += absl::Hours(1);
   EXPECT_THAT(Look(), IsEmpty());
@@ -119,8 +119,8 @@ TEST_F(RankWatchTest, AReportCounts) {
   SayBoth(PHASE_SAVING, 5);
   for (int i = 0; i < 100; ++i) {
     now_ += absl::Seconds(1);
-    watch_.HearReport(CallerOf(0), 5, now_);
-    watch_.HearReport(CallerOf(1), std::nullopt, now_);
+    watch_.HearReport(CallerOfRank(0), 5, now_);
+    watch_.HearReport(CallerOfRank(1), std::nullopt, now_);
     EXPECT_THAT(Look(), IsEmpty());
   }
 }
@@ -200,7 +200,7 @@ TEST_F(RankWatchTest, WhoNeverSaidAWordIsSilentToo) {
 TEST_F(RankWatchTest, GoodRunsAreLeftAlone) {
   for (int seed = 1; seed <= 50; ++seed) {
     std::mt19937 random(seed);
-    watch_.Open(kAttempt, 2, now_);
+    watch_.Open(kWatched, 2, now_);
     SayBoth(PHASE_TRAINING, 0);
     const int seconds_a_step = 1 + static_cast<int>(random() % 40);
     for (int64_t step = 1; step <= 100; ++step) {
