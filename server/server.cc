@@ -11,6 +11,7 @@
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
 #include "server/gpu_loads.h"
+#include "server/goodput_metrics.h"
 #include "server/gpu_metrics.h"
 #include "server/journal_logger.h"
 #include "server/launcher/local_node.h"
@@ -79,9 +80,12 @@ void WarnOfExpiry(const ListenTls& tls) {
 }
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
-    const ServerOptions& options, const ServerMetrics& metrics) {
+    const ServerOptions& options, const Clock& clock, const JobStore& store,
+    const ServerMetrics& metrics) {
   if (options.metrics_address == "off") return nullptr;
-  MetricsExposer::Collectables collectables = {metrics.registry()};
+  MetricsExposer::Collectables collectables = {
+      metrics.registry(),
+      std::make_shared<GoodputMetrics>(clock, store, metrics)};
   if (std::unique_ptr<GpuMonitor> monitor = GpuMonitor::Open()) {
     collectables.push_back(
         std::make_shared<GpuMetrics>(HostName(), std::move(monitor)));
@@ -147,7 +151,7 @@ struct Server::Parts {
 absl::Status Server::Parts::Serve(const ServerOptions& options) {
   // Before somebody scrapes: jobs are counted.
   ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
-  ASSIGN_OR_RETURN(exposer, MakeExposer(options, metrics));
+  ASSIGN_OR_RETURN(exposer, MakeExposer(options, clock, *store, metrics));
   logger = JournalLogger::Start(events, pump, store->LastSequence());
   ASSIGN_OR_RETURN(webhook, MakeWebhook(options, state, clock, events,
                                         store->LastSequence()));

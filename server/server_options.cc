@@ -134,6 +134,7 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
        absl::FormatDuration(options.scheduler.rendezvous_timeout)},
       {"heartbeat-interval",
        absl::FormatDuration(options.scheduler.heartbeat_interval)},
+      {"hang-timeout", absl::FormatDuration(options.scheduler.hang_timeout)},
       {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
       {"keep-jobs", FormatAge(options.scheduler.keep_ended)},
       {"webhook", options.webhook}};
@@ -150,6 +151,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
       absl::FormatDuration(options.scheduler.rendezvous_timeout);
   std::string heartbeat =
       absl::FormatDuration(options.scheduler.heartbeat_interval);
+  std::string hang = absl::FormatDuration(options.scheduler.hang_timeout);
   std::string drain = absl::FormatDuration(options.scheduler.drain_grace);
   std::string keep = FormatAge(options.scheduler.keep_ended);
 
@@ -188,6 +190,10 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   app.add_option("--heartbeat-interval", heartbeat,
                  "The longest time that a rank says nothing")
       ->capture_default_str();
+  app.add_option("--hang-timeout", hang,
+                 "How long ranks may say nothing, or train without a step, "
+                 "before they are killed; at least 10 of their own steps")
+      ->capture_default_str();
   app.add_option(
          "--drain-grace", drain,
          "How long ranks may take to write a checkpoint and stop, for a "
@@ -217,6 +223,8 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                    ParseInterval("rendezvous-timeout", rendezvous));
   ASSIGN_OR_RETURN(options.scheduler.heartbeat_interval,
                    ParseInterval("heartbeat-interval", heartbeat));
+  ASSIGN_OR_RETURN(options.scheduler.hang_timeout,
+                   ParseInterval("hang-timeout", hang));
   ASSIGN_OR_RETURN(options.scheduler.drain_grace,
                    ParseInterval("drain-grace", drain));
   ASSIGN_OR_RETURN(options.scheduler.keep_ended, ParseAge("keep-jobs", keep));

@@ -30,6 +30,7 @@
 #include "worker/comm/gloo_communicator.h"
 #include "worker/comm/local_communicator.h"
 #include "worker/comm/nccl_communicator.h"
+#include "worker/comm/newest_collective.h"
 #include "worker/coordinator/grpc_coordinator.h"
 #include "worker/train/gpu_presence.h"
 #include "worker/train/progress.h"
@@ -93,12 +94,14 @@ absl::StatusOr<Placement> PlacementOn(const std::string& device) {
 
 absl::StatusOr<std::unique_ptr<Communicator>> MeetTheOthers(
     const WorkerOptions& options, const Placement& placement,
-    const JoinResponse& job, Coordinator& coordinator) {
+    const JoinResponse& job, Coordinator& coordinator,
+    NewestCollective& newest) {
   if (job.world_size() == 1) return std::move(MakeLocalGroup(1)[0]);
   GlooOptions gloo = {.rank = options.rank,
                       .world_size = job.world_size(),
-                      .bind_address = job.bind_address()};
-  const NcclOptions nccl;
+                      .bind_address = job.bind_address(),
+                      .newest = &newest};
+  const NcclOptions nccl{.newest = &newest};
   // Ranks on CPUs may share cores, and be apart for long.
   if (placement.device.is_cuda()) gloo.timeout = nccl.timeout;
   ASSIGN_OR_RETURN(std::unique_ptr<Communicator> host,
@@ -117,10 +120,11 @@ absl::StatusOr<Trainer::End> Train(const WorkerOptions& options,
                                    const Placement& placement,
                                    const JoinResponse& job,
                                    Coordinator& coordinator,
+                                   NewestCollective& newest,
                                    Progress& progress) {
   RETURN_IF_ERROR(CheckGpu(options.device, placement));
   ASSIGN_OR_RETURN(const std::unique_ptr<Communicator> communicator,
-                   MeetTheOthers(options, placement, job, coordinator));
+                   MeetTheOthers(options, placement, job, coordinator, newest));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
                    TrainingRun::Build({.job = job,
                                        .attempt = options.attempt,
@@ -144,9 +148,10 @@ absl::StatusOr<Trainer::End> TrainCatching(const WorkerOptions& options,
                                            const Placement& placement,
                                            const JoinResponse& job,
                                            Coordinator& coordinator,
+                                           NewestCollective& newest,
                                            Progress& progress) {
   try {
-    return Train(options, placement, job, coordinator, progress);
+    return Train(options, placement, job, coordinator, newest, progress);
   } catch (const std::bad_alloc&) {
     return WithCause(v1::Attempt::HOST_OUT_OF_MEMORY,
                      absl::ResourceExhaustedError("out of memory"));
@@ -201,8 +206,9 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options,
       coordinator->Join(NodeName(), getpid(), Incarnation());
   if (!job.ok()) return FromCoordinator(job.status());
 
-  ProgressOptions reporting = {.attempt = options.attempt,
-                               .rank = options.rank};
+  NewestCollective newest;
+  ProgressOptions reporting = {
+      .attempt = options.attempt, .rank = options.rank, .collectives = &newest};
   if (job->has_heartbeat_interval()) {
     reporting.heartbeat_interval =
         absl::Seconds(job->heartbeat_interval().seconds()) +
@@ -210,7 +216,7 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options,
   }
   Progress progress(*coordinator, reporting);
   absl::StatusOr<Trainer::End> end =
-      TrainCatching(options, placement, *job, *coordinator, progress);
+      TrainCatching(options, placement, *job, *coordinator, newest, progress);
   if (!end.ok()) Tell(end.status(), progress);
   progress.Flush(end.ok() ? kFarewell : kShortFarewell);
   return end;

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
+#include "client/cli/goodput.h"
 #include "client/cli/json.h"
 #include "client/cli/table.h"
 #include "proto/contract/end_cause.h"
@@ -165,6 +166,16 @@ void AddProgress(const v1::Job& job, Page& page) {
             absl::StrCat(FormatCount(progress.tokens_per_second()), " tok/s"));
 }
 
+void AddGoodput(const v1::Goodput& goodput, Page& page) {
+  const std::vector<std::vector<std::string>> rows = GoodputRows(goodput);
+  if (rows.empty()) return;
+  const std::string words = GoodputInWords(goodput);
+  page.Heading(absl::StrCat("time", words.empty() ? "" : ": ", words));
+  Table table(GoodputHeaders());
+  for (const std::vector<std::string>& row : rows) table.AddRow(row);
+  page.Add(table.Render());
+}
+
 std::string EndOf(const v1::Attempt& attempt) {
   if (attempt.state() != v1::Attempt::ENDED) {
     return v1::Attempt::State_Name(attempt.state());
@@ -235,6 +246,7 @@ std::string DescribeJob(const JobPicture& picture, absl::Time now) {
   AddState(picture.job, now, page);
   AddSpec(picture.job.spec(), page);
   AddProgress(picture.job, page);
+  AddGoodput(picture.job.goodput(), page);
   AddAttempts(picture.job, now, page);
   AddCheckpoints(picture.checkpoints, now, page);
   if (!picture.events.empty()) page.Heading("last events (UTC)");

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "client/cli/format.h"
+#include "client/cli/goodput.h"
 #include "client/cli/html.h"
 #include "client/cli/report_facts.h"
 #include "client/cli/svg_chart.h"
@@ -171,6 +172,20 @@ std::string Charts(const Jobs& jobs) {
              : absl::StrCat("<div class=\"charts\">\n", html, "</div>\n");
 }
 
+std::string Spendings(const JobReport& report) {
+  const v1::Goodput& goodput = report.picture.job.goodput();
+  const std::vector<std::vector<std::string>> rows = GoodputRows(goodput);
+  if (rows.empty()) return "";
+  const std::string words = GoodputInWords(goodput);
+  std::string html =
+      words.empty() ? "" : absl::StrCat("<p class=\"note\">", words, "</p>\n");
+  absl::StrAppend(&html, "<table>", HeadRow(GoodputHeaders()), "<tbody>\n");
+  for (const std::vector<std::string>& row : rows) {
+    absl::StrAppend(&html, BodyRow(row));
+  }
+  return html + "</tbody></table>\n";
+}
+
 std::string Attempts(const JobReport& report) {
   const v1::Job& job = report.picture.job;
   if (job.attempts().empty()) return "";
@@ -245,6 +260,7 @@ std::string Body(const Jobs& jobs, const v1::ServerInfo& server) {
                         [](const JobReport& job) {
                           return SpecFacts(job.picture.job.spec());
                         })),
+      Section("Time", PerJob(jobs, Spendings)),
       Section("Attempts", PerJob(jobs, Attempts)),
       Section("Checkpoints", PerJob(jobs, Checkpoints)),
       Section("Environment", FactTable(jobs,

@@ -168,6 +168,15 @@ std::map<v1::Job::State, int> ServerMetrics::JobsByState() const {
   return jobs_by_state_;
 }
 
+std::vector<std::string> ServerMetrics::JobsShown() const {
+  std::vector<std::string> shown;
+  absl::MutexLock lock(&mu_);
+  for (const auto& [name, job] : jobs_) {
+    if (job.series != nullptr) shown.push_back(name);
+  }
+  return shown;
+}
+
 void ServerMetrics::PointsStored(
     absl::string_view job_name, int attempt,
     const std::vector<const v1::MetricPoint*>& points) {

@@ -48,6 +48,9 @@ class ServerMetrics {
   // How many jobs there are in each state; none is left out that has some.
   std::map<v1::Job::State, int> JobsByState() const;
 
+  // Jobs that have series.
+  std::vector<std::string> JobsShown() const;
+
   // Stored points of rank 0 of a job that was seen, in the order of seq. One
   // that comes again, by its attempt and seq, changes nothing.
   void PointsStored(absl::string_view job_name, int attempt,

@@ -9,6 +9,8 @@
 #include "proto/contract/job_state.h"
 #include "server/scheduler/dependencies.h"
 #include "server/scheduler/proto_time.h"
+#include "server/scheduler/spending.h"
+#include "server/store/goodput.h"
 
 namespace lockstep {
 
@@ -135,6 +137,7 @@ StepResult Decision::Finish() && {
     JobEntry& entry = state_.jobs.at(name);
     server::JobRecord& record = entry.record.Mutable();
     record.set_version(record.version() + 1);
+    SpendOn(record, SpendingOf(record), time_.wall);
     *record.mutable_job()->mutable_update_time() = ToProto(time_.wall);
     result_.write.jobs.push_back(entry.record.Share());
   }

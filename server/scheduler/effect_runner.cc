@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/contract/check.h"
+#include "server/clock.h"
 
 namespace lockstep {
 
@@ -61,11 +62,12 @@ void WaitingCallers::FailAll(const absl::Status& status) {
 
 EffectRunner::EffectRunner(const SchedulerOptions& options,
                            const Scheduler::Parts& parts, CommandBoard& board,
-                           WaitingCallers& callers,
+                           RankWatch& watch, WaitingCallers& callers,
                            std::function<void(LaunchedEvent)> on_launched)
     : options_(options),
       parts_(parts),
       board_(board),
+      watch_(watch),
       callers_(callers),
       on_launched_(std::move(on_launched)) {}
 
@@ -94,6 +96,9 @@ void EffectRunner::Do(PutTokenEffect effect) {
 void EffectRunner::Do(const OpenRendezvousEffect& effect) {
   parts_.rendezvous.Open(effect.attempt, effect.world_size,
                          options_.rendezvous_timeout, effect.joined_before);
+  if (effect.joined_before) {
+    watch_.Open(effect.attempt, effect.world_size, parts_.clock.Now());
+  }
 }
 
 void EffectRunner::Do(const LaunchEffect& effect) {
@@ -102,6 +107,7 @@ void EffectRunner::Do(const LaunchEffect& effect) {
 }
 
 void EffectRunner::Do(const WelcomeEffect& effect) {
+  watch_.Open(effect.attempt, effect.world_size, parts_.clock.Now());
   parts_.rendezvous.Welcome(effect.attempt);
 }
 
@@ -122,11 +128,16 @@ void EffectRunner::Do(const StopCommandEffect& effect) {
 void EffectRunner::Do(const CloseEffect& effect) {
   parts_.tokens.Remove(effect.attempt);
   if (effect.attempt.attempt != 0) parts_.rendezvous.Close(effect.attempt);
+  watch_.Close(effect.attempt);
   board_.Remove(effect.attempt);
 }
 
 void EffectRunner::Do(const ProgressEffect& effect) {
   parts_.store.UpdateProgress(effect.name, effect.progress);
+}
+
+void EffectRunner::Do(const GoodputEffect& effect) {
+  parts_.store.UpdateGoodput(effect.name, effect.goodput, effect.account);
 }
 
 void EffectRunner::Do(const RemoveFilesEffect& effect) {

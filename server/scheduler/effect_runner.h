@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/scheduler/command_board.h"
+#include "server/scheduler/rank_watch.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/scheduler/step.h"
 
@@ -44,7 +45,7 @@ class WaitingCallers {
 class EffectRunner {
  public:
   EffectRunner(const SchedulerOptions& options, const Scheduler::Parts& parts,
-               CommandBoard& board, WaitingCallers& callers,
+               CommandBoard& board, RankWatch& watch, WaitingCallers& callers,
                std::function<void(LaunchedEvent)> on_launched);
 
   void Run(std::vector<Effect> effects);
@@ -61,11 +62,13 @@ class EffectRunner {
   void Do(const StopCommandEffect& effect);
   void Do(const CloseEffect& effect);
   void Do(const ProgressEffect& effect);
+  void Do(const GoodputEffect& effect);
   void Do(const RemoveFilesEffect& effect);
 
   const SchedulerOptions options_;
   const Scheduler::Parts parts_;
   CommandBoard& board_;
+  RankWatch& watch_;
   WaitingCallers& callers_;
   const std::function<void(LaunchedEvent)> on_launched_;
 };

@@ -103,6 +103,19 @@ void Scheduler::Reported(worker::v1::Caller caller, v1::Progress progress,
   thread_->Post(std::move(report));
 }
 
+void Scheduler::Heard(const worker::v1::HeartbeatRequest& heartbeat) {
+  const bool news = thread_->watch().Hear(heartbeat, thread_->Now());
+  // All ranks do the same; one of them says what.
+  if (!news || heartbeat.caller().rank() != 0) return;
+  thread_->Post(
+      HeardEvent{heartbeat.caller(), heartbeat.step(), heartbeat.phase()});
+}
+
+void Scheduler::HeardReport(const worker::v1::Caller& caller,
+                            std::optional<int64_t> step) {
+  thread_->watch().HearReport(caller, step, thread_->Now());
+}
+
 void Scheduler::Checkpoint(worker::v1::CommitCheckpointRequest request,
                            Ack ack) {
   thread_->PostCall(CheckpointEvent{0, std::move(*request.mutable_caller()),

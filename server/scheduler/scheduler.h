@@ -10,6 +10,7 @@
 // store's or the scheduler's thread once the decision is on disk, and must not
 // block.
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -122,6 +123,11 @@ class Scheduler {
   void Reported(worker::v1::Caller caller, v1::Progress progress,
                 bool has_progress, worker::v1::RankFailure failure,
                 bool has_failure, std::vector<v1::Event> events);
+  // A heartbeat: never blocks, no ack. One that says nothing new costs nothing.
+  void Heard(const worker::v1::HeartbeatRequest& heartbeat);
+  // A Report says that its rank lives, and perhaps how many steps are done.
+  void HeardReport(const worker::v1::Caller& caller,
+                   std::optional<int64_t> step);
   void Checkpoint(worker::v1::CommitCheckpointRequest request, Ack ack);
   // Whether the ranks of this attempt shall stop, for their heartbeats'
   // streams.

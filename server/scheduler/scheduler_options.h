@@ -11,10 +11,13 @@ struct SchedulerOptions {
   // How long the ranks of an attempt may take to load and join.
   absl::Duration rendezvous_timeout = absl::Seconds(120);
   // How often ranks are told to send a heartbeat when they have nothing else to
-  // say. Nobody measures their silence: on one host the end of a process is
-  // seen at once. It is short enough that two fit into the 10 seconds within
-  // which the loss of a host is to be seen.
-  absl::Duration heartbeat_interval = absl::Seconds(4);
+  // say. One that is silent for two is told of: within 10 seconds.
+  absl::Duration heartbeat_interval = absl::Seconds(5);
+  // How long ranks may train without a step, or say nothing, before they are
+  // killed; and if that is longer, so many times the median of their steps
+  // without a step.
+  absl::Duration hang_timeout = absl::Seconds(30);
+  int hang_steps = 10;
   // From the request to stop to SIGKILL.
   absl::Duration stop_grace = absl::Seconds(30);
   // From the request to write a checkpoint and stop to the SIGKILL of the
@@ -38,6 +41,11 @@ struct SchedulerOptions {
   // How often deadlines are looked at.
   absl::Duration tick = absl::Milliseconds(250);
 };
+
+// After which a rank is called silent.
+inline absl::Duration SilenceOf(const SchedulerOptions& options) {
+  return 2 * options.heartbeat_interval;
+}
 
 }  // namespace lockstep
 

@@ -43,7 +43,8 @@ SchedulerThread::SchedulerThread(const SchedulerOptions& options,
                                  const Scheduler::Parts& parts)
     : options_(options),
       parts_(parts),
-      runner_(options, parts, board_, callers_,
+      watch_(options),
+      runner_(options, parts, board_, watch_, callers_,
               [this](LaunchedEvent launched) { Post(std::move(launched)); }) {}
 
 SchedulerThread::~SchedulerThread() {
@@ -162,6 +163,13 @@ std::deque<Event> SchedulerThread::WaitForEvents(absl::Duration timeout) {
 
 void SchedulerThread::Tick() {
   parts_.rendezvous.Tick();
+  for (WatchFinding& finding : watch_.Look(parts_.clock.Now())) {
+    std::visit(
+        [this](auto& found) {
+          Decide({EventOf(std::move(found)), Entropy()});
+        },
+        finding);
+  }
   Decide({TickEvent{}, Entropy()});
 }
 

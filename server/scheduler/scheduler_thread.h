@@ -20,6 +20,7 @@
 #include "server/clock.h"
 #include "server/scheduler/command_board.h"
 #include "server/scheduler/effect_runner.h"
+#include "server/scheduler/rank_watch.h"
 #include "server/scheduler/scheduler.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/scheduler/step.h"
@@ -49,6 +50,8 @@ class SchedulerThread {
   // Thread-safe.
   std::vector<v1::Node> Nodes() const ABSL_LOCKS_EXCLUDED(nodes_mu_);
   CommandBoard& board() { return board_; }
+  RankWatch& watch() { return watch_; }
+  absl::Duration Now() const { return parts_.clock.Now(); }
 
  private:
   // A decision on its way to the disk.
@@ -92,6 +95,7 @@ class SchedulerThread {
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   WaitingCallers callers_;
   CommandBoard board_;
+  RankWatch watch_;
   EffectRunner runner_;
 
   // Of the thread alone, once it runs.

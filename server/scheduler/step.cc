@@ -61,6 +61,11 @@ struct Dispatch {
   void operator()(const PreparedEvent& event) { OnPrepared(decision, event); }
   void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
   void operator()(const ReportedEvent& event) { OnReported(decision, event); }
+  void operator()(const HeardEvent& event) { OnHeard(decision, event); }
+  void operator()(const SilenceEvent& event) {
+    OnSilence(decision, event.found);
+  }
+  void operator()(const HangEvent& event) { OnHang(decision, event.found); }
   void operator()(const CheckpointEvent& event) {
     OnCheckpoint(decision, event);
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/actor.h"
 #include "server/scheduler/attempt_tokens.h"
+#include "server/scheduler/rank_watch.h"
 #include "server/scheduler/scheduler.h"
 #include "server/scheduler/scheduler_state.h"
 #include "server/store/job_store.h"
@@ -93,6 +95,19 @@ struct ReportedEvent {
   std::optional<worker::v1::RankFailure> failure;
   std::vector<v1::Event> events;
 };
+// A heartbeat that says something new.
+struct HeardEvent {
+  worker::v1::Caller caller;
+  int64_t step = 0;
+  worker::v1::Phase phase = worker::v1::PHASE_UNSPECIFIED;
+};
+// What the watch over the ranks has found.
+struct SilenceEvent {
+  SilenceFound found;
+};
+struct HangEvent {
+  HangFound found;
+};
 struct CheckpointEvent {
   Ticket ticket = 0;
   worker::v1::Caller caller;
@@ -127,12 +142,16 @@ struct RestoreEvent {};
 // A few times a second.
 struct TickEvent {};
 
+inline SilenceEvent EventOf(SilenceFound found) { return {std::move(found)}; }
+inline HangEvent EventOf(HangFound found) { return {std::move(found)}; }
+
 struct Event {
   std::variant<CreateEvent, CancelEvent, PauseEvent, ResumeEvent, ExplainEvent,
                UpdateEvent, DeleteEvent, DrainEvent, DrainDeviceEvent,
-               PreparedEvent, AttachedEvent, ReportedEvent, CheckpointEvent,
-               PinEvent, RendezvousEvent, LaunchedEvent, ProcessEndEvent,
-               ForeignUseEvent, RestoreEvent, TickEvent>
+               PreparedEvent, AttachedEvent, ReportedEvent, HeardEvent,
+               SilenceEvent, HangEvent, CheckpointEvent, PinEvent,
+               RendezvousEvent, LaunchedEvent, ProcessEndEvent, ForeignUseEvent,
+               RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;
@@ -175,6 +194,7 @@ struct LaunchEffect {
 // All ranks have joined; they may go on.
 struct WelcomeEffect {
   AttemptRef attempt;
+  int world_size = 0;
 };
 struct SignalEffect {
   AttemptRef attempt;
@@ -196,16 +216,23 @@ struct ProgressEffect {
   std::string name;
   v1::Progress progress;
 };
+// Where its time went, and what goes on.
+struct GoodputEffect {
+  std::string name;
+  v1::Goodput goodput;
+  server::TimeAccount account;
+};
 
 // Nothing of a deleted job is wanted any more.
 struct RemoveFilesEffect {
   std::string job_uid;
 };
 
-using Effect = std::variant<ReplyEffect, ExplainEffect, AckEffect,
-                            PutTokenEffect, OpenRendezvousEffect, LaunchEffect,
-                            WelcomeEffect, SignalEffect, StopCommandEffect,
-                            CloseEffect, ProgressEffect, RemoveFilesEffect>;
+using Effect =
+    std::variant<ReplyEffect, ExplainEffect, AckEffect, PutTokenEffect,
+                 OpenRendezvousEffect, LaunchEffect, WelcomeEffect,
+                 SignalEffect, StopCommandEffect, CloseEffect, ProgressEffect,
+                 GoodputEffect, RemoveFilesEffect>;
 
 struct StepResult {
   StoreWrite write;  // May be empty.

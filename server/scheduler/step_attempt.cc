@@ -6,6 +6,7 @@
 #include "proto/contract/resource_name.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/step_parts.h"
+#include "server/store/goodput.h"
 
 namespace lockstep {
 namespace {
@@ -96,6 +97,7 @@ void StartAttempt(Decision& decision, JobEntry& entry,
   server::ProcessRecord& process = *entry.record.Mutable().add_processes();
   process.set_attempt(ref.attempt);
   process.set_token_sha256(TokenDigest(token));
+  BeginAttemptAccount(entry.record.Mutable(), attempt.resume_step());
   entry.live = LiveAttempt();
   entry.live.time_limit = decision.now() + TimeLimitOf(job.spec());
   decision.state().live.insert(ref.job);
@@ -193,6 +195,7 @@ void OnReported(Decision& decision, const ReportedEvent& event) {
   // On disk with the next change of the row; until then the store shows it.
   *entry.record.MutableJob().mutable_progress() = *event.progress;
   decision.Do(ProgressEffect{entry.job().name(), *event.progress});
+  NoteProgress(decision, entry, event.progress->step());
   v1::Attempt& attempt = *MutableLiveAttempt(entry);
   if (event.progress->step() <= 0 || entry.job().state() != v1::Job::STARTING ||
       attempt.state() == v1::Attempt::DRAINING) {
@@ -229,7 +232,7 @@ void OnRendezvous(Decision& decision, const RendezvousEvent& event) {
           ? "the one rank joined"
           : absl::StrCat("all ", attempt.ranks_size(), " ranks joined"),
       outcome.attempt.attempt);
-  decision.Do(WelcomeEffect{outcome.attempt});
+  decision.Do(WelcomeEffect{outcome.attempt, attempt.ranks_size()});
 }
 
 }  // namespace lockstep

@@ -10,6 +10,7 @@
 #include "proto/contract/resource_name.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/step_parts.h"
+#include "server/store/goodput.h"
 
 namespace lockstep {
 namespace {
@@ -85,6 +86,10 @@ absl::Status List(Decision& decision, JobEntry& entry,
       absl::StrCat("checkpoint of step ", checkpoint.step(), ", ",
                    checkpoint.size_bytes(), " bytes, in ", checkpoint.path()),
       entry.job().attempt());
+  if (entry.job().spec().checkpoint().resume() !=
+      v1::CheckpointSpec::RESUME_NEVER) {
+    NoteKept(entry.record.Mutable(), checkpoint.step(), decision.wall());
+  }
   entry.listed[checkpoint.step()] = checkpoint;
   // One that could not read the newest goes on from before it.
   if (checkpoint.step() >= newest) {

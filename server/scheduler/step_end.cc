@@ -2,10 +2,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/end_cause.h"
+#include "proto/contract/job_state.h"
 #include "server/scheduler/attempt_end.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/retry_policy.h"
 #include "server/scheduler/step_parts.h"
+#include "server/store/goodput.h"
 
 namespace lockstep {
 namespace {
@@ -163,6 +165,9 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   }
   decision.Do(CloseEffect{end.attempt});
   Conclude(decision, entry, why);
+  EndAttemptAccount(entry.record.Mutable(), why.cause,
+                    /*goes_on=*/!IsTerminal(entry.job().state()),
+                    decision.wall());
 }
 
 }  // namespace lockstep

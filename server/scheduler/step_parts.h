@@ -87,6 +87,18 @@ absl::StatusOr<JobEntry*> FindLive(Decision& decision, const std::string& job,
 void OnProcessEnd(Decision& decision, const ProcessEndEvent& event);
 void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
 
+// step_goodput.cc
+void OnHeard(Decision& decision, const HeardEvent& event);
+// A report of rank 0 says that so many steps are done.
+void NoteProgress(Decision& decision, JobEntry& entry, int64_t step);
+
+// step_hang.cc
+void OnSilence(Decision& decision, const SilenceFound& found);
+void OnHang(Decision& decision, const HangFound& hang);
+// After a restart: whether this attempt was being killed for a hang, which is
+// then begun again.
+bool KillHungAgain(Decision& decision, JobEntry& entry);
+
 // step_checkpoint.cc
 void OnCheckpoint(Decision& decision, const CheckpointEvent& event);
 

@@ -24,6 +24,7 @@ void Reopen(Decision& decision, JobEntry& entry) {
   }
   if (attempt != nullptr && attempt->state() == v1::Attempt::DRAINING) {
     const std::optional<StopOrder> order = OrderOnDisk(entry);
+    if (KillHungAgain(decision, entry)) return;
     if (order.has_value() && job.desired() != v1::Job::CANCEL) {
       StopWithCheckpoint(decision, entry, *order);
     } else {

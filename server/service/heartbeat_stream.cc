@@ -41,6 +41,7 @@ void HeartbeatStream::OnReadDone(bool ok) {
       !status.ok()) {
     return EndWith(std::move(status));
   }
+  parts_.scheduler.Heard(request_);
   Pump();
   // Under the lock, so that the stream cannot finish in between.
   absl::MutexLock lock(&mu_);

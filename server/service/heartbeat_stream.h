@@ -11,7 +11,8 @@
 // when the coordinator stops; the rank then opens another.
 //
 // A rank that says nothing costs nothing, and one that reads nothing holds one
-// command. That a rank is dead is its supervisor's to see.
+// command. That a rank is dead is its supervisor's to see, and that it is
+// silent the scheduler's (server/scheduler/rank_watch.h).
 
 #include <memory>
 #include <optional>

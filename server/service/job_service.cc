@@ -5,6 +5,7 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
+#include "server/clock.h"
 #include "server/events/metric_log.h"
 #include "server/scheduler/dependencies.h"
 #include "server/scheduler/device_pool.h"
@@ -19,6 +20,7 @@
 #include "server/service/log_stream.h"
 #include "server/service/metric_stream.h"
 #include "server/service/update_request.h"
+#include "server/store/goodput.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
@@ -68,9 +70,13 @@ absl::StatusOr<v1::WatchJobsRequest> ParseWatchRequest(
   return request;
 }
 
-absl::StatusOr<v1::Job> Get(const JobStore& store, const std::string& name) {
+absl::StatusOr<v1::Job> Get(const ServiceParts& parts,
+                            const std::string& name) {
   RETURN_IF_ERROR(CheckJobName(name));
-  return store.Get(name);
+  ASSIGN_OR_RETURN(const JobRow row, parts.store.FindRow(name));
+  v1::Job job = row->job();
+  *job.mutable_goodput() = GoodputAt(*row, parts.clock.WallTime());
+  return job;
 }
 
 absl::StatusOr<v1::ListCheckpointsResponse> Checkpoints(
@@ -117,7 +123,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::GetJob(
     v1::Job* response) {
   const auto call = UnaryCall::Start(parts_, "lockstep.v1.JobService/GetJob");
   const absl::Status admitted = call->Admit(*context).status();
-  call->Finish(admitted.ok() ? Get(parts_.store, request->name()) : admitted,
+  call->Finish(admitted.ok() ? Get(parts_, request->name()) : admitted,
                response);
   return call.get();
 }
@@ -127,9 +133,10 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
     v1::ListJobsResponse* response) {
   const auto call = UnaryCall::Start(parts_, "lockstep.v1.JobService/ListJobs");
   const absl::Status admitted = call->Admit(*context).status();
-  call->Finish(
-      admitted.ok() ? lockstep::ListJobs(parts_.store, *request) : admitted,
-      response);
+  call->Finish(admitted.ok() ? lockstep::ListJobs(parts_.store, *request,
+                                                  parts_.clock.WallTime())
+                             : admitted,
+               response);
   return call.get();
 }
 

@@ -62,8 +62,9 @@ absl::Status ReadFilter(const v1::ListJobsRequest& request,
 }  // namespace
 
 absl::StatusOr<v1::ListJobsResponse> ListJobs(
-    const JobStore& store, const v1::ListJobsRequest& request) {
-  ListJobsQuery query{.page_size = GrantedPageSize(request.page_size())};
+    const JobStore& store, const v1::ListJobsRequest& request, absl::Time now) {
+  ListJobsQuery query{.page_size = GrantedPageSize(request.page_size()),
+                      .goodput_until = now};
   RETURN_IF_ERROR(ReadOrder(request.order_by(), query));
   RETURN_IF_ERROR(ReadFilter(request, query));
   const std::string question = QuestionOf(request, query);

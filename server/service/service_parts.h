@@ -37,7 +37,7 @@ struct ServiceOptions {
   // http address of /metrics; empty when off.
   std::string metrics_url;
   // The longest silence of a rank, which is told so when it joins.
-  absl::Duration heartbeat_interval = absl::Seconds(4);
+  absl::Duration heartbeat_interval = absl::Seconds(5);
   // A watch that has nothing to say says so this often.
   absl::Duration bookmark_interval = absl::Seconds(15);
   // How often a followed log file is looked at.

@@ -1,5 +1,6 @@
 #include "server/service/worker_service.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -89,6 +90,9 @@ absl::StatusOr<ReportResponse> Store(const ServiceParts& parts,
     parts.metrics.PointsStored(caller.job(), caller.attempt(), stored);
   }
   const bool has_progress = request.has_progress() && caller.rank() == 0;
+  parts.scheduler.HeardReport(
+      caller,
+      has_progress ? std::optional(request.progress().step()) : std::nullopt);
   if (has_progress || request.has_failure() || request.events_size() > 0) {
     parts.scheduler.Reported(
         caller, request.progress(), has_progress, request.failure(),

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
+#include "server/store/goodput.h"
 
 namespace lockstep {
 namespace {
@@ -23,14 +24,15 @@ SharedJob NameOnly(const std::string& name) {
 }
 
 // The jobs of one page. `rows` go from where the page before ended to the end,
-// in the wanted order; `job_of` and `key_of` look at an element of them.
-template <typename Iterator, typename JobOf, typename KeyOf>
+// in the wanted order; `row_of` and `key_of` look at an element of them.
+template <typename Iterator, typename RowOf, typename KeyOf>
 JobPage PageOf(const ListJobsQuery& query, Iterator row, const Iterator& end,
-               const JobOf& job_of, const KeyOf& key_of) {
+               const RowOf& row_of, const KeyOf& key_of) {
   JobPage page;
   std::string last;
   for (; row != end; ++row) {
-    const v1::Job& job = job_of(*row);
+    const server::JobRecord& record = row_of(*row);
+    const v1::Job& job = record.job();
     if (query.matches && !query.matches(job)) continue;
     if (static_cast<int>(page.jobs.size()) == query.page_size) {
       // Another one follows; the token is the last that was given.
@@ -38,23 +40,27 @@ JobPage PageOf(const ListJobsQuery& query, Iterator row, const Iterator& end,
       break;
     }
     page.jobs.push_back(job);
+    if (query.goodput_until.has_value()) {
+      *page.jobs.back().mutable_goodput() =
+          GoodputAt(record, *query.goodput_until);
+    }
     last = key_of(*row);
   }
   return page;
 }
 
 // The page in this map, whose keys are the order, behind the key `after`.
-template <typename Map, typename Key, typename JobOf, typename KeyOf>
+template <typename Map, typename Key, typename RowOf, typename KeyOf>
 JobPage PageIn(const ListJobsQuery& query, const Map& map,
-               const std::optional<Key>& after, const JobOf& job_of,
+               const std::optional<Key>& after, const RowOf& row_of,
                const KeyOf& key_of) {
   if (query.descending) {
     const auto end = after.has_value() ? map.lower_bound(*after) : map.end();
-    return PageOf(query, std::make_reverse_iterator(end), map.rend(), job_of,
+    return PageOf(query, std::make_reverse_iterator(end), map.rend(), row_of,
                   key_of);
   }
   const auto begin = after.has_value() ? map.upper_bound(*after) : map.begin();
-  return PageOf(query, begin, map.end(), job_of, key_of);
+  return PageOf(query, begin, map.end(), row_of, key_of);
 }
 
 }  // namespace
@@ -228,24 +234,24 @@ std::vector<JobRow> CommittedRows::All() const {
   return records;
 }
 
-absl::StatusOr<SharedJob> CommittedRows::Find(absl::string_view name) const {
+absl::StatusOr<JobRow> CommittedRows::FindRow(absl::string_view name) const {
   absl::MutexLock lock(&mu_);
   const Row* row = RowOf(name);
   if (row == nullptr) return errors::JobNotFound(name);
-  return JobOf(row->record);
+  return row->record;
 }
 
 absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
   const std::string& token = query.page_token;
   absl::MutexLock lock(&mu_);
   if (query.order == ListJobsQuery::Order::kName) {
-    const auto job_of = [&](const auto& entry)
-                            ABSL_SHARED_LOCKS_REQUIRED(mu_) -> const v1::Job& {
-      return rows_.at(entry.second).record->job();
+    const auto row_of = [&](const auto& entry) ABSL_SHARED_LOCKS_REQUIRED(
+                            mu_) -> const server::JobRecord& {
+      return *rows_.at(entry.second).record;
     };
     const auto key_of = [](const auto& entry) { return entry.first; };
     return PageIn(query, order_of_,
-                  token.empty() ? std::nullopt : std::optional(token), job_of,
+                  token.empty() ? std::nullopt : std::optional(token), row_of,
                   key_of);
   }
   std::optional<int64_t> after;
@@ -255,13 +261,13 @@ absl::StatusOr<JobPage> CommittedRows::List(const ListJobsQuery& query) const {
       return errors::InvalidPageToken(token);
     }
   }
-  const auto job_of = [](const auto& entry) -> const v1::Job& {
-    return entry.second.record->job();
+  const auto row_of = [](const auto& entry) -> const server::JobRecord& {
+    return *entry.second.record;
   };
   const auto key_of = [](const auto& entry) {
     return absl::StrCat(entry.first);
   };
-  return PageIn(query, rows_, after, job_of, key_of);
+  return PageIn(query, rows_, after, row_of, key_of);
 }
 
 absl::StatusOr<std::vector<v1::Checkpoint>> CommittedRows::ListCheckpoints(
@@ -294,6 +300,21 @@ void CommittedRows::UpdateProgress(absl::string_view name,
   // Others hold the row as it was.
   server::JobRecord record = *row->record;
   *record.mutable_job()->mutable_progress() = progress;
+  row->record = MakeJobRow(std::move(record));
+}
+
+void CommittedRows::UpdateGoodput(absl::string_view name,
+                                  const v1::Goodput& goodput,
+                                  const server::TimeAccount& account) {
+  absl::MutexLock lock(&mu_);
+  Row* row = RowOf(name);
+  if (row == nullptr ||
+      account.since_nanos() <= row->record->time_account().since_nanos()) {
+    return;
+  }
+  server::JobRecord record = *row->record;
+  *record.mutable_job()->mutable_goodput() = goodput;
+  *record.mutable_time_account() = account;
   row->record = MakeJobRow(std::move(record));
 }
 

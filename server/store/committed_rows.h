@@ -48,7 +48,7 @@ class CommittedRows {
 
   // As in JobStore.
   std::vector<JobRow> All() const;
-  absl::StatusOr<SharedJob> Find(absl::string_view name) const;
+  absl::StatusOr<JobRow> FindRow(absl::string_view name) const;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const;
   // The entry for an event that was read from the journal: none when its job
   // was deleted meanwhile.
@@ -58,6 +58,8 @@ class CommittedRows {
   server::CoordinatorRecord Coordinator() const;
   int64_t LastSequence() const;
   void UpdateProgress(absl::string_view name, const v1::Progress& progress);
+  void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
+                     const server::TimeAccount& account);
 
  private:
   struct Row {

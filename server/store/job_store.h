@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
 #include "server/store/job_row.h"
 #include "server/store/record.pb.h"
@@ -79,6 +80,8 @@ struct ListJobsQuery {
   bool descending = true;
   // All jobs when not set.
   std::function<bool(const v1::Job&)> matches;
+  // Up to when goodput is counted; not set: to each job's newest change.
+  std::optional<absl::Time> goodput_until;
 };
 
 struct JobPage {
@@ -102,8 +105,14 @@ class JobStore {
   // All rows, for the scheduler at start.
   virtual absl::StatusOr<std::vector<JobRow>> LoadAll() = 0;
 
-  // A committed job with its newest progress. NOT_FOUND: JOB_NOT_FOUND.
-  virtual absl::StatusOr<SharedJob> Find(absl::string_view name) const = 0;
+  // A committed row with its newest progress. NOT_FOUND: JOB_NOT_FOUND.
+  virtual absl::StatusOr<JobRow> FindRow(absl::string_view name) const = 0;
+  // What users see of it; goodput is that of its newest change.
+  absl::StatusOr<SharedJob> Find(absl::string_view name) const {
+    const absl::StatusOr<JobRow> row = FindRow(name);
+    if (!row.ok()) return row.status();
+    return JobOf(*row);
+  }
   // The same as a copy.
   absl::StatusOr<v1::Job> Get(absl::string_view name) const {
     const absl::StatusOr<SharedJob> job = Find(name);
@@ -137,6 +146,11 @@ class JobStore {
   // metric segments are the record.
   virtual void UpdateProgress(absl::string_view name,
                               const v1::Progress& progress) = 0;
+
+  // Likewise where its time went. What is older than what the row says changes
+  // nothing.
+  virtual void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
+                             const server::TimeAccount& account) = 0;
 };
 
 }  // namespace lockstep

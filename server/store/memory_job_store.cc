@@ -45,8 +45,8 @@ absl::StatusOr<std::vector<JobRow>> MemoryJobStore::LoadAll() {
   return rows_.All();
 }
 
-absl::StatusOr<SharedJob> MemoryJobStore::Find(absl::string_view name) const {
-  return rows_.Find(name);
+absl::StatusOr<JobRow> MemoryJobStore::FindRow(absl::string_view name) const {
+  return rows_.FindRow(name);
 }
 
 absl::StatusOr<JobPage> MemoryJobStore::List(const ListJobsQuery& query) const {
@@ -79,6 +79,12 @@ int64_t MemoryJobStore::LastSequence() const { return rows_.LastSequence(); }
 void MemoryJobStore::UpdateProgress(absl::string_view name,
                                     const v1::Progress& progress) {
   rows_.UpdateProgress(name, progress);
+}
+
+void MemoryJobStore::UpdateGoodput(absl::string_view name,
+                                   const v1::Goodput& goodput,
+                                   const server::TimeAccount& account) {
+  rows_.UpdateGoodput(name, goodput, account);
 }
 
 }  // namespace lockstep

@@ -26,7 +26,7 @@ class MemoryJobStore final : public JobStore {
 
   void Commit(StoreWrite write, Done done) override;
   absl::StatusOr<std::vector<JobRow>> LoadAll() override;
-  absl::StatusOr<SharedJob> Find(absl::string_view name) const override;
+  absl::StatusOr<JobRow> FindRow(absl::string_view name) const override;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const override;
@@ -37,6 +37,8 @@ class MemoryJobStore final : public JobStore {
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
+  void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
+                     const server::TimeAccount& account) override;
 
  private:
   void Process(std::vector<CommitQueue::Pending> batch);

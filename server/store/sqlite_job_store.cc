@@ -141,8 +141,8 @@ absl::StatusOr<std::vector<JobRow>> SqliteJobStore::LoadAll() {
   return rows_.All();
 }
 
-absl::StatusOr<SharedJob> SqliteJobStore::Find(absl::string_view name) const {
-  return rows_.Find(name);
+absl::StatusOr<JobRow> SqliteJobStore::FindRow(absl::string_view name) const {
+  return rows_.FindRow(name);
 }
 
 absl::StatusOr<JobPage> SqliteJobStore::List(const ListJobsQuery& query) const {
@@ -163,6 +163,12 @@ int64_t SqliteJobStore::LastSequence() const { return rows_.LastSequence(); }
 void SqliteJobStore::UpdateProgress(absl::string_view name,
                                     const v1::Progress& progress) {
   rows_.UpdateProgress(name, progress);
+}
+
+void SqliteJobStore::UpdateGoodput(absl::string_view name,
+                                   const v1::Goodput& goodput,
+                                   const server::TimeAccount& account) {
+  rows_.UpdateGoodput(name, goodput, account);
 }
 
 int64_t SqliteJobStore::transactions() const {

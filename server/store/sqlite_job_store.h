@@ -31,7 +31,7 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
 
   void Commit(StoreWrite write, Done done) override;
   absl::StatusOr<std::vector<JobRow>> LoadAll() override;
-  absl::StatusOr<SharedJob> Find(absl::string_view name) const override;
+  absl::StatusOr<JobRow> FindRow(absl::string_view name) const override;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const override;
@@ -42,6 +42,8 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
+  void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
+                     const server::TimeAccount& account) override;
 
   // Of StoreBackup. The copy must not outlive the store.
   absl::StatusOr<std::unique_ptr<Copy>> Start(const std::string& path) override

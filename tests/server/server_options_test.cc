@@ -42,7 +42,8 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_THAT(options.worker_path, ::testing::EndsWith("/lockstep-worker"));
   EXPECT_EQ(options.metrics_address, "127.0.0.1:9464");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(120));
-  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(4));
+  EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Seconds(5));
+  EXPECT_EQ(options.scheduler.hang_timeout, absl::Seconds(30));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
   EXPECT_EQ(options.scheduler.keep_ended, absl::InfiniteDuration());
 }
@@ -56,11 +57,12 @@ TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
 }
 
 TEST_F(ServerOptionsTest, ReadsEveryFlag) {
-  const auto line = Parse(
-      {"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0", "--listen",
-       "localhost:50", "--cpu-slots", "3", "--worker", "/bin/w",
-       "--metrics-address", "off", "--rendezvous-timeout", "90s",
-       "--heartbeat-interval=500ms", "--drain-grace=2m", "--keep-jobs", "30d"});
+  const auto line =
+      Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
+             "--listen", "localhost:50", "--cpu-slots", "3", "--worker",
+             "/bin/w", "--metrics-address", "off", "--rendezvous-timeout",
+             "90s", "--heartbeat-interval=500ms", "--hang-timeout=1m",
+             "--drain-grace=2m", "--keep-jobs", "30d"});
   ASSERT_TRUE(line.ok()) << line.status();
   const ServerOptions& options = line->options;
   EXPECT_EQ(options.state_dir, "/state");
@@ -71,6 +73,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.metrics_address, "off");
   EXPECT_EQ(options.scheduler.rendezvous_timeout, absl::Seconds(90));
   EXPECT_EQ(options.scheduler.heartbeat_interval, absl::Milliseconds(500));
+  EXPECT_EQ(options.scheduler.hang_timeout, absl::Minutes(1));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Minutes(2));
   EXPECT_EQ(options.scheduler.keep_ended, absl::Hours(720));
 }
@@ -89,9 +92,9 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
           Pair("tls-ca", ""), Pair("tokens", ""), Pair("cpu-slots", "3"),
           Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
           Pair("metrics-address", "off"), Pair("log-format", "json"),
-          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "4s"),
-          Pair("drain-grace", "30s"), Pair("keep-jobs", "forever"),
-          Pair("webhook", "")));
+          Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "5s"),
+          Pair("hang-timeout", "30s"), Pair("drain-grace", "30s"),
+          Pair("keep-jobs", "forever"), Pair("webhook", "")));
 }
 
 TEST_F(ServerOptionsTest, TheLogIsForPeopleUnlessToldOtherwise) {
@@ -139,6 +142,7 @@ TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
       {{"--rendezvous-timeout", "soon"}, "--rendezvous-timeout \"soon\""},
       {{"--rendezvous-timeout", "-1s"}, "duration above 0"},
       {{"--heartbeat-interval", "inf"}, "duration above 0"},
+      {{"--hang-timeout", "soon"}, "hang-timeout"},
       {{"--drain-grace", "0"}, "drain-grace"},
       {{"--state-dri", "x"}, "--state-dri"},
       {{"surplus"}, "surplus"},

@@ -27,39 +27,42 @@ class GlooCommunicator : public Communicator {
   int world_size() const override { return options_.world_size; }
 
   absl::Status AllReduceSum(at::Tensor& buffer) override {
-    return Run("all-reduce", options_.timeout, [&](Timeout timeout) {
-      std::vector<at::Tensor> tensors{buffer};
-      c10d::AllreduceOptions options;
-      options.timeout = timeout;
-      group_->allreduce(tensors, options)->wait();
-    });
+    return Run("all-reduce", buffer.nbytes(), options_.timeout,
+               [&](Timeout timeout) {
+                 std::vector<at::Tensor> tensors{buffer};
+                 c10d::AllreduceOptions options;
+                 options.timeout = timeout;
+                 group_->allreduce(tensors, options)->wait();
+               });
   }
 
   absl::Status BeginAllGather(const at::Tensor& input,
                               const at::Tensor& output) override {
-    return Run("all-gather", options_.timeout, [&](Timeout timeout) {
-      std::vector<std::vector<at::Tensor>> outputs{output.unbind()};
-      std::vector<at::Tensor> inputs{input};
-      c10d::AllgatherOptions options;
-      options.timeout = timeout;
-      group_->allgather(outputs, inputs, options)->wait();
-    });
+    return Run("all-gather", output.nbytes(), options_.timeout,
+               [&](Timeout timeout) {
+                 std::vector<std::vector<at::Tensor>> outputs{output.unbind()};
+                 std::vector<at::Tensor> inputs{input};
+                 c10d::AllgatherOptions options;
+                 options.timeout = timeout;
+                 group_->allgather(outputs, inputs, options)->wait();
+               });
   }
 
   absl::Status Broadcast(at::Tensor& buffer, int root) override {
-    return Run("broadcast", options_.rank0_timeout, [&](Timeout timeout) {
-      std::vector<at::Tensor> tensors{buffer};
-      c10d::BroadcastOptions options;
-      options.rootRank = root;
-      options.timeout = timeout;
-      group_->broadcast(tensors, options)->wait();
-    });
+    return Run("broadcast", buffer.nbytes(), options_.rank0_timeout,
+               [&](Timeout timeout) {
+                 std::vector<at::Tensor> tensors{buffer};
+                 c10d::BroadcastOptions options;
+                 options.rootRank = root;
+                 options.timeout = timeout;
+                 group_->broadcast(tensors, options)->wait();
+               });
   }
 
   absl::Status Barrier() override {
     const absl::Duration longest =
         rank() == 0 ? options_.timeout : options_.rank0_timeout;
-    return Run("barrier", longest, [&](Timeout timeout) {
+    return Run("barrier", /*bytes=*/0, longest, [&](Timeout timeout) {
       c10d::BarrierOptions options;
       options.timeout = timeout;
       // Rank 0 hears the others, and names those it did not.
@@ -74,9 +77,10 @@ class GlooCommunicator : public Communicator {
   using Timeout = std::chrono::milliseconds;
 
   template <typename Collective>
-  absl::Status Run(const char* name, absl::Duration timeout,
+  absl::Status Run(const char* name, size_t bytes, absl::Duration timeout,
                    Collective collective) {
     if (aborted_) return AfterAbort(name);
+    if (options_.newest != nullptr) options_.newest->Enter(name, bytes);
     const absl::Time start = absl::Now();
     try {
       collective(absl::ToChronoMilliseconds(timeout));
@@ -90,6 +94,7 @@ class GlooCommunicator : public Communicator {
           absl::StrCat(name, " of rank ", rank(), " of ", world_size(),
                        " failed, a peer is gone or silent: ", error.what()));
     }
+    if (options_.newest != nullptr) options_.newest->Leave();
     return absl::OkStatus();
   }
 

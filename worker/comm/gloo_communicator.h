@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "worker/comm/communicator.h"
+#include "worker/comm/newest_collective.h"
 #include "worker/coordinator/coordinator.h"
 
 namespace lockstep {
@@ -29,6 +30,8 @@ struct GlooOptions {
   // How long the others wait for rank 0: longer than it takes to read or write
   // a checkpoint.
   absl::Duration rank0_timeout = absl::Minutes(30);
+  // Told of each collective, when there is one; outlives the communicator.
+  NewestCollective* newest = nullptr;
 };
 
 // Returns when all ranks are connected. `coordinator` is used only here.

@@ -194,6 +194,7 @@ class NcclCommunicator : public Communicator {
   absl::Status Begin(const char* name, size_t bytes, const Start& start) {
     if (aborted_) return AfterAbort(name);
     history_.Begin(name, bytes);
+    if (options_.newest != nullptr) options_.newest->Enter(name, bytes);
     return LeaveUnlessOk(Launch(start));
   }
 
@@ -251,6 +252,7 @@ class NcclCommunicator : public Communicator {
       const absl::Time reached = absl::Now();
       RETURN_IF_ERROR(Await(flights_[i]->done, reached + options_.timeout));
       history_.End(absl::Now() - reached);
+      if (options_.newest != nullptr) options_.newest->Leave();
     }
     begun_ = 0;
     return absl::OkStatus();

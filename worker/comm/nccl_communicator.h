@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "worker/comm/communicator.h"
+#include "worker/comm/newest_collective.h"
 #include "worker/coordinator/coordinator.h"
 
 namespace lockstep {
@@ -29,6 +30,9 @@ struct NcclOptions {
   // How long a collective on the GPU may take. Ranks must not be apart for
   // longer when they come to one: wait for each other on the host before.
   absl::Duration timeout = absl::Seconds(30);
+  // Told of each collective on the GPU, when there is one; outlives the
+  // communicator.
+  NewestCollective* newest = nullptr;
 };
 
 // Returns when all ranks of `host` are connected; the calling thread's current

@@ -40,8 +40,9 @@ class Heartbeats {
   virtual ~Heartbeats() = default;
 
   // Says where the rank is, and first opens the line when it is closed. Returns
-  // at once: what has not left yet is replaced.
-  virtual void Say(int64_t step, worker::v1::Phase phase) = 0;
+  // at once: what has not left yet is replaced. `where.caller` is filled in
+  // here.
+  virtual void Say(worker::v1::HeartbeatRequest where) = 0;
 };
 
 class Coordinator {

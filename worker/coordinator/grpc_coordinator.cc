@@ -172,7 +172,7 @@ std::unique_ptr<Heartbeats> GrpcCoordinator::OpenHeartbeats(
     Heartbeats::Handler handler) {
   worker::v1::HeartbeatRequest first;
   Sign(first);
-  return std::make_unique<GrpcHeartbeats>(*stub_, token_, std::move(first),
+  return std::make_unique<GrpcHeartbeats>(*stub_, token_, first.caller(),
                                           std::move(handler));
 }
 

@@ -113,25 +113,24 @@ class GrpcHeartbeats::Stream final
 };
 
 GrpcHeartbeats::GrpcHeartbeats(worker::v1::WorkerService::Stub& stub,
-                               std::string token, HeartbeatRequest request,
+                               std::string token, worker::v1::Caller caller,
                                Handler handler)
     : stub_(stub),
       token_(std::move(token)),
       handler_(std::move(handler)),
-      request_(std::move(request)) {}
+      caller_(std::move(caller)) {}
 
 GrpcHeartbeats::~GrpcHeartbeats() {
   if (stream_ != nullptr) stream_->Close(kFarewell);
 }
 
-void GrpcHeartbeats::Say(int64_t step, worker::v1::Phase phase) {
-  request_.set_step(step);
-  request_.set_phase(phase);
-  if (stream_ != nullptr && stream_->Say(request_)) return;
+void GrpcHeartbeats::Say(HeartbeatRequest where) {
+  *where.mutable_caller() = caller_;
+  if (stream_ != nullptr && stream_->Say(where)) return;
   // The old one first: it hears of its end before the new one begins.
   stream_.reset();
   stream_ = std::make_unique<Stream>(stub_, token_, handler_);
-  stream_->Say(request_);
+  stream_->Say(where);
 }
 
 }  // namespace lockstep

@@ -15,13 +15,13 @@ namespace lockstep {
 
 class GrpcHeartbeats final : public Heartbeats {
  public:
-  // `request` has the caller. The stub outlives this.
+  // The stub outlives this.
   GrpcHeartbeats(worker::v1::WorkerService::Stub& stub, std::string token,
-                 worker::v1::HeartbeatRequest request, Handler handler);
+                 worker::v1::Caller caller, Handler handler);
   // Gives the daemon a moment to take note of the end.
   ~GrpcHeartbeats() override;
 
-  void Say(int64_t step, worker::v1::Phase phase) override;
+  void Say(worker::v1::HeartbeatRequest where) override;
 
  private:
   class Stream;
@@ -29,7 +29,7 @@ class GrpcHeartbeats final : public Heartbeats {
   worker::v1::WorkerService::Stub& stub_;
   const std::string token_;
   const Handler handler_;
-  worker::v1::HeartbeatRequest request_;
+  const worker::v1::Caller caller_;
   std::unique_ptr<Stream> stream_;
 };
 

@@ -181,18 +181,22 @@ void Progress::NoteStanding(const absl::Status& status) {
 }
 
 void Progress::SendHeartbeat() {
-  int64_t step;
-  worker::v1::Phase phase;
+  worker::v1::HeartbeatRequest where;
+  if (options_.collectives != nullptr) {
+    if (auto collective = options_.collectives->Get()) {
+      *where.mutable_collective() = *std::move(collective);
+    }
+  }
   {
     absl::MutexLock lock(&mu_);
-    step = step_;
-    phase = phase_;
-    told_phase_ = phase;
+    where.set_step(step_);
+    where.set_phase(phase_);
+    told_phase_ = phase_;
     line_closed_ = false;
     last_heartbeat_ = absl::Now();
     next_heartbeat_ = last_heartbeat_ + options_.heartbeat_interval;
   }
-  heartbeats_->Say(step, phase);
+  heartbeats_->Say(std::move(where));
 }
 
 bool Progress::SendReport() {

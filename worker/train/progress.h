@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "worker/comm/newest_collective.h"
 #include "worker/coordinator/coordinator.h"
 
 namespace lockstep {
@@ -28,13 +29,16 @@ struct ProgressOptions {
   int attempt = 1;
   int rank = 0;
   // The longest silence.
-  absl::Duration heartbeat_interval = absl::Seconds(4);
+  absl::Duration heartbeat_interval = absl::Seconds(5);
   // Points that come faster than this travel together, and phases that change
   // faster are not told.
   absl::Duration batch_interval = absl::Milliseconds(250);
   // Pause after a report that failed, and before a line that closed is opened
   // again.
   absl::Duration retry_interval = absl::Seconds(1);
+  // Which collective the rank is in, for heartbeats; null: they do not say.
+  // Outlives the Progress.
+  const NewestCollective* collectives = nullptr;
 };
 
 class Progress {

@@ -79,7 +79,10 @@ void Daemon::Start() {
                                           "--worker",
                                           folder_ + "/worker",
                                           "--metrics-address",
-                                          "127.0.0.1:0"};
+                                          "127.0.0.1:0",
+                                          // Its ranks are no trainers.
+                                          "--hang-timeout",
+                                          "10h"};
   std::vector<char*> argv;
   for (const std::string& word : words) {
     argv.push_back(const_cast<char*>(word.c_str()));

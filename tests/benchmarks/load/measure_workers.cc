@@ -20,6 +20,8 @@ constexpr int kMostPoints = 1000;
 constexpr int64_t kReports = 400;
 constexpr int kJobs = 100;
 constexpr absl::Duration kIdle = absl::Seconds(20);
+// Ranks that say nothing for longer are told of.
+constexpr absl::Duration kQuiet = absl::Seconds(8);
 
 // In batches of `points`, from so many ranks at a time.
 void Ingest(FakeJob& job, int ranks, int points, int64_t reports, double floor,
@@ -54,8 +56,8 @@ double CoresUsed(const Daemon& daemon, absl::Duration interval,
 // Nobody says anything: what the coordinator does of itself.
 double CoresUsedAlone(const Daemon& daemon) {
   const absl::Duration cpu = daemon.CpuTime();
-  absl::SleepFor(kIdle);
-  return absl::FDivDuration(daemon.CpuTime() - cpu, kIdle);
+  absl::SleepFor(kQuiet);
+  return absl::FDivDuration(daemon.CpuTime() - cpu, kQuiet);
 }
 
 }  // namespace
@@ -83,6 +85,7 @@ void MeasureIdle() {
     jobs.push_back(
         std::make_unique<FakeJob>(daemon, absl::StrCat("idle-", i), 1));
   }
+  for (const auto& job : jobs) job->Heartbeat(0);
   std::printf(
       "\nlockstepd, share of one core over %.0f s\n"
       "no job: %.2f%%\n",

@@ -11,6 +11,15 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+void AddShare(v1::Goodput::Class what, const char* cause, int seconds,
+              double device_seconds, v1::Job& job) {
+  v1::Goodput::Share& share = *job.mutable_goodput()->add_shares();
+  share.set_class_(what);
+  share.set_cause(cause);
+  share.mutable_wall()->set_seconds(seconds);
+  share.set_device_seconds(device_seconds);
+}
+
 JobPicture Picture() {
   JobPicture picture;
   v1::Job& job = picture.job;
@@ -50,6 +59,11 @@ JobPicture Picture() {
   attempt.mutable_end_time()->set_seconds(1040);
   attempt.add_ranks()->set_device("cpu:0");
   attempt.add_ranks()->set_device("cpu:1");
+  AddShare(v1::Goodput::QUEUE, "CAPACITY", 90, 0, job);
+  AddShare(v1::Goodput::TRAIN, "", 27, 54, job);
+  AddShare(v1::Goodput::LOST, "WORKER_CRASH", 3, 6, job);
+  AddShare(v1::Goodput::IDLE, "HANG", 0, 0, job);
+  job.mutable_goodput()->set_ratio(0.9);
   v1::Checkpoint& checkpoint = picture.checkpoints.emplace_back();
   checkpoint.set_step(10);
   checkpoint.set_path("/out/demo/checkpoint-10");
@@ -59,6 +73,21 @@ JobPicture Picture() {
   event.set_type("ATTEMPT_ENDED");
   event.set_message("it ended");
   return picture;
+}
+
+TEST(DescribeJobTest, ShowsWhereTheTimeWent) {
+  const std::string page = DescribeJob(Picture(), absl::FromUnixSeconds(9000));
+  EXPECT_THAT(
+      page,
+      HasSubstr("time: 90.0% of the device time went to steps that count\n"
+                "  SPENT ON  CAUSE         WALL   SHARE  DEVICE TIME\n"
+                "  QUEUE     CAPACITY      90s    75.0%  -\n"
+                "  TRAIN     -             27.0s  22.5%  54.0s\n"
+                "  LOST      WORKER_CRASH  3.0s   2.5%   6.0s\n"));
+  EXPECT_THAT(page, Not(HasSubstr("IDLE")));
+
+  EXPECT_THAT(DescribeJob({}, absl::FromUnixSeconds(9000)),
+              Not(HasSubstr("SPENT ON")));
 }
 
 TEST(DescribeJobTest, ShowsWhatPeopleAskFor) {

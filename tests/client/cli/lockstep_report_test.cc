@@ -82,7 +82,13 @@ class LockstepReportTest : public ::testing::Test {
 };
 
 TEST_F(LockstepReportTest, IsOnePageThatHoldsAllOfAJob) {
-  AddJob("demo");
+  v1::Goodput& goodput = *AddJob("demo").mutable_goodput();
+  goodput.set_ratio(0.75);
+  v1::Goodput::Share& share = *goodput.add_shares();
+  share.set_class_(v1::Goodput::LOST);
+  share.set_cause("WORKER_CRASH");
+  share.mutable_wall()->set_seconds(7);
+  share.set_device_seconds(14);
   for (int step = 1; step <= 3; ++step) {
     AddPoint(step, "loss", 3.0 / step);
     AddPoint(step, "learning_rate", 1e-4 * step);
@@ -119,6 +125,8 @@ TEST_F(LockstepReportTest, IsOnePageThatHoldsAllOfAJob) {
                      "labels.team\nnlp",
                      "resources.timeout\n90s",
                      "/out/demo/checkpoint-3",
+                     "75.0% of the device time went to steps that count",
+                     "LOST\nWORKER_CRASH\n7.0s\n100.0%\n14.0s",
                      "JOB_CREATED",
                      "created by local",
                      "0.1.0 (abc1234)",

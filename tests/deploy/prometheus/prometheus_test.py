@@ -48,7 +48,7 @@ class RulesTest(unittest.TestCase):
     alerts = re.findall(r"alert: (\w+)", RULES.read_text())
     tests = (HERE / "rules_test.yaml").read_text()
     page = (ROOT / "docs/operations.md").read_text()
-    self.assertEqual(len(alerts), 7)
+    self.assertEqual(len(alerts), 8)
     for alert in alerts:
       # Silent, and in one case firing.
       self.assertGreaterEqual(tests.count(alert + "}"), 1, alert)

@@ -37,8 +37,8 @@ class HeldStore : public JobStore {
   absl::StatusOr<std::vector<JobRow>> LoadAll() override {
     return store_.LoadAll();
   }
-  absl::StatusOr<SharedJob> Find(absl::string_view name) const override {
-    return store_.Find(name);
+  absl::StatusOr<JobRow> FindRow(absl::string_view name) const override {
+    return store_.FindRow(name);
   }
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override {
     return store_.List(query);
@@ -61,6 +61,10 @@ class HeldStore : public JobStore {
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override {
     store_.UpdateProgress(name, progress);
+  }
+  void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
+                     const server::TimeAccount& account) override {
+    store_.UpdateGoodput(name, goodput, account);
   }
 
   void Hold() {

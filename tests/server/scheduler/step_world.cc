@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "proto/contract/job_state.h"
+#include "server/scheduler/proto_time.h"
+#include "server/store/goodput.h"
 
 namespace lockstep::testing {
 namespace {
@@ -48,6 +50,9 @@ struct Words {
   }
   std::string operator()(const ProgressEffect& effect) const {
     return absl::StrCat("progress of ", effect.name);
+  }
+  std::string operator()(const GoodputEffect& effect) const {
+    return absl::StrCat("time of ", effect.name);
   }
   std::string operator()(const RemoveFilesEffect& effect) const {
     return "remove files of " + effect.job_uid;
@@ -211,9 +216,41 @@ std::vector<int64_t> StepWorld::ListedSteps(const std::string& id) const {
   return steps;
 }
 
+// Each moment is in exactly one share, on disk and in memory.
+void StepWorld::CheckTime(const server::JobRecord& record) const {
+  const v1::Job& job = record.job();
+  const absl::Time end =
+      job.has_end_time() ? FromProto(job.end_time()) : wall();
+  absl::Duration sum;
+  const v1::Goodput goodput = GoodputAt(record, wall());
+  for (const v1::Goodput::Share& share : goodput.shares()) {
+    EXPECT_GE(FromProto(share.wall()), absl::ZeroDuration()) << job.name();
+    EXPECT_NE(share.class_(), v1::Goodput::CLASS_UNSPECIFIED) << job.name();
+    sum += FromProto(share.wall());
+  }
+  EXPECT_EQ(sum, end - FromProto(job.create_time()))
+      << job.name() << ": " << goodput.DebugString();
+}
+
+std::vector<std::string> StepWorld::Shares(const std::string& id) const {
+  std::vector<std::string> words;
+  const v1::Goodput goodput =
+      GoodputAt(*state_.jobs.at("jobs/" + id).record, wall());
+  for (const v1::Goodput::Share& share : goodput.shares()) {
+    const absl::Duration wall = FromProto(share.wall());
+    if (wall == absl::ZeroDuration()) continue;
+    words.push_back(absl::StrCat(v1::Goodput::Class_Name(share.class_()), " ",
+                                 share.cause(), " ",
+                                 absl::FormatDuration(wall)));
+  }
+  return words;
+}
+
 void StepWorld::Check() const {
+  for (const auto& [name, entry] : state_.jobs) CheckTime(*entry.record);
   std::map<std::string, std::string> holders;
   for (const auto& [name, record] : disk_) {
+    CheckTime(record);
     const v1::Job& job = record.job();
     for (const v1::Attempt& attempt : job.attempts()) {
       if (attempt.state() == v1::Attempt::ENDED) {

@@ -53,6 +53,9 @@ class StepWorld {
   // What is told without an answer.
   void Progress(const std::string& id, int attempt, int64_t step);
   void Progress(const std::string& id, int attempt, v1::Progress progress);
+  // A heartbeat that says something new.
+  void Heard(const std::string& id, int attempt, worker::v1::Phase phase,
+             int64_t step, int rank = 0);
   void OthersUse(std::map<std::string, std::string> uses);
   void Failed(const std::string& id, int attempt, int rank,
               v1::Attempt::EndCause cause, const std::string& message);
@@ -79,6 +82,9 @@ class StepWorld {
   const std::vector<v1::Checkpoint>& checkpoints() const {
     return checkpoints_;
   }
+  // "TRAIN  10s", and so on, up to now, as the scheduler knows it; what took no
+  // time is left out.
+  std::vector<std::string> Shares(const std::string& id) const;
   // Of the job's, in the order of their listing.
   std::vector<int64_t> ListedSteps(const std::string& id) const;
   // Of the newest step.
@@ -95,6 +101,7 @@ class StepWorld {
   void Write(const StoreWrite& write);
   void WriteCheckpoints(const StoreWrite& write);
   void Check() const;
+  void CheckTime(const server::JobRecord& record) const;
 
   const int cpu_slots_;
   SchedulerOptions options_;

@@ -180,6 +180,11 @@ void StepWorld::Progress(const std::string& id, int attempt,
   Do(std::move(event));
 }
 
+void StepWorld::Heard(const std::string& id, int attempt,
+                      worker::v1::Phase phase, int64_t step, int rank) {
+  Do(HeardEvent{CallerOf(id, attempt, rank), step, phase});
+}
+
 void StepWorld::OthersUse(std::map<std::string, std::string> uses) {
   Do(ForeignUseEvent{std::move(uses)});
 }

@@ -144,7 +144,7 @@ TEST_F(WorkerServiceTest, RanksAreAnsweredWhenAllHaveJoined) {
     EXPECT_EQ(response.plan().steps(), 40);
     ASSERT_EQ(response.checkpoints_size(), 2);
     EXPECT_EQ(response.checkpoints(0).step(), 20);
-    EXPECT_EQ(response.heartbeat_interval().seconds(), 4);
+    EXPECT_EQ(response.heartbeat_interval().seconds(), 5);
     EXPECT_EQ(response.bind_address(), "127.0.0.1");
   }
 }

@@ -119,9 +119,17 @@ int ProcessLife::AnyExitCode(const HostProcess& process) {
 
 void ProcessLife::Train(const Process& process,
                         SimulatedCoordinator* coordinator) {
+  if (process->stopped_rank.has_value()) return Stand(process, coordinator);
   const int what = chance_.Below(20);
   if (what == 0) {
-    if (chance_.OneIn(3)) Die(process, 0, SIGKILL);
+    if (chance_.OneIn(3)) return Die(process, 0, SIGKILL);
+    if (chance_.OneIn(2)) {
+      process->has_stood = true;
+      process->stands = chance_.OneIn(3);
+      if (process->stands) return;
+      process->stopped_rank =
+          chance_.Below(static_cast<int>(process->joins.size()));
+    }
     return;
   }
   if (what == 1) {
@@ -150,6 +158,49 @@ void ProcessLife::Train(const Process& process,
   if (what < 12) return Report(process, *coordinator);
   if (what == 12) return Unlist(process, *coordinator);
   Checkpoint(process, *coordinator);
+}
+
+// Its supervisor lives, and hears that the ranks are to be killed. Now and then
+// somebody lets the rank go on.
+void ProcessLife::Stand(const Process& process,
+                        SimulatedCoordinator* coordinator) {
+  if (chance_.OneIn(80)) return Die(process, 0, SIGKILL);
+  if (chance_.OneIn(80)) {
+    process->stopped_rank.reset();
+    return;
+  }
+  if (!MayCall(process, coordinator)) return;
+  Attach(process, *coordinator);
+  if (process->told_to_stop) host_.EndRanks(*process, kFailure);
+}
+
+void ProcessLife::SayAllIsWell(SimulatedCoordinator& coordinator) {
+  for (const Process& process : host_.processes()) {
+    if (process->prepares() || !process->ranks_live || !AllJoined(*process) ||
+        !coordinator.Admits(process->request)) {
+      continue;
+    }
+    const bool trains = process->phase == worker::v1::PHASE_TRAINING;
+    if (trains && !process->stands && !process->stopped_rank.has_value()) {
+      ++process->step;
+    }
+    const int ranks = static_cast<int>(process->joins.size());
+    for (int rank = 0; rank < ranks; ++rank) {
+      if (process->stopped_rank == rank) continue;
+      worker::v1::HeartbeatRequest heartbeat;
+      *heartbeat.mutable_caller() = CallerOf(process->request, rank);
+      heartbeat.set_step(process->step);
+      heartbeat.set_phase(process->phase);
+      coordinator.Hear(heartbeat);
+    }
+    // What one stands in it stays in.
+    if (process->stands || process->stopped_rank.has_value()) continue;
+    constexpr worker::v1::Phase kPhases[] = {
+        worker::v1::PHASE_TRAINING, worker::v1::PHASE_TRAINING,
+        worker::v1::PHASE_TRAINING, worker::v1::PHASE_SAVING,
+        worker::v1::PHASE_EVALUATING};
+    process->phase = kPhases[chance_.Below(std::size(kPhases))];
+  }
 }
 
 // The ranks are gone; their supervisor tells it, and may die before.

@@ -33,6 +33,9 @@ class ProcessLife {
   // What is on its way is lost.
   void CoordinatorDied() { late_.clear(); }
 
+  // Time went by: all ranks that can say where they are, and have done a step.
+  void SayAllIsWell(SimulatedCoordinator& coordinator);
+
   // The oldest process does what leads to a good end.
   void ActWell(SimulatedCoordinator& coordinator);
 
@@ -59,6 +62,8 @@ class ProcessLife {
               SimulatedCoordinator& coordinator);
   void Checkpoint(const Process& process, SimulatedCoordinator& coordinator);
   void Unlist(const Process& process, SimulatedCoordinator& coordinator);
+  // Of one that has a rank that is stopped.
+  void Stand(const Process& process, SimulatedCoordinator* coordinator);
   void Die(const Process& process, int exit_code, int signal);
   bool AllJoined(const HostProcess& process) const;
   int AnyExitCode(const HostProcess& process);

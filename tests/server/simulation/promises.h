@@ -15,7 +15,8 @@
 //    stays ended, and one that is to hold does not start; what was freed for a
 //    job nobody else gets; none starts before, or waits for, one that it
 //    follows and that has ended; of those that wait the first starts first, and
-//    none while the coordinator is drained, nor on a device that is.
+//    none while the coordinator is drained, nor on a device that is;
+// P4 each moment of a job is in exactly one share of its goodput.
 //
 // The first broken promise is kept. Runs on one thread.
 
@@ -119,6 +120,9 @@ class Promises {
   void CheckDrain(const v1::Job* old, const v1::Job& next);
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const server::JobRecord& row);
+  void CheckTime(const server::JobRecord& row);
+  // Whether ranks of this attempt stand, or did.
+  bool HasStood(const v1::Job& job) const;
   bool MayStop(const server::JobRecord& row) const;
   void HoldDevices(const v1::Job& job);
   void WriteCheckpoint(const v1::Checkpoint& checkpoint,

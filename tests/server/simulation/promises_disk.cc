@@ -75,6 +75,7 @@ void Promises::Durable(const StoreWrite& write) {
     const server::JobRecord& next = *row;
     const std::string& name = next.job().name();
     const server::JobRecord* old = Row(name);
+    CheckTime(next);
     const int attempts = old == nullptr ? 0 : old->job().attempts_size();
     if (next.job().attempts_size() > attempts) {
       started.push_back(name);
@@ -293,6 +294,7 @@ void Promises::CheckEndedAttempts(const v1::Job* old, const v1::Job& next) {
 // Somebody asked for what the ranks are told to stop for.
 bool Promises::MayStop(const server::JobRecord& row) const {
   const server::ProcessRecord& process = row.processes(row.job().attempt());
+  if (process.stop_cause() == v1::Attempt::HANG) return HasStood(row.job());
   if (!process.drained()) return false;
   switch (process.stop_cause()) {
     case v1::Attempt::PREEMPTED:

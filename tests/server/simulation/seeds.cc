@@ -44,6 +44,7 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   all.taken += one.taken;
   all.paused += one.paused;
   all.timed_out += one.timed_out;
+  all.hung += one.hung;
   all.lost_followers += one.lost_followers;
   all.excluded += one.excluded;
   all.deleted += one.deleted;

@@ -26,6 +26,7 @@ SimulatedCoordinator::SimulatedCoordinator(const World& world, int64_t life)
       life_(life),
       rendezvous_(world.clock),
       events_(world.store, kEventsInMemory),
+      watch_(options_),
       runner_(options_,
               {.clock = world.clock,
                .store = world.store,
@@ -34,7 +35,7 @@ SimulatedCoordinator::SimulatedCoordinator(const World& world, int64_t life)
                .rendezvous = rendezvous_,
                .tokens = tokens_,
                .policy = policy_},
-              board_, callers_,
+              board_, watch_, callers_,
               [this](LaunchedEvent launched) { Post(std::move(launched)); }) {
   Load();
   RemoveFilesOfDeleted();
@@ -64,7 +65,8 @@ void SimulatedCoordinator::Load() {
       record.mutable_job()->clear_priority();
     }
     if (world_.fault == Fault::kForgetsPauses &&
-        record.job().desired() == v1::Job::PAUSE) {
+        record.job().desired() == v1::Job::PAUSE &&
+        record.job().state() != v1::Job::PAUSED) {
       record.mutable_job()->set_desired(v1::Job::RUN);
     }
     if (world_.fault == Fault::kForgetsTimeLimits) ForgetTimeLimits(record);
@@ -75,6 +77,7 @@ void SimulatedCoordinator::Load() {
           ->set_preemptible(true);
     }
     if (world_.fault == Fault::kForgetsDependencies) record.clear_waits_for();
+    if (world_.fault == Fault::kForgetsTime) record.clear_time_account();
     row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;
     checkpoints[record.job().name()] =
@@ -136,8 +139,18 @@ bool SimulatedCoordinator::DecideNext() {
   return true;
 }
 
+void SimulatedCoordinator::Hear(const worker::v1::HeartbeatRequest& heartbeat) {
+  if (world_.fault == Fault::kHearsNothing) return;
+  if (!watch_.Hear(heartbeat, world_.clock.Now())) return;
+  Post(HeardEvent{heartbeat.caller(), heartbeat.step(), heartbeat.phase()});
+}
+
 void SimulatedCoordinator::Tick() {
   rendezvous_.Tick();
+  for (WatchFinding& finding : watch_.Look(world_.clock.Now())) {
+    std::visit([this](auto& found) { Post(EventOf(std::move(found))); },
+               finding);
+  }
   Submit(Step(state_, {TickEvent{}, Entropy()}, Time()));
 }
 

@@ -18,6 +18,7 @@
 #include "server/scheduler/command_board.h"
 #include "server/scheduler/effect_runner.h"
 #include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/rank_watch.h"
 #include "server/scheduler/step.h"
 #include "tests/server/simulation/promises.h"
 #include "tests/server/simulation/simulated_host.h"
@@ -58,6 +59,10 @@ enum class Fault {
   kForgetsPins,
   // A restart forgets what priority jobs were given.
   kForgetsPriorities,
+  // A restart forgets where time went.
+  kForgetsTime,
+  // Ranks that say all is well are called stuck.
+  kHearsNothing,
   // Whoever calls is taken for the attempt that runs.
   kLetsStrangersIn,
 };
@@ -93,6 +98,7 @@ class SimulatedCoordinator {
   }
   Rendezvous& rendezvous() { return rendezvous_; }
   CommandBoard& board() { return board_; }
+  void Hear(const worker::v1::HeartbeatRequest& heartbeat);
   const EventLog& events() const { return events_; }
 
   // Turns; false when there is nothing to do.
@@ -127,6 +133,7 @@ class SimulatedCoordinator {
   AttemptTokens tokens_;
   EventLog events_;
   CommandBoard board_;
+  RankWatch watch_;
   WaitingCallers callers_;
   EffectRunner runner_;
   SchedulerState state_;

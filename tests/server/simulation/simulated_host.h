@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,6 +31,13 @@ struct HostProcess {
   enum class Join { kNo, kWaits, kDone };
   std::vector<Join> joins;
   int64_t step = 0;
+  worker::v1::Phase phase = worker::v1::PHASE_TRAINING;
+  // A rank that is stopped (SIGSTOP): it says nothing, and the others wait for
+  // it. Or the ranks talk on, and none takes a step.
+  std::optional<int> stopped_rank;
+  bool stands = false;
+  // One of the two, now or earlier.
+  bool has_stood = false;
   // Rank 0's, while it is open; what comes on it is taken at once.
   std::unique_ptr<Scheduler::CommandSubscription> heartbeats;
 

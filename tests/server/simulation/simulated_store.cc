@@ -50,8 +50,8 @@ absl::StatusOr<std::vector<JobRow>> SimulatedStore::LoadAll() {
   return rows_.All();
 }
 
-absl::StatusOr<SharedJob> SimulatedStore::Find(absl::string_view name) const {
-  return rows_.Find(name);
+absl::StatusOr<JobRow> SimulatedStore::FindRow(absl::string_view name) const {
+  return rows_.FindRow(name);
 }
 
 absl::StatusOr<JobPage> SimulatedStore::List(const ListJobsQuery& query) const {
@@ -81,6 +81,12 @@ int64_t SimulatedStore::LastSequence() const { return rows_.LastSequence(); }
 void SimulatedStore::UpdateProgress(absl::string_view name,
                                     const v1::Progress& progress) {
   rows_.UpdateProgress(name, progress);
+}
+
+void SimulatedStore::UpdateGoodput(absl::string_view name,
+                                   const v1::Goodput& goodput,
+                                   const server::TimeAccount& account) {
+  rows_.UpdateGoodput(name, goodput, account);
 }
 
 }  // namespace lockstep::testing

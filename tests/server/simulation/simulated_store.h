@@ -39,7 +39,7 @@ class SimulatedStore final : public JobStore {
 
   void Commit(StoreWrite write, Done done) override;
   absl::StatusOr<std::vector<JobRow>> LoadAll() override;
-  absl::StatusOr<SharedJob> Find(absl::string_view name) const override;
+  absl::StatusOr<JobRow> FindRow(absl::string_view name) const override;
   absl::StatusOr<JobPage> List(const ListJobsQuery& query) const override;
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const override;
@@ -50,6 +50,8 @@ class SimulatedStore final : public JobStore {
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
+  void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
+                     const server::TimeAccount& account) override;
 
  private:
   struct Waiting {

@@ -66,6 +66,7 @@ void Simulation::Something() {
   } else if (what < 88) {
     CoordinatorTurn();
   } else if (what < 91) {
+    if (coordinator_ != nullptr && chance_.OneIn(2)) return Pass();
     // A pause, or longer than anyone waits.
     const int longest = chance_.OneIn(8) ? 200'000 : 20'000;
     clock_.Advance(absl::Milliseconds(chance_.Below(longest)));
@@ -282,6 +283,16 @@ void Simulation::Watch() {
 
 // --- The coordinator and its disk ---
 
+void Simulation::Pass() {
+  const int slices = 1 + chance_.Below(30);
+  for (int i = 0; i < slices; ++i) {
+    clock_.Advance(absl::Seconds(2));
+    processes_.SayAllIsWell(*coordinator_);
+    coordinator_->Tick();
+    LoopOnce();
+  }
+}
+
 void Simulation::CoordinatorTurn() {
   if (coordinator_ == nullptr) return;
   // Mostly it keeps up with what comes.
@@ -292,6 +303,7 @@ void Simulation::CoordinatorTurn() {
   const int turns = 1 + chance_.Below(4);
   switch (chance_.Below(9)) {
     case 0:
+      processes_.SayAllIsWell(*coordinator_);
       return coordinator_->Tick();
     case 1:
     case 2:
@@ -370,6 +382,7 @@ void Simulation::Finish() {
     // What failed before the end may come to light only now.
     UndrainDevices();
     processes_.ActWell(*coordinator_);
+    processes_.SayAllIsWell(*coordinator_);
     coordinator_->Tick();
     Settle();
   }
@@ -395,6 +408,7 @@ void Simulation::Count() {
       if (attempt.end_cause() == v1::Attempt::PREEMPTED) ++counts_.preempted;
       if (attempt.end_cause() == v1::Attempt::PAUSED) ++counts_.paused;
       if (attempt.end_cause() == v1::Attempt::TIME_LIMIT) ++counts_.timed_out;
+      if (attempt.end_cause() == v1::Attempt::HANG) ++counts_.hung;
     }
   }
   counts_.deleted = promises_.deleted();

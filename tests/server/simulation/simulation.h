@@ -31,6 +31,7 @@ struct SimulationCounts {
   int taken = 0;
   int paused = 0;
   int timed_out = 0;
+  int hung = 0;
   int lost_followers = 0;
   // Devices, after a fault of theirs.
   int excluded = 0;
@@ -69,6 +70,8 @@ class Simulation {
   void UndrainDevices();
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);
+  // Time goes by while all do their work.
+  void Pass();
   void CoordinatorTurn();
   // As the real one goes round; false when there was nothing to do.
   bool LoopOnce();

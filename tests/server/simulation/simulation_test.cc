@@ -30,6 +30,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.taken, result.seeds / 10);
   EXPECT_GT(counts.paused, result.seeds / 10);
   EXPECT_GT(counts.timed_out, result.seeds / 20);
+  EXPECT_GT(counts.hung, result.seeds / 20);
   EXPECT_GT(counts.lost_followers, result.seeds / 20);
   EXPECT_GT(counts.excluded, result.seeds / 60);
   EXPECT_GT(counts.deleted, result.seeds / 4);
@@ -98,6 +99,16 @@ TEST(SimulationFaultTest, ARestartThatForgetsPausesIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsTimeLimitsIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsTimeLimits),
               AllOf(StartsWith("P3: "), HasSubstr("its time was over")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsWhereTimeWentIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsTime),
+              AllOf(StartsWith("P4: "), HasSubstr("is in no share")));
+}
+
+TEST(SimulationFaultTest, AKillOfRanksThatAreWellIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kHearsNothing),
+              AllOf(StartsWith("P2: "), HasSubstr("and all train")));
 }
 
 TEST(SimulationFaultTest, ATakerWithoutConsentIsNoticed) {

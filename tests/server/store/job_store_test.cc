@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/contract/errors.h"
+#include "server/store/goodput.h"
 #include "server/store/memory_job_store.h"
 #include "server/store/sqlite_job_store.h"
 #include "tests/testing/store_writes.h"
@@ -309,6 +310,39 @@ TEST_P(JobStoreTest, ShowsProgressUntilTheNextCommitOfTheRow) {
   next.mutable_job()->mutable_progress()->set_step(9);
   ASSERT_TRUE(CommitAndWait(*store_, WriteOf(next)).ok());
   EXPECT_EQ(store_->Get("jobs/a")->progress().step(), 9);
+}
+
+TEST_P(JobStoreTest, ShowsWhereTimeGoesUntilTheNextCommitOfTheRow) {
+  Insert("a");
+  server::TimeAccount account;
+  account.set_class_(v1::Goodput::TRAIN);
+  account.set_since_nanos(20);
+  v1::Goodput goodput;
+  goodput.set_ratio(0.5);
+  store_->UpdateGoodput("jobs/a", goodput, account);
+  store_->UpdateGoodput("jobs/none", goodput, account);
+  EXPECT_EQ((*store_->FindRow("jobs/a"))->time_account().since_nanos(), 20);
+  EXPECT_EQ(store_->Get("jobs/a")->goodput().ratio(), 0.5);
+
+  // A commit may overtake what was decided before it.
+  server::JobRecord next = Record("a", 2);
+  next.mutable_time_account()->set_since_nanos(30);
+  ASSERT_TRUE(CommitAndWait(*store_, WriteOf(next)).ok());
+  store_->UpdateGoodput("jobs/a", goodput, account);
+  EXPECT_EQ((*store_->FindRow("jobs/a"))->time_account().since_nanos(), 30);
+  EXPECT_EQ(store_->Get("jobs/a")->goodput().ratio(), 0);
+}
+
+TEST_P(JobStoreTest, ListsCountGoodputUpToWhenTheyAreAsked) {
+  server::JobRecord record = Record("a");
+  SpendOn(record, {v1::Goodput::QUEUE, "FIFO"}, absl::FromUnixSeconds(10));
+  ASSERT_TRUE(CommitAndWait(*store_, WriteOf(record)).ok());
+
+  EXPECT_TRUE(store_->List({})->jobs[0].goodput().shares().empty());
+  const JobPage page =
+      *store_->List({.goodput_until = absl::FromUnixSeconds(17)});
+  ASSERT_EQ(page.jobs[0].goodput().shares_size(), 1);
+  EXPECT_EQ(page.jobs[0].goodput().shares(0).wall().seconds(), 7);
 }
 
 // A write that cannot be right means that its writer is wrong about the store.

@@ -65,13 +65,14 @@ class FakeCoordinator : public Coordinator {
   }
 
   // What a heartbeat is answered with.
-  absl::StatusOr<Command> Heartbeat(int64_t step, worker::v1::Phase phase) {
+  absl::StatusOr<Command> Heartbeat(const worker::v1::HeartbeatRequest& where) {
     absl::MutexLock lock(&mu_);
     if (!answer_.ok()) return answer_;
     ++heartbeats_;
-    last_step_ = step;
-    last_phase_ = phase;
-    return step >= command_from_step_
+    last_step_ = where.step();
+    last_phase_ = where.phase();
+    last_collective_ = where.collective();
+    return where.step() >= command_from_step_
                ? command_
                : worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
   }
@@ -183,6 +184,10 @@ class FakeCoordinator : public Coordinator {
     absl::MutexLock lock(&mu_);
     return last_phase_;
   }
+  worker::v1::Collective last_collective() const {
+    absl::MutexLock lock(&mu_);
+    return last_collective_;
+  }
 
   int64_t heartbeats() const {
     absl::MutexLock lock(&mu_);
@@ -201,8 +206,8 @@ class FakeCoordinator : public Coordinator {
       absl::MutexLock lock(&coordinator_.mu_);
       coordinator_.lines_.erase(this);
     }
-    void Say(int64_t step, worker::v1::Phase phase) override {
-      const auto command = coordinator_.Heartbeat(step, phase);
+    void Say(worker::v1::HeartbeatRequest where) override {
+      const auto command = coordinator_.Heartbeat(where);
       if (command.ok()) {
         handler_.on_command(*command);
       } else {
@@ -231,6 +236,7 @@ class FakeCoordinator : public Coordinator {
   int64_t last_step_ ABSL_GUARDED_BY(mu_) = 0;
   worker::v1::Phase last_phase_ ABSL_GUARDED_BY(mu_) =
       worker::v1::PHASE_UNSPECIFIED;
+  worker::v1::Collective last_collective_ ABSL_GUARDED_BY(mu_);
   int64_t acknowledged_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<v1::MetricPoint> points_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::Event> events_ ABSL_GUARDED_BY(mu_);

@@ -90,6 +90,15 @@ class GrpcHeartbeatsTest : public ::testing::Test {
     daemon_ = std::make_unique<StreamDaemon>(address(), std::move(script));
   }
 
+  // In a collective of the same number as the step.
+  void Say(int64_t step, worker::v1::Phase phase) {
+    HeartbeatRequest where;
+    where.set_step(step);
+    where.set_phase(phase);
+    where.mutable_collective()->set_sequence(step);
+    line_->Say(std::move(where));
+  }
+
   HeartbeatResponse::Command AwaitCommand() {
     absl::MutexLock lock(&mu_);
     const auto came = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -141,8 +150,8 @@ TEST_F(GrpcHeartbeatsTest, SaysWhoLivesAndWhere) {
     return grpc::Status::OK;
   });
 
-  line_->Say(7, worker::v1::PHASE_LOADING);
-  line_->Say(8, worker::v1::PHASE_TRAINING);
+  Say(7, worker::v1::PHASE_LOADING);
+  Say(8, worker::v1::PHASE_TRAINING);
   // What was said before the end arrives.
   line_.reset();
   ended.WaitForNotification();
@@ -152,6 +161,7 @@ TEST_F(GrpcHeartbeatsTest, SaysWhoLivesAndWhere) {
   EXPECT_EQ(seen.caller().rank(), 1);
   EXPECT_EQ(seen.step(), 8);
   EXPECT_EQ(seen.phase(), worker::v1::PHASE_TRAINING);
+  EXPECT_EQ(seen.collective().sequence(), 8);
   EXPECT_TRUE(AwaitEnd().ok());
 }
 
@@ -169,7 +179,7 @@ TEST_F(GrpcHeartbeatsTest, CommandsComeUnasked) {
     return grpc::Status::OK;
   });
 
-  line_->Say(0, worker::v1::PHASE_LOADING);
+  Say(0, worker::v1::PHASE_LOADING);
 
   EXPECT_EQ(AwaitCommand(), HeartbeatResponse::CHECKPOINT_AND_STOP);
   stop.Notify();
@@ -178,18 +188,18 @@ TEST_F(GrpcHeartbeatsTest, CommandsComeUnasked) {
 
 TEST_F(GrpcHeartbeatsTest, ALineThatBreaksIsOpenedByTheNextWord) {
   Serve(Telling(HeartbeatResponse::COMMAND_UNSPECIFIED));
-  line_->Say(1, worker::v1::PHASE_TRAINING);
+  Say(1, worker::v1::PHASE_TRAINING);
   AwaitCommand();
   daemon_.reset();
   EXPECT_FALSE(AwaitEnd().ok());
   // Nobody is there.
-  line_->Say(2, worker::v1::PHASE_TRAINING);
+  Say(2, worker::v1::PHASE_TRAINING);
   EXPECT_TRUE(absl::IsUnavailable(AwaitEnd()));
 
   // Told during the break.
   Serve(Telling(HeartbeatResponse::STOP));
   do {
-    line_->Say(3, worker::v1::PHASE_TRAINING);
+    Say(3, worker::v1::PHASE_TRAINING);
     absl::MutexLock lock(&mu_);
     const auto either = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
       return !commands_.empty() || !ends_.empty();
@@ -210,7 +220,7 @@ TEST_F(GrpcHeartbeatsTest, ARefusalIsTold) {
     return ToGrpcStatus(errors::AttemptSuperseded("jobs/demo", 2));
   });
 
-  line_->Say(1, worker::v1::PHASE_TRAINING);
+  Say(1, worker::v1::PHASE_TRAINING);
 
   EXPECT_EQ(ErrorReason(AwaitEnd()), "ATTEMPT_SUPERSEDED");
 }
@@ -225,7 +235,7 @@ TEST_F(GrpcHeartbeatsTest, ASilentDaemonHoldsNobodyUp) {
   });
 
   // More than would fit into what gRPC holds for a peer that does not read.
-  for (int i = 0; i < 100'000; ++i) line_->Say(i, worker::v1::PHASE_TRAINING);
+  for (int i = 0; i < 100'000; ++i) Say(i, worker::v1::PHASE_TRAINING);
   opened.WaitForNotification();
   line_.reset();
 

@@ -63,8 +63,7 @@ class Listener : public WorkerService::Service {
                                worker::v1::HeartbeatRequest>* stream) override {
     worker::v1::HeartbeatRequest request;
     while (stream->Read(&request)) {
-      const auto command =
-          coordinator_.Heartbeat(request.step(), request.phase());
+      const auto command = coordinator_.Heartbeat(request);
       if (!command.ok()) return ToGrpcStatus(command.status());
       worker::v1::HeartbeatResponse response;
       response.set_command(*command);

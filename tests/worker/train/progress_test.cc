@@ -67,6 +67,24 @@ TEST(ProgressTest, SplitsWhatIsTooMuchForOneReport) {
   EXPECT_EQ(coordinator.points().size(), 2500u);
 }
 
+TEST(ProgressTest, HeartbeatsSayInWhichCollectiveTheRankIs) {
+  FakeCoordinator coordinator;
+  NewestCollective newest;
+  ProgressOptions options = kQuick;
+  options.collectives = &newest;
+  Progress progress(coordinator, options);
+  coordinator.AwaitHeartbeats(1);
+  EXPECT_EQ(coordinator.last_collective().sequence(), 0);
+
+  newest.Enter("all-reduce", 64);
+  coordinator.AwaitHeartbeats(coordinator.heartbeats() + 2);
+
+  EXPECT_EQ(coordinator.last_collective().sequence(), 1);
+  EXPECT_EQ(coordinator.last_collective().operation(),
+            "all-reduce of 64 bytes");
+  EXPECT_TRUE(coordinator.last_collective().pending());
+}
+
 TEST(ProgressTest, HeartbeatsBringCommands) {
   FakeCoordinator coordinator;
   Progress progress(coordinator, kQuick);
