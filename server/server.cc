@@ -15,7 +15,7 @@
 #include "server/metrics/server_metrics.h"
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/attempt_tokens.h"
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/access.h"
 #include "server/service/cluster_service.h"
@@ -88,7 +88,7 @@ struct Server::Parts {
   MetricLog metric_log;
   ServerMetrics metrics;
   AttemptTokens tokens;
-  const FifoPolicy policy;
+  const QueuePolicy policy;
   const std::unique_ptr<Launcher> launcher;
   Rendezvous rendezvous;
   StreamPump pump;

@@ -55,6 +55,12 @@ class GrpcConnection : public JobConnection {
   absl::StatusOr<v1::ServerInfo> DrainServer(
       const v1::DrainServerRequest& request) override;
   absl::StatusOr<v1::ServerInfo> UndrainServer() override;
+  absl::StatusOr<v1::ListQueuesResponse> ListQueues() override;
+  absl::StatusOr<v1::Queue> CreateQueue(
+      const v1::CreateQueueRequest& request) override;
+  absl::StatusOr<v1::Queue> UpdateQueue(
+      const v1::UpdateQueueRequest& request) override;
+  absl::Status DeleteQueue(const v1::DeleteQueueRequest& request) override;
   absl::Status WatchJobs(
       v1::WatchJobsRequest request,
       const OnMessage<v1::WatchJobsResponse>& on_message) override;

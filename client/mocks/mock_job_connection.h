@@ -41,6 +41,14 @@ class MockJobConnection : public JobConnection {
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, DrainServer,
               (const v1::DrainServerRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::ServerInfo>, UndrainServer, (), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListQueuesResponse>, ListQueues, (),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::Queue>, CreateQueue,
+              (const v1::CreateQueueRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::Queue>, UpdateQueue,
+              (const v1::UpdateQueueRequest&), (override));
+  MOCK_METHOD(absl::Status, DeleteQueue, (const v1::DeleteQueueRequest&),
+              (override));
   MOCK_METHOD(absl::Status, BackupStore,
               (const OnMessage<v1::BackupStoreResponse>&), (override));
   MOCK_METHOD(absl::Status, WatchJobs,

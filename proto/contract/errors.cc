@@ -49,6 +49,24 @@ std::optional<Message> FindDetail(const absl::Status& status) {
   return std::nullopt;
 }
 
+absl::Status InvalidFields(absl::string_view reason,
+                           const std::vector<FieldViolation>& violations) {
+  LOCKSTEP_CHECK(!violations.empty());
+  std::string message;
+  google::rpc::BadRequest bad;
+  for (const FieldViolation& violation : violations) {
+    absl::StrAppend(&message, message.empty() ? "" : "\n", violation.field,
+                    ": ", violation.description);
+    auto* field = bad.add_field_violations();
+    field->set_field(violation.field);
+    field->set_description(violation.description);
+  }
+  google::rpc::Status details =
+      Details(absl::StatusCode::kInvalidArgument, reason, message, {});
+  details.add_details()->PackFrom(bad);
+  return WithDetails(details);
+}
+
 }  // namespace
 
 namespace errors {
@@ -99,6 +117,12 @@ absl::Status EtagMismatch(absl::string_view name, absl::string_view given,
                {{"name", std::string(name)}, {"etag", std::string(stored)}});
 }
 
+absl::Status QueueNotFound(absl::string_view name) {
+  return Error(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
+               absl::StrCat(name, " does not exist"),
+               {{"name", std::string(name)}});
+}
+
 absl::Status InvalidPageToken(absl::string_view token) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_PAGE_TOKEN",
                absl::StrCat("page_token: \"", token,
@@ -140,20 +164,11 @@ absl::Status TokenInvalid() {
 }
 
 absl::Status InvalidSpec(const std::vector<FieldViolation>& violations) {
-  LOCKSTEP_CHECK(!violations.empty());
-  std::string message;
-  google::rpc::BadRequest bad;
-  for (const FieldViolation& violation : violations) {
-    absl::StrAppend(&message, message.empty() ? "" : "\n", violation.field,
-                    ": ", violation.description);
-    auto* field = bad.add_field_violations();
-    field->set_field(violation.field);
-    field->set_description(violation.description);
-  }
-  google::rpc::Status details =
-      Details(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", message, {});
-  details.add_details()->PackFrom(bad);
-  return WithDetails(details);
+  return InvalidFields("INVALID_SPEC", violations);
+}
+
+absl::Status InvalidQueue(const std::vector<FieldViolation>& violations) {
+  return InvalidFields("INVALID_QUEUE", violations);
 }
 
 }  // namespace errors

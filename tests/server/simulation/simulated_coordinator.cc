@@ -84,12 +84,18 @@ void SimulatedCoordinator::Load() {
       checkpoint.clear_pinned();
     }
   }
+  std::vector<server::QueueRecord> queues = world_.store.Queues();
+  if (world_.fault == Fault::kForgetsQueues) {
+    for (server::QueueRecord& record : queues) {
+      record.mutable_queue()->clear_cpu_quota();
+    }
+  }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
                         std::move(records), checkpoints,
                         world_.fault == Fault::kForgetsTheDrain
                             ? server::CoordinatorRecord()
                             : world_.store.Coordinator(),
-                        world_.clock.Now(), world_.clock.WallTime());
+                        queues, world_.clock.Now(), world_.clock.WallTime());
 }
 
 void SimulatedCoordinator::RemoveFilesOfDeleted() {

@@ -17,7 +17,7 @@
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/command_board.h"
 #include "server/scheduler/effect_runner.h"
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/step.h"
 #include "tests/server/simulation/promises.h"
 #include "tests/server/simulation/simulated_host.h"
@@ -56,6 +56,8 @@ enum class Fault {
   kForgetsPins,
   // A restart forgets what priority jobs were given.
   kForgetsPriorities,
+  // A restart forgets what quotas the queues have.
+  kForgetsQueues,
   // Whoever calls is taken for the attempt that runs.
   kLetsStrangersIn,
 };
@@ -120,7 +122,7 @@ class SimulatedCoordinator {
   const int64_t life_;
   int64_t steps_ = 0;
   const SchedulerOptions options_;
-  const FifoPolicy policy_;
+  const QueuePolicy policy_;
   Rendezvous rendezvous_;
   AttemptTokens tokens_;
   EventLog events_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/resource_name.h"
 
 namespace lockstep::testing {
 namespace {
@@ -22,7 +23,11 @@ constexpr std::array<v1::ResourceSpec::Priority, 4> kPriorities = {
     v1::ResourceSpec::PRIORITY_UNSPECIFIED, v1::ResourceSpec::PRIORITY_LOW,
     v1::ResourceSpec::PRIORITY_NORMAL, v1::ResourceSpec::PRIORITY_HIGH};
 
+// Beside the default one.
+constexpr std::array<const char*, 2> kQueues = {"queues/q0", "queues/q1"};
+
 using JobReply = Scheduler::Reply<v1::Job>;
+using QueueReply = Scheduler::Reply<v1::Queue>;
 
 }  // namespace
 
@@ -84,12 +89,14 @@ void Simulation::Something() {
 
 void Simulation::Client() {
   if (coordinator_ == nullptr) return;
-  const int what = chance_.Below(18);
+  const int what = chance_.Below(21);
   const std::string name = AnyJob();
   if (what < 5 || name.empty()) return Create();
   if (what < 6) return Cancel(name);
   if (what < 8) return Label(name);
   if (what < 10) return Prioritize(name);
+  if (what >= 20) return MoveToQueue(name);
+  if (what >= 18) return ChangeQueues();
   if (what >= 17) return Resume(name);
   if (what >= 15) return Pause(name);
   if (what >= 13) return Pin(name);
@@ -122,7 +129,11 @@ void Simulation::Create() {
   event.request.request_id = absl::StrCat("request-", number);
   event.request.request_digest =
       absl::StrCat("digest of ", chance_.OneIn(10) ? -1 : number);
-  event.request.owner = "local";
+  event.request.owner = number % 9 == 4 ? "ann" : "local";
+  if (number % 4 == 3) {
+    event.request.spec.mutable_resources()->set_queue(
+        QueueIdFromName(kQueues[number % 8 == 3 ? 0 : 1]));
+  }
   if (number % 2 == 0) event.request.job_id = absl::StrCat("j", number % 12);
   event.request.spec.mutable_resources()->set_ranks(1 + number % 3);
   event.request.spec.mutable_resources()->set_priority(
@@ -200,6 +211,56 @@ void Simulation::Prioritize(const std::string& name) {
                          JobReply([this](const absl::StatusOr<v1::Job>& job) {
                            if (job.ok()) promises_.Updated(*job);
                          }));
+}
+
+void Simulation::MoveToQueue(const std::string& name) {
+  UpdateEvent event;
+  event.request.name = name;
+  event.request.etag = AnyEtag(name);
+  event.request.queue =
+      chance_.OneIn(3) ? "default" : QueueIdFromName(kQueues[chance_.Below(2)]);
+  coordinator_->PostCall(std::move(event),
+                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                           if (!job.ok()) return;
+                           ++counts_.moved;
+                           promises_.Updated(*job);
+                         }));
+}
+
+void Simulation::ChangeQueues() {
+  const std::string name = kQueues[chance_.Below(2)];
+  if (chance_.OneIn(6)) {
+    coordinator_->PostCall(DeleteQueueEvent{.name = name},
+                           Scheduler::Ack([](const absl::Status&) {}));
+    return;
+  }
+  v1::Queue queue;
+  queue.set_name(name);
+  // Small jobs only, most, or all.
+  if (!chance_.OneIn(3)) queue.set_cpu_quota(1 + chance_.Below(3));
+  queue.set_weight(1 + chance_.Below(3));
+  QueueReply reply([this, before = promises_.queue_changes()](
+                       const absl::StatusOr<v1::Queue>& changed) {
+    if (changed.ok()) promises_.QueueChanged(*changed, before);
+  });
+  if (chance_.OneIn(2)) {
+    coordinator_->PostCall(CreateQueueEvent{.queue = queue}, std::move(reply));
+  } else {
+    coordinator_->PostCall(
+        UpdateQueueEvent{.request = {.queue = queue, .cpu_quota = true}},
+        std::move(reply));
+  }
+}
+
+// Else what wants more than its queue may ever have waits for ever.
+void Simulation::LiftQuotas() {
+  for (const char* name : kQueues) {
+    v1::Queue queue;
+    queue.set_name(name);
+    coordinator_->PostCall(
+        UpdateQueueEvent{.request = {.queue = queue, .cpu_quota = true}},
+        QueueReply([](const absl::StatusOr<v1::Queue>&) {}));
+  }
 }
 
 void Simulation::Pin(const std::string& name) {
@@ -332,6 +393,8 @@ void Simulation::Finish() {
   Settle();
   ResumeAll();
   Settle();
+  LiftQuotas();
+  Settle();
   for (int round = 0; round < kRoundsToTheEnd; ++round) {
     const bool all_ended = std::all_of(
         promises_.disk().begin(), promises_.disk().end(),
@@ -367,6 +430,8 @@ void Simulation::Count() {
       if (attempt.end_cause() == v1::Attempt::TIME_LIMIT) ++counts_.timed_out;
     }
   }
+  counts_.queue_changes = promises_.queue_changes();
+  counts_.waited_for_quota = promises_.waited_for_quota();
   counts_.deleted = promises_.deleted();
   counts_.checkpoints = promises_.checkpoints();
 }

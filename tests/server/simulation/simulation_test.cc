@@ -32,6 +32,9 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.timed_out, result.seeds / 20);
   EXPECT_GT(counts.lost_followers, result.seeds / 20);
   EXPECT_GT(counts.deleted, result.seeds / 4);
+  EXPECT_GT(counts.queue_changes, result.seeds / 2);
+  EXPECT_GT(counts.moved, result.seeds / 20);
+  EXPECT_GT(counts.waited_for_quota, result.seeds / 20);
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
   EXPECT_GT(counts.watched, result.seeds);
@@ -115,6 +118,13 @@ TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsPrioritiesIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsPriorities),
               AllOf(StartsWith("P3: "), HasSubstr("priority")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsQueuesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsQueues),
+              AnyOf(HasSubstr("starts, and queue"),
+                    HasSubstr("is acknowledged and not on disk"),
+                    HasSubstr("deletion of unknown")));
 }
 
 TEST(SimulationFaultTest, ACheckpointOfAStrangerIsNoticed) {

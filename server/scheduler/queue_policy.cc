@@ -1,0 +1,276 @@
+#include "server/scheduler/queue_policy.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/contract/resource_name.h"
+#include "server/scheduler/free_devices.h"
+
+namespace lockstep {
+namespace {
+
+std::string Need(const DeviceDemand& demand) {
+  return absl::StrCat(
+      "needs ", demand.count, " ", DeviceKindName(demand.kind),
+      demand.count == 1 ? " device" : " devices",
+      demand.model.empty() ? "" : absl::StrCat(" (", demand.model, ")"));
+}
+
+std::string Shortage(const DeviceDemand& demand, int available,
+                     const DevicePool& pool) {
+  const int others = pool.UsedByOthers(demand.kind, demand.model);
+  return absl::StrCat(Need(demand), "; ", available, " of ",
+                      pool.Total(demand.kind, demand.model), " are free",
+                      others > 0 ? absl::StrCat(", ", others,
+                                                " used by processes that are "
+                                                "not Lockstep's")
+                                 : "");
+}
+
+std::string AboveQuota(const WaitingJob& job, const QueueUse& use) {
+  return absl::StrCat(Need(job.demand), "; the jobs of ", QueueName(job.queue),
+                      " have ", use.used, " of the ", *use.quota,
+                      " that they may have");
+}
+
+// One decision under construction.
+class Round {
+ public:
+  Round(const SchedulingView& view, bool backfill)
+      : view_(view),
+        backfill_(backfill),
+        takers_(view.pool.Takers()),
+        uses_(view.uses),
+        cpus_(view, v1::Device::CPU),
+        gpus_(view, v1::Device::CUDA) {}
+
+  std::vector<SchedulingDecision> Decide() && {
+    for (const std::string& name : takers_) StartOnKept(name);
+    LineCursor cursor(view_.line, view_.shares);
+    while (const WaitingJob* job = cursor.Peek()) {
+      if (started_.contains(job->name)) {
+        cursor.Advance();
+      } else if (IsOver(*job)) {
+        cursor.DropLane();
+      } else {
+        Look(*job);
+        cursor.Advance();
+      }
+    }
+    SayQuotas();
+    return std::move(decisions_);
+  }
+
+ private:
+  using Shadow = FreeDevices::Shadow;
+  using QueueKey = std::pair<std::string, v1::Device::Kind>;
+
+  // The first that does not fit, of those that want the same devices.
+  struct Head {
+    std::string model;
+    Shadow shadow;
+  };
+  // All of one kind of device.
+  struct Kind {
+    Kind(const SchedulingView& view, v1::Device::Kind kind)
+        : free(view, kind) {}
+
+    FreeDevices free;
+    std::vector<Head> heads;
+    // Models of those that nobody may pass.
+    std::vector<std::string> barred;
+    int looked_at = 0;
+  };
+
+  Kind& KindOf(const WaitingJob& job) {
+    return job.demand.kind == v1::Device::CUDA ? gpus_ : cpus_;
+  }
+  static QueueKey KeyOf(const WaitingJob& job) {
+    return {job.queue, job.demand.kind};
+  }
+
+  void StartOnKept(const std::string& name) {
+    const WaitingJob* job = view_.line.Find(name);
+    if (job == nullptr) return;
+    const std::vector<DevicePlace> own = view_.pool.FreeFor(name);
+    if (static_cast<int>(own.size()) < job->demand.count) return;
+    Start(*job, ChoosePlaces(own, job->demand.count));
+  }
+
+  // Whether neither this one nor any behind it in its lane can start now.
+  bool IsOver(const WaitingJob& job) {
+    if (quota_is_up_.contains(KeyOf(job))) return true;
+    Kind& kind = KindOf(job);
+    const std::string& model = job.demand.model;
+    if (kind.heads.empty()) return false;
+    if (kind.free.none()) return true;
+    if (!kind.free.Of(model, ModelsBefore(kind)).empty()) return false;
+    return !MayBePassed(kind, model) ||
+           kind.looked_at >= QueuePolicy::kMostLookedAt;
+  }
+
+  static std::vector<std::string> ModelsBefore(const Kind& kind) {
+    std::vector<std::string> models = kind.barred;
+    for (const Head& head : kind.heads) models.push_back(head.model);
+    return models;
+  }
+
+  // Whether of all that it would pass it is known until when they wait.
+  bool MayBePassed(Kind& kind, const std::string& model) {
+    return backfill_ && !kind.free.Of(model).empty() &&
+           std::none_of(kind.barred.begin(), kind.barred.end(),
+                        [&](const std::string& other) {
+                          return kind.free.Overlap(model, other);
+                        });
+  }
+
+  void Look(const WaitingJob& job) {
+    const bool admitted = takers_.contains(job.name);
+    const auto use = uses_.find(KeyOf(job));
+    if (!admitted && use != uses_.end() && IsAbove(job, use->second)) {
+      quota_is_up_.insert(KeyOf(job));
+      Say(job, v1::Job::QUOTA, AboveQuota(job, use->second));
+      return;
+    }
+    Kind& kind = KindOf(job);
+    const std::vector<std::string> before = ModelsBefore(kind);
+    const bool behind =
+        std::any_of(before.begin(), before.end(), [&](const std::string& one) {
+          return kind.free.Overlap(job.demand.model, one);
+        });
+    std::vector<DevicePlace> own = view_.pool.FreeFor(job.name);
+    const int more = job.demand.count - static_cast<int>(own.size());
+    const std::vector<DevicePlace> free =
+        kind.free.Of(job.demand.model, before);
+    if (static_cast<int>(free.size()) >= more) {
+      std::vector<DevicePlace> places = ChoosePlaces(free, more);
+      places.insert(places.end(), own.begin(), own.end());
+      Start(job, std::move(places));
+    } else if (!behind) {
+      Block(job, static_cast<int>(free.size() + own.size()));
+    } else if (!MayBePassed(kind, job.demand.model)) {
+      HoldBack(kind, job.demand.model);
+    } else {
+      ++kind.looked_at;
+      if (own.empty()) Backfill(kind, job);
+    }
+  }
+
+  static bool IsAbove(const WaitingJob& job, const QueueUse& use) {
+    return use.quota.has_value() && use.used + job.demand.count > *use.quota;
+  }
+
+  // Those behind it get nothing that it could have.
+  static void HoldBack(Kind& kind, const std::string& model) {
+    if (std::find(kind.barred.begin(), kind.barred.end(), model) ==
+        kind.barred.end()) {
+      kind.barred.push_back(model);
+    }
+  }
+
+  void Block(const WaitingJob& job, int available) {
+    Kind& kind = KindOf(job);
+    Say(job, v1::Job::CAPACITY, Shortage(job.demand, available, view_.pool));
+    Head head{job.demand.model, {}};
+    if (backfill_ && !kind.free.none()) head.shadow = kind.free.ShadowOf(job);
+    if (head.shadow.time == absl::InfiniteDuration()) {
+      HoldBack(kind, head.model);
+    }
+    kind.heads.push_back(std::move(head));
+  }
+
+  // Starts it when that delays none of the heads.
+  void Backfill(Kind& kind, const WaitingJob& job) {
+    const std::string& model = job.demand.model;
+    std::vector<DevicePlace> free = kind.free.Of(model);
+    if (static_cast<int>(free.size()) < job.demand.count) return;
+    // First those that no head could have.
+    std::stable_partition(
+        free.begin(), free.end(), [&](const DevicePlace& place) {
+          return std::none_of(kind.heads.begin(), kind.heads.end(),
+                              [&](const Head& head) {
+                                return kind.free.Count({place}, head.model) > 0;
+                              });
+        });
+    std::vector<DevicePlace> places = ChoosePlaces(free, job.demand.count);
+    std::vector<std::pair<Head*, int>> uses;
+    for (Head& head : kind.heads) {
+      const int taken = kind.free.Count(places, head.model);
+      if (job.longest <= head.shadow.time) continue;
+      if (taken > head.shadow.spare) return;
+      uses.emplace_back(&head, taken);
+    }
+    for (const auto& [head, taken] : uses) head->shadow.spare -= taken;
+    Start(job, std::move(places));
+  }
+
+  void Start(const WaitingJob& job, std::vector<DevicePlace> places) {
+    KindOf(job).free.Take(job, places);
+    // What is kept is in use already.
+    if (!takers_.contains(job.name)) {
+      const auto use = uses_.find(KeyOf(job));
+      if (use != uses_.end()) use->second.used += job.demand.count;
+    }
+    started_.insert(job.name);
+    decisions_.push_back({.name = job.name, .places = std::move(places)});
+  }
+
+  void Say(const WaitingJob& job, v1::Job::PendingReason reason,
+           std::string message) {
+    decisions_.push_back({.name = job.name,
+                          .places = {},
+                          .reason = reason,
+                          .message = std::move(message)});
+  }
+
+  // The walk may have ended before the first of a queue: that its quota is up
+  // holds all the same, whoever is before it.
+  void SayQuotas() {
+    std::map<QueueKey, const WaitingJob*> first;
+    LineCursor cursor(view_.line, view_.shares);
+    while (const WaitingJob* job = cursor.Peek()) {
+      const auto use = uses_.find(KeyOf(*job));
+      const bool limited = use != uses_.end() && use->second.quota.has_value();
+      if (!limited || quota_is_up_.contains(KeyOf(*job))) {
+        cursor.DropLane();
+      } else if (started_.contains(job->name) || takers_.contains(job->name)) {
+        cursor.Advance();
+      } else {
+        first.try_emplace(KeyOf(*job), job);
+        cursor.DropLane();
+      }
+    }
+    for (const auto& [key, job] : first) {
+      const QueueUse& use = uses_.at(key);
+      if (IsAbove(*job, use)) Say(*job, v1::Job::QUOTA, AboveQuota(*job, use));
+    }
+  }
+
+  const SchedulingView& view_;
+  const bool backfill_;
+  // For whom devices are kept.
+  const std::set<std::string> takers_;
+  QueueUses uses_;
+  Kind cpus_;
+  Kind gpus_;
+  std::set<QueueKey> quota_is_up_;
+  std::set<std::string> started_;
+  std::vector<SchedulingDecision> decisions_;
+};
+
+}  // namespace
+
+std::string WaitsForOthers(const DeviceDemand& demand) {
+  return absl::StrCat(Need(demand), "; jobs before it go first");
+}
+
+std::vector<SchedulingDecision> QueuePolicy::Decide(
+    const SchedulingView& view) const {
+  return Round(view, backfill_).Decide();
+}
+
+}  // namespace lockstep
