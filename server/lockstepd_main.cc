@@ -1,11 +1,14 @@
-// lockstepd: flags -> Server -> wait for SIGTERM. Jobs go on without it.
+// lockstepd: flags -> Server -> wait for SIGTERM. Jobs go on without it. Or
+// lockstepd simulate, which starts none.
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <memory>
+#include <string_view>
 
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -13,6 +16,7 @@
 #include "server/launcher/local_launcher.h"
 #include "server/server.h"
 #include "server/server_options.h"
+#include "server/simulate/simulate_command.h"
 #include "server/stop_signal.h"
 
 namespace lockstep {
@@ -34,6 +38,9 @@ int Fail(const absl::Status& status, int exit_code) {
 }
 
 int Main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "simulate") {
+    return RunSimulate({argv + 2, argv + argc}, std::cout, std::cerr);
+  }
   const auto line =
       ParseServerCommandLine(argc, argv, [](const char* name) -> std::string {
         const char* value = getenv(name);

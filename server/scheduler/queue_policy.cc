@@ -1,8 +1,6 @@
 #include "server/scheduler/queue_policy.h"
 
 #include <algorithm>
-#include <array>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -66,12 +64,13 @@ class Round {
   }
 
  private:
+  using Model = FreeDevices::Model;
   using Shadow = FreeDevices::Shadow;
   using QueueKey = std::pair<std::string, v1::Device::Kind>;
 
   // The first that does not fit, of those that want the same devices.
   struct Head {
-    std::string model;
+    Model model = 0;
     Shadow shadow;
   };
   // All of one kind of device.
@@ -81,8 +80,9 @@ class Round {
 
     FreeDevices free;
     std::vector<Head> heads;
-    // Models of those that nobody may pass.
-    std::vector<std::string> barred;
+    // Models of those that nobody may pass, and of those and the heads.
+    std::vector<Model> barred;
+    std::vector<Model> before;
     int looked_at = 0;
   };
 
@@ -103,29 +103,21 @@ class Round {
 
   // Whether neither this one nor any behind it in its lane can start now.
   bool IsOver(const WaitingJob& job) {
-    if (quota_is_up_.contains(KeyOf(job))) return true;
     Kind& kind = KindOf(job);
-    const std::string& model = job.demand.model;
-    if (kind.heads.empty()) return false;
-    if (kind.free.none()) return true;
-    if (!kind.free.Of(model, ModelsBefore(kind)).empty()) return false;
+    if (quota_is_up_.contains(KeyOf(job))) return true;
+    if (kind.before.empty()) return false;
+    const Model model = kind.free.ModelOf(job.demand.model);
+    if (kind.free.Count(model, kind.before) > 0) return false;
     return !MayBePassed(kind, model) ||
            kind.looked_at >= QueuePolicy::kMostLookedAt;
   }
 
-  static std::vector<std::string> ModelsBefore(const Kind& kind) {
-    std::vector<std::string> models = kind.barred;
-    for (const Head& head : kind.heads) models.push_back(head.model);
-    return models;
-  }
-
   // Whether of all that it would pass it is known until when they wait.
-  bool MayBePassed(Kind& kind, const std::string& model) {
-    return backfill_ && !kind.free.Of(model).empty() &&
-           std::none_of(kind.barred.begin(), kind.barred.end(),
-                        [&](const std::string& other) {
-                          return kind.free.Overlap(model, other);
-                        });
+  bool MayBePassed(const Kind& kind, Model model) const {
+    return backfill_ && kind.free.Count(model) > 0 &&
+           std::none_of(
+               kind.barred.begin(), kind.barred.end(),
+               [&](Model other) { return kind.free.Overlap(model, other); });
   }
 
   void Look(const WaitingJob& job) {
@@ -137,70 +129,77 @@ class Round {
       return;
     }
     Kind& kind = KindOf(job);
-    const std::vector<std::string> before = ModelsBefore(kind);
-    const bool behind =
-        std::any_of(before.begin(), before.end(), [&](const std::string& one) {
-          return kind.free.Overlap(job.demand.model, one);
-        });
-    std::vector<DevicePlace> own = view_.pool.FreeFor(job.name);
+    const Model model = kind.free.ModelOf(job.demand.model);
+    const std::vector<DevicePlace> own = view_.pool.FreeFor(job.name);
     const int more = job.demand.count - static_cast<int>(own.size());
-    const std::vector<DevicePlace> free =
-        kind.free.Of(job.demand.model, before);
-    if (static_cast<int>(free.size()) >= more) {
-      std::vector<DevicePlace> places = ChoosePlaces(free, more);
+    const int free = kind.free.Count(model, kind.before);
+    if (free >= more) {
+      std::vector<DevicePlace> places =
+          ChoosePlaces(kind.free.Of(model, kind.before), more);
       places.insert(places.end(), own.begin(), own.end());
       Start(job, std::move(places));
-    } else if (!behind) {
-      Block(job, static_cast<int>(free.size() + own.size()));
-    } else if (!MayBePassed(kind, job.demand.model)) {
-      HoldBack(kind, job.demand.model);
+    } else if (!IsBehind(kind, model)) {
+      Block(kind, job, free + static_cast<int>(own.size()));
+    } else if (!MayBePassed(kind, model)) {
+      HoldBack(kind, model);
     } else {
       ++kind.looked_at;
-      if (own.empty()) Backfill(kind, job);
+      if (own.empty()) Backfill(kind, job, model);
     }
+  }
+
+  // Whether one before it waits for devices that it could have.
+  static bool IsBehind(const Kind& kind, Model model) {
+    return std::any_of(
+        kind.before.begin(), kind.before.end(),
+        [&](Model other) { return kind.free.Overlap(model, other); });
   }
 
   static bool IsAbove(const WaitingJob& job, const QueueUse& use) {
     return use.quota.has_value() && use.used + job.demand.count > *use.quota;
   }
 
-  // Those behind it get nothing that it could have.
-  static void HoldBack(Kind& kind, const std::string& model) {
-    if (std::find(kind.barred.begin(), kind.barred.end(), model) ==
-        kind.barred.end()) {
-      kind.barred.push_back(model);
+  static void AddOnce(Model model, std::vector<Model>& models) {
+    if (std::find(models.begin(), models.end(), model) == models.end()) {
+      models.push_back(model);
     }
   }
 
-  void Block(const WaitingJob& job, int available) {
-    Kind& kind = KindOf(job);
+  // Those behind it get nothing that it could have.
+  static void HoldBack(Kind& kind, Model model) {
+    AddOnce(model, kind.barred);
+    AddOnce(model, kind.before);
+  }
+
+  void Block(Kind& kind, const WaitingJob& job, int available) {
     Say(job, v1::Job::CAPACITY, Shortage(job.demand, available, view_.pool));
-    Head head{job.demand.model, {}};
-    if (backfill_ && !kind.free.none()) head.shadow = kind.free.ShadowOf(job);
+    Head head{kind.free.ModelOf(job.demand.model), {}};
+    if (backfill_ && kind.free.Count(0) > 0) {
+      head.shadow = kind.free.ShadowOf(job);
+    }
+    AddOnce(head.model, kind.before);
     if (head.shadow.time == absl::InfiniteDuration()) {
       HoldBack(kind, head.model);
     }
-    kind.heads.push_back(std::move(head));
+    kind.heads.push_back(head);
   }
 
   // Starts it when that delays none of the heads.
-  void Backfill(Kind& kind, const WaitingJob& job) {
-    const std::string& model = job.demand.model;
-    std::vector<DevicePlace> free = kind.free.Of(model);
-    if (static_cast<int>(free.size()) < job.demand.count) return;
-    // First those that no head could have.
-    std::stable_partition(
-        free.begin(), free.end(), [&](const DevicePlace& place) {
-          return std::none_of(kind.heads.begin(), kind.heads.end(),
-                              [&](const Head& head) {
-                                return kind.free.Count({place}, head.model) > 0;
-                              });
-        });
-    std::vector<DevicePlace> places = ChoosePlaces(free, job.demand.count);
+  void Backfill(Kind& kind, const WaitingJob& job, Model model) {
+    const int count = job.demand.count;
+    if (kind.free.Count(model) < count) return;
+    for (const Head& head : kind.heads) {
+      if (job.longest <= head.shadow.time) continue;
+      if (count - kind.free.Count(model, {head.model}) > head.shadow.spare) {
+        return;
+      }
+    }
+    std::vector<DevicePlace> places =
+        ChoosePlaces(kind.free.OfWithLast(model, kind.before), count);
     std::vector<std::pair<Head*, int>> uses;
     for (Head& head : kind.heads) {
-      const int taken = kind.free.Count(places, head.model);
       if (job.longest <= head.shadow.time) continue;
+      const int taken = kind.free.CountIn(places, head.model);
       if (taken > head.shadow.spare) return;
       uses.emplace_back(&head, taken);
     }
