@@ -100,6 +100,7 @@ absl::StatusOr<v1::Job> RetryJob(const RetryFlags& flags, JobClient& client) {
   // Both may have changed since.
   *spec.mutable_labels() = job.labels();
   spec.mutable_resources()->set_priority(job.priority());
+  spec.mutable_resources()->set_queue(QueueOf(job));
   // Those may have ended badly or be gone by now; whoever retries knows.
   spec.clear_after();
   if (flags.ranks > 0) SetRanks(flags.ranks, spec);

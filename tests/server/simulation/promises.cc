@@ -72,19 +72,6 @@ void Promises::Updated(const v1::Job& job) {
   }
 }
 
-void Promises::QueueChanged(const v1::Queue& queue, int before) {
-  // Another client may have had the last word since.
-  if (queue_changes_ > before + 1) return;
-  const auto found = queues_.find(queue.name());
-  if (found != queues_.end() &&
-      found->second.has_cpu_quota() == queue.has_cpu_quota() &&
-      found->second.cpu_quota() == queue.cpu_quota()) {
-    return;
-  }
-  Break("P1", absl::StrCat(queue.name(),
-                           ": a quota is acknowledged and not on disk"));
-}
-
 void Promises::Labelled(const v1::Job& job, int64_t label) {
   if (deleted_uids_.contains(job.uid())) return;
   int64_t& newest = labels_[job.uid()];
