@@ -11,6 +11,7 @@
 #include "client/cli/retry_name.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {

@@ -62,8 +62,10 @@ int64_t FairShares::OfQueue(const std::string& queue) const {
 
 int64_t FairShares::OfOwner(const std::string& queue,
                             const std::string& owner) const {
-  const auto found = of_owner.find({queue, owner});
-  return found == of_owner.end() ? 0 : found->second;
+  const auto owners = of_owner.find(queue);
+  if (owners == of_owner.end()) return 0;
+  const auto found = owners->second.find(owner);
+  return found == owners->second.end() ? 0 : found->second;
 }
 
 FairShares SharesAt(const QueueRecords& queues, absl::Time now) {
@@ -74,7 +76,7 @@ FairShares SharesAt(const QueueRecords& queues, absl::Time now) {
     for (const server::OwnerUsage& usage : record.usages()) {
       const int64_t left = DecayedUsage(usage.device_milliseconds(), elapsed);
       all += left;
-      shares.of_owner[{id, usage.owner()}] = ShareOf(left, /*weight=*/1);
+      shares.of_owner[id][usage.owner()] = ShareOf(left, /*weight=*/1);
     }
     shares.of_queue[id] = ShareOf(all, WeightOf(record.queue()));
   }

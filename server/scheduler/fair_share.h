@@ -15,9 +15,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "server/store/record.pb.h"
 
@@ -48,9 +48,10 @@ void ChargeUsage(const std::vector<HeldDevices>& held, absl::Time now,
 
 // In device-seconds by unit of weight, rounded down.
 struct FairShares {
-  std::map<std::string, int64_t> of_queue;
-  // (queue, owner); all owners weigh the same.
-  std::map<std::pair<std::string, std::string>, int64_t> of_owner;
+  absl::flat_hash_map<std::string, int64_t> of_queue;
+  // By queue; all owners weigh the same.
+  absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, int64_t>>
+      of_owner;
 
   int64_t OfQueue(const std::string& queue) const;
   int64_t OfOwner(const std::string& queue, const std::string& owner) const;

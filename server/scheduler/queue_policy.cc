@@ -42,13 +42,14 @@ class Round {
       : view_(view),
         backfill_(backfill),
         takers_(view.pool.Takers()),
-        uses_(view.uses),
+        uses_(LimitedOf(view.uses)),
         cpus_(view, v1::Device::CPU),
         gpus_(view, v1::Device::CUDA) {}
 
   std::vector<SchedulingDecision> Decide() && {
     for (const std::string& name : takers_) StartOnKept(name);
-    LineCursor cursor(view_.line, view_.shares);
+    const LineCursor begin(view_.line, view_.shares);
+    LineCursor cursor = begin;
     while (const WaitingJob* job = cursor.Peek()) {
       if (started_.contains(job->name)) {
         cursor.Advance();
@@ -59,7 +60,7 @@ class Round {
         cursor.Advance();
       }
     }
-    SayQuotas();
+    SayQuotas(begin);
     return std::move(decisions_);
   }
 
@@ -86,6 +87,14 @@ class Round {
     int looked_at = 0;
   };
 
+  static QueueUses LimitedOf(const QueueUses& all) {
+    QueueUses limited;
+    for (const auto& [key, use] : all) {
+      if (use.quota.has_value()) limited.emplace(key, use);
+    }
+    return limited;
+  }
+
   Kind& KindOf(const WaitingJob& job) {
     return job.demand.kind == v1::Device::CUDA ? gpus_ : cpus_;
   }
@@ -104,7 +113,9 @@ class Round {
   // Whether neither this one nor any behind it in its lane can start now.
   bool IsOver(const WaitingJob& job) {
     Kind& kind = KindOf(job);
-    if (quota_is_up_.contains(KeyOf(job))) return true;
+    if (!quota_is_up_.empty() && quota_is_up_.contains(KeyOf(job))) {
+      return true;
+    }
     if (kind.before.empty()) return false;
     const Model model = kind.free.ModelOf(job.demand.model);
     if (kind.free.Count(model, kind.before) > 0) return false;
@@ -121,11 +132,10 @@ class Round {
   }
 
   void Look(const WaitingJob& job) {
-    const bool admitted = takers_.contains(job.name);
-    const auto use = uses_.find(KeyOf(job));
-    if (!admitted && use != uses_.end() && IsAbove(job, use->second)) {
+    const QueueUse* use = UseOf(job);
+    if (use != nullptr && !takers_.contains(job.name) && IsAbove(job, *use)) {
       quota_is_up_.insert(KeyOf(job));
-      Say(job, v1::Job::QUOTA, AboveQuota(job, use->second));
+      Say(job, v1::Job::QUOTA, AboveQuota(job, *use));
       return;
     }
     Kind& kind = KindOf(job);
@@ -155,8 +165,15 @@ class Round {
         [&](Model other) { return kind.free.Overlap(model, other); });
   }
 
+  // Of its queue, if that has a quota.
+  QueueUse* UseOf(const WaitingJob& job) {
+    if (uses_.empty()) return nullptr;
+    const auto use = uses_.find(KeyOf(job));
+    return use == uses_.end() ? nullptr : &use->second;
+  }
+
   static bool IsAbove(const WaitingJob& job, const QueueUse& use) {
-    return use.quota.has_value() && use.used + job.demand.count > *use.quota;
+    return use.used + job.demand.count > *use.quota;
   }
 
   static void AddOnce(Model model, std::vector<Model>& models) {
@@ -210,9 +227,9 @@ class Round {
   void Start(const WaitingJob& job, std::vector<DevicePlace> places) {
     KindOf(job).free.Take(job, places);
     // What is kept is in use already.
-    if (!takers_.contains(job.name)) {
-      const auto use = uses_.find(KeyOf(job));
-      if (use != uses_.end()) use->second.used += job.demand.count;
+    QueueUse* use = UseOf(job);
+    if (use != nullptr && !takers_.contains(job.name)) {
+      use->used += job.demand.count;
     }
     started_.insert(job.name);
     decisions_.push_back({.name = job.name, .places = std::move(places)});
@@ -228,13 +245,11 @@ class Round {
 
   // The walk may have ended before the first of a queue: that its quota is up
   // holds all the same, whoever is before it.
-  void SayQuotas() {
+  void SayQuotas(LineCursor cursor) {
+    if (quota_is_up_.size() == uses_.size()) return;
     std::map<QueueKey, const WaitingJob*> first;
-    LineCursor cursor(view_.line, view_.shares);
     while (const WaitingJob* job = cursor.Peek()) {
-      const auto use = uses_.find(KeyOf(*job));
-      const bool limited = use != uses_.end() && use->second.quota.has_value();
-      if (!limited || quota_is_up_.contains(KeyOf(*job))) {
+      if (UseOf(*job) == nullptr || quota_is_up_.contains(KeyOf(*job))) {
         cursor.DropLane();
       } else if (started_.contains(job->name) || takers_.contains(job->name)) {
         cursor.Advance();
@@ -253,6 +268,7 @@ class Round {
   const bool backfill_;
   // For whom devices are kept.
   const std::set<std::string> takers_;
+  // Only of queues with quotas.
   QueueUses uses_;
   Kind cpus_;
   Kind gpus_;

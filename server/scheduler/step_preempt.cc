@@ -31,11 +31,10 @@ struct Holders {
 Holders FindHolders(const SchedulerState& state, const JobEntry& taker,
                     const DeviceDemand& demand) {
   Holders holders;
-  for (const std::string& name : state.live) {
+  for (const auto& [name, places] :
+       state.pool.HeldPlaces(demand.kind, demand.model)) {
     const JobEntry& entry = state.jobs.at(name);
-    const auto devices = static_cast<int>(
-        state.pool.HeldBy(name, demand.kind, demand.model).size());
-    if (devices == 0) continue;
+    const auto devices = static_cast<int>(places.size());
     const v1::Attempt& attempt = *LiveAttemptOf(entry.job());
     if (attempt.state() == v1::Attempt::DRAINING) {
       holders.stopping.push_back(&entry);

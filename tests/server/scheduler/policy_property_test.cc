@@ -46,7 +46,7 @@ struct Scene {
     for (int i = 0; i < 30; ++i) jobs.push_back(NewJob(i));
     for (const char* queue : kQueues) shares.of_queue[queue] = Below(3);
     for (const char* owner : kOwners) {
-      shares.of_owner[{"default", owner}] = Below(4);
+      shares.of_owner["default"][owner] = Below(4);
     }
   }
 

@@ -213,7 +213,7 @@ TEST(QueuePolicyTest, TheQueueWithTheSmallerShareGoesFirstThenItsOwner) {
   question.jobs[1].queue = question.jobs[2].queue = "q";
   question.jobs[2].owner = "ann";
   question.shares.of_queue = {{"default", 10}, {"q", 9}};
-  question.shares.of_owner = {{{"q", "local"}, 5}, {{"q", "ann"}, 4}};
+  question.shares.of_owner = {{"q", {{"local", 5}, {"ann", 4}}}};
   EXPECT_THAT(Names(question.Ask()), ElementsAre("c", "b CAPACITY"));
 }
 
@@ -222,7 +222,7 @@ TEST(QueuePolicyTest, PriorityCountsMoreThanShares) {
                     DevicePool({NodeOf("n", 1)})};
   question.jobs[0].priority = v1::ResourceSpec::PRIORITY_HIGH;
   question.jobs[1].owner = "ann";
-  question.shares.of_owner = {{{"default", "local"}, 5}};
+  question.shares.of_owner = {{"default", {{"local", 5}}}};
   EXPECT_THAT(Names(question.Ask()), ElementsAre("a", "b CAPACITY"));
 }
 
