@@ -67,8 +67,7 @@ struct StoreWrite {
   bool empty() const {
     return jobs.empty() && events.empty() && checkpoints.empty() &&
            unlisted.empty() && deletions.empty() && forgotten.empty() &&
-           !coordinator.has_value() && queues.empty() &&
-           deleted_queues.empty();
+           !coordinator.has_value() && queues.empty() && deleted_queues.empty();
   }
 };
 

@@ -146,8 +146,8 @@ TEST_F(LockstepJobsTest, SetQueueSendsOnlyTheQueue) {
 }
 
 TEST_F(LockstepJobsTest, QueuesAreMadeListedChangedAndRemoved) {
-  RunResult run = Lockstep({"queues", "create", "research", "--gpu-quota", "4",
-                            "--weight", "2.5"});
+  RunResult run = Lockstep(
+      {"queues", "create", "research", "--gpu-quota", "4", "--weight", "2.5"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out, "queue/research created\n");
   ASSERT_EQ(coordinator_.cluster.queues.size(), 1);
@@ -214,6 +214,7 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
       ->mutable_labels()
       ->insert({"old", "x"});
   (*coordinator_.jobs.jobs["jobs/demo"].mutable_labels())["team"] = "nlp";
+  coordinator_.jobs.jobs["jobs/demo"].set_queue("research");
   coordinator_.jobs.jobs["jobs/demo"].set_priority(
       v1::ResourceSpec::PRIORITY_HIGH);
   coordinator_.jobs.taken = {"jobs/demo-r2"};
@@ -227,6 +228,7 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   EXPECT_EQ(sent.spec().output_dir(), "/out/demo-r3");
   EXPECT_EQ(sent.spec().labels().size(), 1u);
   EXPECT_EQ(sent.spec().labels().at("team"), "nlp");
+  EXPECT_EQ(sent.spec().resources().queue(), "research");
   EXPECT_EQ(sent.spec().resources().priority(),
             v1::ResourceSpec::PRIORITY_HIGH);
   EXPECT_EQ(sent.request_id().size(), 36u);
