@@ -1,6 +1,7 @@
 #include "server/scheduler/queue_policy.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -48,6 +49,9 @@ class Round {
 
   std::vector<SchedulingDecision> Decide() && {
     for (const std::string& name : takers_) StartOnKept(name);
+    // Said last: who is before them takes what others have before they start,
+    // and not from them at once.
+    std::vector<SchedulingDecision> on_kept = std::exchange(decisions_, {});
     const LineCursor begin(view_.line, view_.shares);
     LineCursor cursor = begin;
     while (const WaitingJob* job = cursor.Peek()) {
@@ -61,6 +65,7 @@ class Round {
       }
     }
     SayQuotas(begin);
+    std::move(on_kept.begin(), on_kept.end(), std::back_inserter(decisions_));
     return std::move(decisions_);
   }
 

@@ -149,9 +149,9 @@ TEST(QueuePolicyTest, AJobStartsOnWhatIsKeptForItWhoeverIsBeforeIt) {
                     DevicePool({NodeOf("a", 3)})};
   question.pool.Keep("kept", {{"a", "cpu:1"}});
   const auto decisions = question.Ask();
-  EXPECT_THAT(Names(decisions), ElementsAre("kept", "large CAPACITY"));
-  EXPECT_THAT(decisions[0].places, ElementsAre(DevicePlace{"a", "cpu:1"}));
-  EXPECT_EQ(decisions[1].message, "needs 3 cpu devices; 2 of 3 are free");
+  EXPECT_THAT(Names(decisions), ElementsAre("large CAPACITY", "kept"));
+  EXPECT_THAT(decisions[1].places, ElementsAre(DevicePlace{"a", "cpu:1"}));
+  EXPECT_EQ(decisions[0].message, "needs 3 cpu devices; 2 of 3 are free");
 }
 
 TEST(QueuePolicyTest, WhatIsKeptAndWhatIsFreeAddUp) {

@@ -64,7 +64,7 @@ void SimulatedCoordinator::Load() {
       record.mutable_job()->clear_priority();
     }
     if (world_.fault == Fault::kForgetsPauses &&
-        record.job().desired() == v1::Job::PAUSE) {
+        record.job().state() == v1::Job::PAUSING) {
       record.mutable_job()->set_desired(v1::Job::RUN);
     }
     if (world_.fault == Fault::kForgetsTimeLimits) ForgetTimeLimits(record);

@@ -42,7 +42,7 @@ enum class Fault {
   kForgetsTheDrain,
   // A drain lets run what it was to stop.
   kDrainsNothing,
-  // A restart forgets which jobs are to hold.
+  // A restart forgets which jobs are to hold once they have stopped.
   kForgetsPauses,
   // A restart forgets whose time was over.
   kForgetsTimeLimits,
