@@ -40,7 +40,7 @@ std::string CheckQuota(const std::string& word) {
                              "\" is neither a number of devices nor none");
 }
 
-v1::Queue QueueOf(const QueueFlags& flags) {
+v1::Queue QueueWith(const QueueFlags& flags) {
   v1::Queue queue;
   queue.set_name(QueueName(QueueIdOf(flags.id)));
   int quota = 0;
@@ -89,7 +89,7 @@ ExitStatus Show(const CommandContext& context,
 
 ExitStatus Create(const CommandContext& context, const QueueFlags& flags,
                   JobClient& client) {
-  return Show(context, client.CreateQueue(QueueOf(flags)), "created");
+  return Show(context, client.CreateQueue(QueueWith(flags)), "created");
 }
 
 ExitStatus Update(const CommandContext& context, const QueueFlags& flags,
@@ -103,7 +103,7 @@ ExitStatus Update(const CommandContext& context, const QueueFlags& flags,
                        "nothing to change is given",
                        "give --gpu-quota, --cpu-quota or --weight");
   }
-  return Show(context, client.UpdateQueue(QueueOf(flags), fields), "updated");
+  return Show(context, client.UpdateQueue(QueueWith(flags), fields), "updated");
 }
 
 ExitStatus Delete(const CommandContext& context, const std::string& id,
