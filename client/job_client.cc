@@ -102,6 +102,15 @@ absl::StatusOr<v1::Job> JobClient::SetPriority(
   return connection_->UpdateJob(request);
 }
 
+absl::StatusOr<v1::Job> JobClient::SetQueue(absl::string_view id,
+                                            absl::string_view queue) {
+  v1::UpdateJobRequest request;
+  request.mutable_job()->set_name(JobName(id));
+  request.mutable_job()->set_queue(std::string(queue));
+  request.mutable_update_mask()->add_paths("queue");
+  return connection_->UpdateJob(request);
+}
+
 absl::Status JobClient::Delete(absl::string_view id) {
   v1::DeleteJobRequest request;
   request.set_name(JobName(id));
@@ -237,6 +246,34 @@ absl::StatusOr<v1::Device> JobClient::UndrainDevice(const std::string& device) {
   v1::UndrainDeviceRequest request;
   request.set_device(device);
   return connection_->UndrainDevice(request);
+}
+
+absl::StatusOr<std::vector<v1::Queue>> JobClient::Queues() {
+  ASSIGN_OR_RETURN(v1::ListQueuesResponse response, connection_->ListQueues());
+  return std::vector<v1::Queue>(response.queues().begin(),
+                                response.queues().end());
+}
+
+absl::StatusOr<v1::Queue> JobClient::CreateQueue(const v1::Queue& queue) {
+  v1::CreateQueueRequest request;
+  *request.mutable_queue() = queue;
+  return connection_->CreateQueue(request);
+}
+
+absl::StatusOr<v1::Queue> JobClient::UpdateQueue(
+    const v1::Queue& queue, const std::vector<std::string>& fields) {
+  v1::UpdateQueueRequest request;
+  *request.mutable_queue() = queue;
+  for (const std::string& field : fields) {
+    request.mutable_update_mask()->add_paths(field);
+  }
+  return connection_->UpdateQueue(request);
+}
+
+absl::Status JobClient::DeleteQueue(absl::string_view id) {
+  v1::DeleteQueueRequest request;
+  request.set_name(QueueName(id));
+  return connection_->DeleteQueue(request);
 }
 
 absl::Status JobClient::WaitUntilIdle() {

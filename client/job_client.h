@@ -67,6 +67,9 @@ class JobClient {
   // Only of a job that has not ended.
   absl::StatusOr<v1::Job> SetPriority(absl::string_view id,
                                       v1::ResourceSpec::Priority priority);
+  // Only of a job that holds no device. Both are ids.
+  absl::StatusOr<v1::Job> SetQueue(absl::string_view id,
+                                   absl::string_view queue);
   // Only an ended job can be deleted.
   absl::Status Delete(absl::string_view id);
 
@@ -114,6 +117,13 @@ class JobClient {
   absl::StatusOr<v1::Device> DrainDevice(const std::string& device,
                                          const std::string& reason);
   absl::StatusOr<v1::Device> UndrainDevice(const std::string& device);
+  // By name.
+  absl::StatusOr<std::vector<v1::Queue>> Queues();
+  absl::StatusOr<v1::Queue> CreateQueue(const v1::Queue& queue);
+  // `fields` of it: gpu_quota, cpu_quota, weight.
+  absl::StatusOr<v1::Queue> UpdateQueue(const v1::Queue& queue,
+                                        const std::vector<std::string>& fields);
+  absl::Status DeleteQueue(absl::string_view id);
   // Returns when no job is being prepared, started, run or stopped. Useful
   // after Drain: else the next ones start.
   absl::Status WaitUntilIdle();

@@ -60,6 +60,14 @@ class JobConnection {
       const v1::DrainDeviceRequest& request) = 0;
   virtual absl::StatusOr<v1::Device> UndrainDevice(
       const v1::UndrainDeviceRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListQueuesResponse> ListQueues() = 0;
+  // Neither this nor DeleteQueue is retried: a second try could not tell its
+  // own success from another's.
+  virtual absl::StatusOr<v1::Queue> CreateQueue(
+      const v1::CreateQueueRequest& request) = 0;
+  virtual absl::StatusOr<v1::Queue> UpdateQueue(
+      const v1::UpdateQueueRequest& request) = 0;
+  virtual absl::Status DeleteQueue(const v1::DeleteQueueRequest& request) = 0;
 
   // Streams. When the coordinator goes away they are taken up again right after
   // the last message, so none is seen twice and none is lost. OK when the

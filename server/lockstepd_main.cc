@@ -1,8 +1,11 @@
-// lockstepd: flags -> Server -> wait for SIGTERM. Jobs go on without it.
+// lockstepd: flags -> Server -> wait for SIGTERM. Jobs go on without it. Or
+// lockstepd simulate, which starts none.
 
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <memory>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,6 +15,7 @@
 #include "server/server.h"
 #include "server/server_log.h"
 #include "server/server_options.h"
+#include "server/simulate/simulate_command.h"
 #include "server/stop_signal.h"
 
 namespace lockstep {
@@ -43,6 +47,9 @@ void Say(LogFormat format, LogSeverity severity, const std::string& message) {
 }
 
 int Main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "simulate") {
+    return RunSimulate({argv + 2, argv + argc}, std::cout, std::cerr);
+  }
   const auto line =
       ParseServerCommandLine(argc, argv, [](const char* name) -> std::string {
         const char* value = getenv(name);

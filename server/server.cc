@@ -10,8 +10,8 @@
 #include "proto/contract/status_macros.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
-#include "server/gpu_loads.h"
 #include "server/goodput_metrics.h"
+#include "server/gpu_loads.h"
 #include "server/gpu_metrics.h"
 #include "server/journal_logger.h"
 #include "server/launcher/local_node.h"
@@ -21,7 +21,7 @@
 #include "server/metrics/server_metrics.h"
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/attempt_tokens.h"
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/access.h"
 #include "server/service/cluster_service.h"
@@ -127,7 +127,7 @@ struct Server::Parts {
   MetricLog metric_log;
   ServerMetrics metrics;
   AttemptTokens tokens;
-  const FifoPolicy policy;
+  const QueuePolicy policy;
   const std::unique_ptr<Launcher> launcher;
   Rendezvous rendezvous;
   GpuLoads gpu_loads{clock, GpuMonitor::Open()};

@@ -160,6 +160,9 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
       "runs them, and survives its own restarts.",
       "lockstepd");
   app.set_version_flag("--version", absl::StrCat("lockstepd ", VersionText()));
+  app.footer(
+      "lockstepd simulate --trace FILE plays a trace of jobs under its "
+      "scheduling policy, and starts nothing.");
   app.add_option("--state-dir", options.state_dir,
                  "Jobs, store, token and logs")
       ->capture_default_str();

@@ -11,6 +11,7 @@
 #include "client/cli/command_describe.h"
 #include "client/cli/command_diff.h"
 #include "client/cli/command_label.h"
+#include "client/cli/command_queues.h"
 #include "client/cli/command_retry.h"
 #include "client/cli/command_set_priority.h"
 #include "client/cli/command_transition.h"
@@ -23,6 +24,7 @@
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/priority.h"
+#include "proto/contract/queue.h"
 
 namespace lockstep::cli {
 namespace {
@@ -136,6 +138,7 @@ std::string Describe(const v1::Job& job) {
   line("state", std::string(StateName(job.state())));
   line("doing", IsTerminal(job.state()) ? "" : PhaseLine(job));
   line("priority", PriorityName(PriorityOf(job)));
+  line("queue", QueueOf(job));
   line("labels", absl::StrJoin(labels, ", "));
   line("model", job.spec().model().path());
   line("output", job.spec().output_dir());
@@ -219,6 +222,7 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
   AddDiffCommand(*jobs, context);
   AddLabelCommand(*jobs, context);
   AddSetPriorityCommand(*jobs, context);
+  AddSetQueueCommand(*jobs, context);
   AddRetryCommand(*jobs, context);
   AddDeleteCommand(*jobs, context);
 }

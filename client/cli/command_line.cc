@@ -22,6 +22,7 @@
 #include "client/cli/command_nodes.h"
 #include "client/cli/command_plan.h"
 #include "client/cli/command_plot.h"
+#include "client/cli/command_queues.h"
 #include "client/cli/command_report.h"
 #include "client/cli/command_run.h"
 #include "client/cli/command_server.h"
@@ -153,6 +154,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddTopCommand(app, context);
   AddReportCommand(app, context);
   AddNodesCommand(app, context);
+  AddQueuesCommand(app, context);
   AddCheckpointsCommand(app, context);
   AddServerCommand(app, context);
   AddContextsCommand(app, context);

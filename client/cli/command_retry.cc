@@ -11,6 +11,7 @@
 #include "client/cli/retry_name.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
@@ -100,6 +101,7 @@ absl::StatusOr<v1::Job> RetryJob(const RetryFlags& flags, JobClient& client) {
   // Both may have changed since.
   *spec.mutable_labels() = job.labels();
   spec.mutable_resources()->set_priority(job.priority());
+  spec.mutable_resources()->set_queue(QueueOf(job));
   // Those may have ended badly or be gone by now; whoever retries knows.
   spec.clear_after();
   if (flags.ranks > 0) SetRanks(flags.ranks, spec);

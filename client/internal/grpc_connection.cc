@@ -256,6 +256,29 @@ absl::StatusOr<v1::Device> GrpcConnection::UndrainDevice(
   return Unary(cluster_, &v1::ClusterService::Stub::UndrainDevice, request);
 }
 
+absl::StatusOr<v1::ListQueuesResponse> GrpcConnection::ListQueues() {
+  return Unary(cluster_, &v1::ClusterService::Stub::ListQueues,
+               v1::ListQueuesRequest());
+}
+
+absl::StatusOr<v1::Queue> GrpcConnection::CreateQueue(
+    const v1::CreateQueueRequest& request) {
+  return Unary(cluster_, &v1::ClusterService::Stub::CreateQueue, request,
+               /*idempotent=*/false);
+}
+
+absl::StatusOr<v1::Queue> GrpcConnection::UpdateQueue(
+    const v1::UpdateQueueRequest& request) {
+  return Unary(cluster_, &v1::ClusterService::Stub::UpdateQueue, request);
+}
+
+absl::Status GrpcConnection::DeleteQueue(
+    const v1::DeleteQueueRequest& request) {
+  return Unary(cluster_, &v1::ClusterService::Stub::DeleteQueue, request,
+               /*idempotent=*/false)
+      .status();
+}
+
 absl::Status GrpcConnection::BackupStore(
     const OnMessage<v1::BackupStoreResponse>& on_message) {
   const auto open = [&](grpc::ClientContext* context) {

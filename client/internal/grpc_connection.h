@@ -59,6 +59,12 @@ class GrpcConnection : public JobConnection {
       const v1::DrainDeviceRequest& request) override;
   absl::StatusOr<v1::Device> UndrainDevice(
       const v1::UndrainDeviceRequest& request) override;
+  absl::StatusOr<v1::ListQueuesResponse> ListQueues() override;
+  absl::StatusOr<v1::Queue> CreateQueue(
+      const v1::CreateQueueRequest& request) override;
+  absl::StatusOr<v1::Queue> UpdateQueue(
+      const v1::UpdateQueueRequest& request) override;
+  absl::Status DeleteQueue(const v1::DeleteQueueRequest& request) override;
   absl::Status WatchJobs(
       v1::WatchJobsRequest request,
       const OnMessage<v1::WatchJobsResponse>& on_message) override;

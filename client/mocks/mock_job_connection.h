@@ -45,6 +45,14 @@ class MockJobConnection : public JobConnection {
               (const v1::DrainDeviceRequest&), (override));
   MOCK_METHOD(absl::StatusOr<v1::Device>, UndrainDevice,
               (const v1::UndrainDeviceRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListQueuesResponse>, ListQueues, (),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::Queue>, CreateQueue,
+              (const v1::CreateQueueRequest&), (override));
+  MOCK_METHOD(absl::StatusOr<v1::Queue>, UpdateQueue,
+              (const v1::UpdateQueueRequest&), (override));
+  MOCK_METHOD(absl::Status, DeleteQueue, (const v1::DeleteQueueRequest&),
+              (override));
   MOCK_METHOD(absl::Status, BackupStore,
               (const OnMessage<v1::BackupStoreResponse>&), (override));
   MOCK_METHOD(absl::Status, WatchJobs,

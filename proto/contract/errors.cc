@@ -49,6 +49,24 @@ std::optional<Message> FindDetail(const absl::Status& status) {
   return std::nullopt;
 }
 
+absl::Status InvalidFields(absl::string_view reason,
+                           const std::vector<FieldViolation>& violations) {
+  LOCKSTEP_CHECK(!violations.empty());
+  std::string message;
+  google::rpc::BadRequest bad;
+  for (const FieldViolation& violation : violations) {
+    absl::StrAppend(&message, message.empty() ? "" : "\n", violation.field,
+                    ": ", violation.description);
+    auto* field = bad.add_field_violations();
+    field->set_field(violation.field);
+    field->set_description(violation.description);
+  }
+  google::rpc::Status details =
+      Details(absl::StatusCode::kInvalidArgument, reason, message, {});
+  details.add_details()->PackFrom(bad);
+  return WithDetails(details);
+}
+
 }  // namespace
 
 namespace errors {
@@ -97,6 +115,12 @@ absl::Status EtagMismatch(absl::string_view name, absl::string_view given,
                absl::StrCat(name, " has changed: its etag is \"", stored,
                             "\", not \"", given, "\"; read it again"),
                {{"name", std::string(name)}, {"etag", std::string(stored)}});
+}
+
+absl::Status QueueNotFound(absl::string_view name) {
+  return Error(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
+               absl::StrCat(name, " does not exist"),
+               {{"name", std::string(name)}});
 }
 
 absl::Status InvalidPageToken(absl::string_view token) {
@@ -148,20 +172,11 @@ absl::Status TokenInvalid() {
 }
 
 absl::Status InvalidSpec(const std::vector<FieldViolation>& violations) {
-  LOCKSTEP_CHECK(!violations.empty());
-  std::string message;
-  google::rpc::BadRequest bad;
-  for (const FieldViolation& violation : violations) {
-    absl::StrAppend(&message, message.empty() ? "" : "\n", violation.field,
-                    ": ", violation.description);
-    auto* field = bad.add_field_violations();
-    field->set_field(violation.field);
-    field->set_description(violation.description);
-  }
-  google::rpc::Status details =
-      Details(absl::StatusCode::kInvalidArgument, "INVALID_SPEC", message, {});
-  details.add_details()->PackFrom(bad);
-  return WithDetails(details);
+  return InvalidFields("INVALID_SPEC", violations);
+}
+
+absl::Status InvalidQueue(const std::vector<FieldViolation>& violations) {
+  return InvalidFields("INVALID_QUEUE", violations);
 }
 
 }  // namespace errors

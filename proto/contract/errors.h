@@ -38,6 +38,7 @@ absl::Status JobExists(absl::string_view name);
 absl::Status RequestIdReused(absl::string_view request_id);
 absl::Status EtagMismatch(absl::string_view name, absl::string_view given,
                           absl::string_view stored);
+absl::Status QueueNotFound(absl::string_view name);
 absl::Status InvalidPageToken(absl::string_view token);
 absl::Status InvalidResumeToken(absl::string_view token);
 absl::Status AttemptSuperseded(absl::string_view job, int attempt);
@@ -51,6 +52,8 @@ absl::Status TokenInvalid();
 // INVALID_ARGUMENT, INVALID_SPEC, with all bad fields as BadRequest. Needs at
 // least one violation.
 absl::Status InvalidSpec(const std::vector<FieldViolation>& violations);
+// INVALID_ARGUMENT, INVALID_QUEUE, likewise.
+absl::Status InvalidQueue(const std::vector<FieldViolation>& violations);
 
 }  // namespace errors
 

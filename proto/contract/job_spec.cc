@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "proto/contract/cuda_rules.h"
 #include "proto/contract/labels.h"
+#include "proto/contract/printable.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/spec_validator.h"
 #include "proto/contract/spec_value.h"
@@ -27,6 +28,7 @@ constexpr int kMaxLengthLimit = 1 << 20;
 constexpr int kMaxRanks = 4096;
 constexpr int64_t kMaxTimeoutSeconds = 366 * 24 * 3600;
 constexpr int kMaxAfter = 64;
+constexpr size_t kLongestGpuModel = 64;
 
 constexpr std::array<absl::string_view, 7> kLinearModules = {
     "q_proj",    "k_proj",  "v_proj",   "o_proj",
@@ -237,6 +239,18 @@ void CheckTimeout(const google::protobuf::Duration& timeout, Validator& check) {
                              kMaxTimeoutSeconds, " s"));
 }
 
+void CheckGpuModel(const v1::ResourceSpec& resources, Validator& check) {
+  const std::string& model = resources.gpu_model();
+  check.Require(model.size() <= kLongestGpuModel, "resources.gpu_model",
+                absl::StrCat("has ", model.size(), " characters; at most ",
+                             kLongestGpuModel, " are allowed"));
+  check.Require(
+      model.empty() || resources.device() != v1::ResourceSpec::DEVICE_CPU,
+      "resources.gpu_model",
+      absl::StrCat("\"", Printable(model),
+                   "\" is of a GPU, and resources.device is cpu"));
+}
+
 void CheckResources(const v1::JobSpec& spec, Validator& check) {
   const v1::ResourceSpec& resources = spec.resources();
   check.Known("resources.device", resources.device(),
@@ -245,6 +259,11 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
   check.Known("resources.priority", resources.priority(),
               v1::ResourceSpec::Priority_descriptor());
   if (resources.has_timeout()) CheckTimeout(resources.timeout(), check);
+  check.Require(IsValidJobId(resources.queue()), "resources.queue",
+                absl::StrCat("\"", resources.queue(),
+                             "\" is not the id of a queue: 1 to 63 lower-case "
+                             "letters, digits and hyphens"));
+  CheckGpuModel(resources, check);
   if (resources.device() == v1::ResourceSpec::DEVICE_CUDA) {
     check.Add(CudaViolations(spec));
   }

@@ -1,6 +1,7 @@
 // ApplyDefaults of job_spec.h.
 
 #include "proto/contract/job_spec.h"
+#include "proto/contract/queue.h"
 
 namespace lockstep {
 namespace {
@@ -83,6 +84,7 @@ void DefaultResources(v1::ResourceSpec& resources) {
   LOCKSTEP_DEFAULT(resources, ranks, 1);
   LOCKSTEP_DEFAULT_ENUM(resources, priority, v1::ResourceSpec::PRIORITY_NORMAL);
   LOCKSTEP_DEFAULT(resources, preemptible, false);
+  if (resources.queue().empty()) resources.set_queue(kDefaultQueue);
 }
 
 // The one place where a global batch becomes accumulation; a batch that does

@@ -35,12 +35,22 @@ std::string CheckpointName(absl::string_view id, int64_t step) {
   return absl::StrCat("jobs/", id, "/checkpoints/", step);
 }
 
+std::string QueueName(absl::string_view id) {
+  return absl::StrCat("queues/", id);
+}
+
 absl::StatusOr<std::string> JobIdFromName(absl::string_view name) {
   absl::string_view id = name;
   if (!absl::ConsumePrefix(&id, "jobs/") || !IsValidJobId(id)) {
     return errors::InvalidName(name);
   }
   return std::string(id);
+}
+
+std::string QueueIdFromName(absl::string_view name) {
+  absl::string_view id = name;
+  const bool good = absl::ConsumePrefix(&id, "queues/") && IsValidJobId(id);
+  return good ? std::string(id) : "";
 }
 
 absl::StatusOr<CheckpointRef> ParseCheckpointName(absl::string_view name) {

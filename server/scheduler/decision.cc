@@ -121,6 +121,13 @@ void Decision::Delete(const JobEntry& entry, const std::string& why) {
   state_.jobs.erase(job.name());
 }
 
+void Decision::DeleteQueue(const std::string& id) {
+  LOCKSTEP_CHECK(!touched_queues_.contains(id));
+  result_.write.deleted_queues.push_back(state_.queues.at(id).queue().name());
+  state_.queues.erase(id);
+  state_.waiting.erase(id);
+}
+
 void Decision::Launch(JobEntry& entry, LaunchRequest request) {
   entry.launching.insert(request.attempt.attempt);
   entry.watched.insert(request.attempt.attempt);
@@ -140,6 +147,9 @@ StepResult Decision::Finish() && {
     SpendOn(record, SpendingOf(record), time_.wall);
     *record.mutable_job()->mutable_update_time() = ToProto(time_.wall);
     result_.write.jobs.push_back(entry.record.Share());
+  }
+  for (const std::string& id : touched_queues_) {
+    result_.write.queues.push_back(state_.queues.at(id));
   }
   // Callers are answered before processes are started for them.
   std::vector<Effect> effects;

@@ -70,6 +70,10 @@ class Decision {
   void Write(const server::CoordinatorRecord& coordinator) {
     result_.write.coordinator = coordinator;
   }
+  // The queue changed and is written with this decision.
+  void TouchQueue(const std::string& id) { touched_queues_.insert(id); }
+  // The queue, which must not be touched, is no more.
+  void DeleteQueue(const std::string& id);
   void List(const v1::Checkpoint& checkpoint) {
     result_.write.checkpoints.push_back(checkpoint);
   }
@@ -104,6 +108,7 @@ class Decision {
   Actor actor_;
   StepResult result_;
   std::set<std::string> touched_;
+  std::set<std::string> touched_queues_;
   std::deque<std::string> ended_;
   std::vector<std::pair<Ticket, std::string>> replies_;
 };

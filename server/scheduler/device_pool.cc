@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -14,6 +16,13 @@ namespace {
 
 // In a sentence; `nodes list` has all.
 constexpr int kMostDrainedNamed = 3;
+
+bool Is(const v1::Device& device, v1::Device::Kind kind,
+        absl::string_view model) {
+  return device.kind() == kind &&
+         (model.empty() ||
+          absl::StrContains(absl::AsciiStrToLower(device.model()), model));
+}
 
 std::string HostName(const v1::Node& node) {
   return std::string(absl::StripPrefix(node.name(), "nodes/"));
@@ -46,8 +55,11 @@ DeviceDemand DevicePool::DemandOf(const v1::JobSpec& spec) const {
   DeviceDemand demand;
   demand.count = resources.has_ranks() ? resources.ranks() : 1;
   if (resources.has_gpus()) demand.count = resources.gpus();
+  demand.model = absl::AsciiStrToLower(resources.gpu_model());
   const bool wants_cuda =
       resources.has_gpus() ||
+      (resources.device() != v1::ResourceSpec::DEVICE_CPU &&
+       !demand.model.empty()) ||
       resources.device() == v1::ResourceSpec::DEVICE_CUDA ||
       (resources.device() != v1::ResourceSpec::DEVICE_CPU &&
        Total(v1::Device::CUDA) > 0 && CudaViolations(spec).empty());
@@ -55,23 +67,36 @@ DeviceDemand DevicePool::DemandOf(const v1::JobSpec& spec) const {
   return demand;
 }
 
-int DevicePool::Total(v1::Device::Kind kind) const {
+int DevicePool::Total(v1::Device::Kind kind, absl::string_view model) const {
   int total = 0;
   for (const v1::Node& node : nodes_) {
     for (const v1::Device& device : node.devices()) {
-      total += device.kind() == kind ? 1 : 0;
+      total += Is(device, kind, model) ? 1 : 0;
     }
   }
   return total;
 }
 
-std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind) const {
+std::vector<DevicePlace> DevicePool::All(v1::Device::Kind kind,
+                                         absl::string_view model) const {
+  std::vector<DevicePlace> all;
+  for (const v1::Node& node : nodes_) {
+    for (const v1::Device& device : node.devices()) {
+      if (!Is(device, kind, model)) continue;
+      all.push_back({HostName(node), device.id()});
+    }
+  }
+  return all;
+}
+
+std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind,
+                                          absl::string_view model) const {
   std::vector<DevicePlace> free;
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
       const Key key = {host, device.id()};
-      if (device.kind() == kind && IsFree(key) && !kept_.contains(key)) {
+      if (Is(device, kind, model) && IsFree(key) && !kept_.contains(key)) {
         free.push_back({host, device.id()});
       }
     }
@@ -87,37 +112,50 @@ std::vector<DevicePlace> DevicePool::FreeFor(const std::string& job) const {
   return free;
 }
 
-int DevicePool::Kept(v1::Device::Kind kind) const {
+int DevicePool::Kept(v1::Device::Kind kind, absl::string_view model) const {
   int kept = 0;
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
       const Key key = {host, device.id()};
-      kept += device.kind() == kind && IsFree(key) && kept_.contains(key);
+      kept += Is(device, kind, model) && IsFree(key) && kept_.contains(key);
     }
   }
   return kept;
 }
 
-std::map<std::string, int> DevicePool::Holders(v1::Device::Kind kind) const {
-  std::map<std::string, int> holders;
+std::map<std::string, std::vector<DevicePlace>> DevicePool::HeldPlaces(
+    v1::Device::Kind kind, absl::string_view model) const {
+  std::map<std::string, std::vector<DevicePlace>> held;
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
-      if (device.kind() != kind) continue;
-      const auto held = holder_.find({host, device.id()});
-      if (held != holder_.end()) ++holders[held->second];
+      if (!Is(device, kind, model)) continue;
+      const auto found = holder_.find({host, device.id()});
+      if (found == holder_.end()) continue;
+      held[found->second].push_back({host, device.id()});
     }
+  }
+  return held;
+}
+
+std::map<std::string, int> DevicePool::Holders(v1::Device::Kind kind,
+                                               absl::string_view model) const {
+  std::map<std::string, int> holders;
+  for (const auto& [job, places] : HeldPlaces(kind, model)) {
+    holders[job] = static_cast<int>(places.size());
   }
   return holders;
 }
 
-int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
+int DevicePool::UsedByOthers(v1::Device::Kind kind,
+                             absl::string_view model) const {
   int used = 0;
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
-      used += device.kind() == kind && !holder_.contains({host, device.id()}) &&
+      used += Is(device, kind, model) &&
+              !holder_.contains({host, device.id()}) &&
               foreign_uses_.contains(device.id()) &&
               !drained_.contains(device.id());
     }
@@ -126,12 +164,12 @@ int DevicePool::UsedByOthers(v1::Device::Kind kind) const {
 }
 
 std::map<std::string, std::string> DevicePool::Drained(
-    v1::Device::Kind kind) const {
+    v1::Device::Kind kind, absl::string_view model) const {
   std::map<std::string, std::string> drained;
   for (const v1::Node& node : nodes_) {
     for (const v1::Device& device : node.devices()) {
       const auto found = drained_.find(device.id());
-      if (device.kind() == kind && found != drained_.end()) {
+      if (Is(device, kind, model) && found != drained_.end()) {
         drained.insert(*found);
       }
     }
@@ -139,12 +177,13 @@ std::map<std::string, std::string> DevicePool::Drained(
   return drained;
 }
 
-int DevicePool::DrainedAndIdle(v1::Device::Kind kind) const {
+int DevicePool::DrainedAndIdle(v1::Device::Kind kind,
+                               absl::string_view model) const {
   int idle = 0;
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
-      idle += device.kind() == kind && drained_.contains(device.id()) &&
+      idle += Is(device, kind, model) && drained_.contains(device.id()) &&
               !holder_.contains({host, device.id()});
     }
   }
@@ -174,13 +213,17 @@ bool DevicePool::SetForeignUses(std::map<std::string, std::string> uses) {
 
 absl::Status DevicePool::CheckFits(const v1::JobSpec& spec) const {
   const DeviceDemand demand = DemandOf(spec);
-  const int total = Total(demand.kind);
+  const int total = Total(demand.kind, demand.model);
   if (demand.count <= total) return absl::OkStatus();
+  const std::string model =
+      demand.model.empty()
+          ? ""
+          : absl::StrCat(" (", spec.resources().gpu_model(), ")");
   return errors::Error(
       absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_DEVICES",
       absl::StrCat("resources.ranks: ", demand.count, " ",
-                   DeviceKindName(demand.kind),
-                   " devices are wanted, this cluster has ", total),
+                   DeviceKindName(demand.kind), " devices", model,
+                   " are wanted, this cluster has ", total),
       {{"wanted", absl::StrCat(demand.count)},
        {"available", absl::StrCat(total)},
        {"device", std::string(DeviceKindName(demand.kind))}});
@@ -205,13 +248,14 @@ void DevicePool::Release(const std::string& job) {
 }
 
 std::vector<DevicePlace> DevicePool::HeldBy(const std::string& job,
-                                            v1::Device::Kind kind) const {
+                                            v1::Device::Kind kind,
+                                            absl::string_view model) const {
   std::vector<DevicePlace> held;
   for (const v1::Node& node : nodes_) {
     const std::string host = HostName(node);
     for (const v1::Device& device : node.devices()) {
       const auto found = holder_.find({host, device.id()});
-      if (device.kind() == kind && found != holder_.end() &&
+      if (Is(device, kind, model) && found != holder_.end() &&
           found->second == job && !drained_.contains(device.id())) {
         held.push_back({host, device.id()});
       }
@@ -235,6 +279,18 @@ void DevicePool::Keep(const std::string& job,
 
 void DevicePool::KeepNothing(const std::string& job) {
   std::erase_if(kept_, [&](const auto& entry) { return entry.second == job; });
+}
+
+std::set<std::string> DevicePool::Takers() const {
+  std::set<std::string> takers;
+  for (const auto& [key, owner] : kept_) takers.insert(owner);
+  return takers;
+}
+
+bool DevicePool::IsKeptFrom(const std::string& job,
+                            const DevicePlace& place) const {
+  const auto kept = kept_.find({place.node, place.device});
+  return kept != kept_.end() && kept->second != job;
 }
 
 std::vector<DevicePlace> DevicePool::KeptFor(const std::string& job) const {

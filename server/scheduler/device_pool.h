@@ -29,6 +29,8 @@ struct DevicePlace {
 struct DeviceDemand {
   v1::Device::Kind kind = v1::Device::CPU;
   int count = 1;
+  // Only devices whose model, in small letters, contains this.
+  std::string model = {};
 };
 
 // "cpu", "cuda".
@@ -46,23 +48,37 @@ class DevicePool {
   // cpu.
   DeviceDemand DemandOf(const v1::JobSpec& spec) const;
 
-  int Total(v1::Device::Kind kind) const;
+  // What follows counts only devices of that model, if one is given, as
+  // DeviceDemand has it.
+  int Total(v1::Device::Kind kind, absl::string_view model = "") const;
+  // All, whoever has them.
+  std::vector<DevicePlace> All(v1::Device::Kind kind,
+                               absl::string_view model = "") const;
   // Devices that any job may have now, by node and index.
-  std::vector<DevicePlace> Free(v1::Device::Kind kind) const;
+  std::vector<DevicePlace> Free(v1::Device::Kind kind,
+                                absl::string_view model = "") const;
   // Those that only this job may have now.
   std::vector<DevicePlace> FreeFor(const std::string& job) const;
   // Devices that are free, and kept for some job.
-  int Kept(v1::Device::Kind kind) const;
+  int Kept(v1::Device::Kind kind, absl::string_view model = "") const;
   // Those that no job gets after the one that holds them, if any: by id, each
   // with why.
-  std::map<std::string, std::string> Drained(v1::Device::Kind kind) const;
+  std::map<std::string, std::string> Drained(
+      v1::Device::Kind kind, absl::string_view model = "") const;
+  bool IsDrained(const DevicePlace& place) const {
+    return drained_.contains(place.device);
+  }
   // How many of these no job holds.
-  int DrainedAndIdle(v1::Device::Kind kind) const;
+  int DrainedAndIdle(v1::Device::Kind kind, absl::string_view model = "") const;
+  // Those that each job holds.
+  std::map<std::string, std::vector<DevicePlace>> HeldPlaces(
+      v1::Device::Kind kind, absl::string_view model = "") const;
   // How many of a kind each job holds.
-  std::map<std::string, int> Holders(v1::Device::Kind kind) const;
+  std::map<std::string, int> Holders(v1::Device::Kind kind,
+                                     absl::string_view model = "") const;
   // Those that no job holds and that are not free, since others use them; but
   // for the drained.
-  int UsedByOthers(v1::Device::Kind kind) const;
+  int UsedByOthers(v1::Device::Kind kind, absl::string_view model = "") const;
 
   // The devices that others use now, by id, each with how; whether that is
   // news. What a job holds stays its own.
@@ -83,8 +99,8 @@ class DevicePool {
   // Gives back all that `job` holds.
   void Release(const std::string& job);
   // What it holds of a kind, and others may get when it gives it back.
-  std::vector<DevicePlace> HeldBy(const std::string& job,
-                                  v1::Device::Kind kind) const;
+  std::vector<DevicePlace> HeldBy(const std::string& job, v1::Device::Kind kind,
+                                  absl::string_view model = "") const;
 
   // From now on nobody but `job` gets these, whoever holds them still; of a
   // place that no node has nothing is kept. Until it is told otherwise.
@@ -93,6 +109,10 @@ class DevicePool {
   bool IsKept(const DevicePlace& place) const {
     return kept_.contains({place.node, place.device});
   }
+  // The jobs for which something is kept.
+  std::set<std::string> Takers() const;
+  // Whether it is kept for another one.
+  bool IsKeptFrom(const std::string& job, const DevicePlace& place) const;
   // What is kept for it and not drained, and who holds some of that still.
   std::vector<DevicePlace> KeptFor(const std::string& job) const;
   std::set<std::string> HoldersOfKept(const std::string& job) const;

@@ -7,23 +7,30 @@
 
 namespace lockstep {
 
-Ticket WaitingCallers::Add(Scheduler::Reply<v1::Job> reply) {
+template <typename Reply>
+Ticket WaitingCallers::Keep(Reply reply) {
   absl::MutexLock lock(&mu_);
   callers_.emplace(next_, std::move(reply));
   return next_++;
+}
+
+Ticket WaitingCallers::Add(Scheduler::Reply<v1::Job> reply) {
+  return Keep(std::move(reply));
 }
 
 Ticket WaitingCallers::Add(Scheduler::Reply<v1::JobExplanation> reply) {
-  absl::MutexLock lock(&mu_);
-  callers_.emplace(next_, std::move(reply));
-  return next_++;
+  return Keep(std::move(reply));
 }
 
-Ticket WaitingCallers::Add(Scheduler::Ack ack) {
-  absl::MutexLock lock(&mu_);
-  callers_.emplace(next_, std::move(ack));
-  return next_++;
+Ticket WaitingCallers::Add(Scheduler::Reply<v1::Queue> reply) {
+  return Keep(std::move(reply));
 }
+
+Ticket WaitingCallers::Add(Scheduler::Reply<v1::ListQueuesResponse> reply) {
+  return Keep(std::move(reply));
+}
+
+Ticket WaitingCallers::Add(Scheduler::Ack ack) { return Keep(std::move(ack)); }
 
 WaitingCallers::Caller WaitingCallers::Take(Ticket ticket) {
   absl::MutexLock lock(&mu_);
@@ -43,6 +50,16 @@ void WaitingCallers::Answer(Ticket ticket,
                             absl::StatusOr<v1::JobExplanation> explanation) {
   std::get<Scheduler::Reply<v1::JobExplanation>>(Take(ticket))(
       std::move(explanation));
+}
+
+void WaitingCallers::Answer(Ticket ticket, absl::StatusOr<v1::Queue> queue) {
+  std::get<Scheduler::Reply<v1::Queue>>(Take(ticket))(std::move(queue));
+}
+
+void WaitingCallers::Answer(Ticket ticket,
+                            absl::StatusOr<v1::ListQueuesResponse> queues) {
+  std::get<Scheduler::Reply<v1::ListQueuesResponse>>(Take(ticket))(
+      std::move(queues));
 }
 
 void WaitingCallers::Answer(Ticket ticket, absl::Status status) {
@@ -83,6 +100,15 @@ void EffectRunner::Do(ReplyEffect effect) {
 
 void EffectRunner::Do(ExplainEffect effect) {
   callers_.Answer(effect.ticket, std::move(effect.explanation));
+}
+
+void EffectRunner::Do(QueueEffect effect) {
+  callers_.Answer(effect.ticket, std::move(effect.queue));
+}
+
+void EffectRunner::Do(QueuesEffect effect) {
+  callers_.Answer(effect.ticket, absl::StatusOr<v1::ListQueuesResponse>(
+                                     std::move(effect.queues)));
 }
 
 void EffectRunner::Do(AckEffect effect) {

@@ -23,9 +23,13 @@ class WaitingCallers {
  public:
   Ticket Add(Scheduler::Reply<v1::Job> reply);
   Ticket Add(Scheduler::Reply<v1::JobExplanation> reply);
+  Ticket Add(Scheduler::Reply<v1::Queue> reply);
+  Ticket Add(Scheduler::Reply<v1::ListQueuesResponse> reply);
   Ticket Add(Scheduler::Ack ack);
   void Answer(Ticket ticket, absl::StatusOr<v1::Job> job);
   void Answer(Ticket ticket, absl::StatusOr<v1::JobExplanation> explanation);
+  void Answer(Ticket ticket, absl::StatusOr<v1::Queue> queue);
+  void Answer(Ticket ticket, absl::StatusOr<v1::ListQueuesResponse> queues);
   void Answer(Ticket ticket, absl::Status status);
   // Everyone who still waits.
   void FailAll(const absl::Status& status);
@@ -33,7 +37,12 @@ class WaitingCallers {
  private:
   using Caller =
       std::variant<Scheduler::Reply<v1::Job>,
-                   Scheduler::Reply<v1::JobExplanation>, Scheduler::Ack>;
+                   Scheduler::Reply<v1::JobExplanation>,
+                   Scheduler::Reply<v1::Queue>,
+                   Scheduler::Reply<v1::ListQueuesResponse>, Scheduler::Ack>;
+
+  template <typename Reply>
+  Ticket Keep(Reply reply);
 
   Caller Take(Ticket ticket);
 
@@ -53,6 +62,8 @@ class EffectRunner {
  private:
   void Do(ReplyEffect effect);
   void Do(ExplainEffect effect);
+  void Do(QueueEffect effect);
+  void Do(QueuesEffect effect);
   void Do(AckEffect effect);
   void Do(PutTokenEffect effect);
   void Do(const OpenRendezvousEffect& effect);

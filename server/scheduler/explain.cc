@@ -8,7 +8,9 @@
 
 #include "proto/contract/job_state.h"
 #include "proto/contract/priority.h"
+#include "proto/contract/queue.h"
 #include "server/scheduler/proto_time.h"
+#include "server/scheduler/queue_uses.h"
 #include "server/scheduler/step_parts.h"
 
 namespace lockstep {
@@ -65,12 +67,13 @@ struct Holder {
 
 // Those that end first come first, and those of which that is not known last.
 std::vector<Holder> HoldersOf(const SchedulerState& state,
-                              v1::Device::Kind kind, absl::Duration now) {
+                              const DeviceDemand& demand, absl::Duration now) {
   std::vector<Holder> holders;
-  for (const auto& [name, devices] : state.pool.Holders(kind)) {
+  for (const auto& [name, devices] :
+       state.pool.Holders(demand.kind, demand.model)) {
     const JobEntry& entry = state.jobs.at(name);
-    const auto gives_back =
-        static_cast<int>(state.pool.HeldBy(name, kind).size());
+    const auto gives_back = static_cast<int>(
+        state.pool.HeldBy(name, demand.kind, demand.model).size());
     holders.push_back({&entry, devices, gives_back, TimeToEnd(entry, now)});
   }
   std::stable_sort(holders.begin(), holders.end(),
@@ -94,21 +97,35 @@ std::optional<absl::Duration> TimeToHave(int more,
   return until;
 }
 
+// One of another queue, whose quota is up, holds nobody back here, nor do those
+// behind it there.
+bool WaitsForItsQueueAlone(const SchedulerState& state, const WaitingJob& other,
+                           const JobEntry& entry) {
+  return other.queue != QueueOf(entry.job()) &&
+         state.jobs.at(other.name).job().pending_reason() == v1::Job::QUOTA;
+}
+
 // Its place in the line for devices of its kind; the devices that those before
 // it want.
 int FindPlace(const SchedulerState& state, const JobEntry& entry,
-              DeviceDemand demand, absl::Duration now,
-              v1::JobExplanation& explanation) {
+              const DeviceDemand& demand, v1::JobExplanation& explanation) {
   int wanted = 0;
   int position = 1;
-  for (const auto& [place, name] : state.prepared) {
-    const JobEntry& other = state.jobs.at(name);
-    if (&other == &entry) break;
-    const DeviceDemand its = state.pool.DemandOf(other.job().spec());
-    if (its.kind != demand.kind || !WaitsForDevices(other, now)) continue;
+  LineCursor cursor(state.line, state.shares);
+  for (const WaitingJob* other = cursor.Peek(); other != nullptr;
+       other = cursor.Peek()) {
+    if (other->name == entry.job().name()) break;
+    if (other->demand.kind != demand.kind ||
+        WaitsForItsQueueAlone(state, *other, entry)) {
+      cursor.DropLane();
+      continue;
+    }
     ++position;
-    wanted += its.count;
-    if (explanation.ahead_size() < kMostNamed) explanation.add_ahead(name);
+    wanted += other->demand.count;
+    if (explanation.ahead_size() < kMostNamed) {
+      explanation.add_ahead(other->name);
+    }
+    cursor.Advance();
   }
   explanation.set_position(position);
   return wanted;
@@ -128,31 +145,48 @@ void AddHolder(const Holder& holder, const v1::Job& explained, absl::Time wall,
   }
 }
 
+void ExplainQueue(const SchedulerState& state, const v1::Job& job,
+                  v1::Device::Kind kind, v1::JobExplanation& explanation) {
+  explanation.set_queue(QueueOf(job));
+  const QueueUses uses = UsesOf(state);
+  const auto use = uses.find({QueueOf(job), kind});
+  if (use == uses.end()) return;
+  explanation.set_queue_used(use->second.used);
+  if (use->second.quota.has_value()) {
+    explanation.set_queue_quota(*use->second.quota);
+  }
+}
+
 void ExplainDevices(const SchedulerState& state, const JobEntry& entry,
                     absl::Duration now, absl::Time wall,
                     v1::JobExplanation& explanation) {
   const DeviceDemand demand = state.pool.DemandOf(entry.job().spec());
   const auto own =
       static_cast<int>(state.pool.FreeFor(entry.job().name()).size());
-  const int free = static_cast<int>(state.pool.Free(demand.kind).size()) + own;
+  const int free =
+      static_cast<int>(state.pool.Free(demand.kind, demand.model).size()) + own;
   explanation.set_devices_wanted(demand.count);
   explanation.set_devices_free(free);
-  explanation.set_devices_unavailable(state.pool.UsedByOthers(demand.kind) +
-                                      state.pool.DrainedAndIdle(demand.kind) +
-                                      state.pool.Kept(demand.kind) - own);
-  explanation.set_devices_total(state.pool.Total(demand.kind));
+  explanation.set_devices_unavailable(
+      state.pool.UsedByOthers(demand.kind, demand.model) +
+      state.pool.DrainedAndIdle(demand.kind, demand.model) +
+      state.pool.Kept(demand.kind, demand.model) - own);
+  explanation.set_devices_total(state.pool.Total(demand.kind, demand.model));
+  ExplainQueue(state, entry.job(), demand.kind, explanation);
   // One that has devices waits for none.
   if (LiveAttemptOf(entry.job()) != nullptr) return;
-  const std::vector<Holder> holders = HoldersOf(state, demand.kind, now);
+  const std::vector<Holder> holders = HoldersOf(state, demand, now);
   for (const Holder& holder : holders) {
     AddHolder(holder, entry.job(), wall, explanation);
   }
   if (!WaitsForDevices(entry, now)) return;
   // Those before it have theirs then, and for how long is not known.
-  const int before = FindPlace(state, entry, demand, now, explanation);
+  const int before = FindPlace(state, entry, demand, explanation);
   const std::optional<absl::Duration> left =
       TimeToHave(before + demand.count - free, holders);
-  if (left.has_value() && !state.draining()) {
+  // When a job of its queue gives back what the quota allows is another matter.
+  const bool quota_is_up = entry.job().pending_reason() == v1::Job::QUOTA;
+  if (left.has_value() && !state.draining() && !quota_is_up) {
     *explanation.mutable_earliest_start_time() = ToProto(wall + *left);
   }
 }

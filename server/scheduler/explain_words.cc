@@ -73,14 +73,21 @@ std::string PoolInWords(const SchedulerState& state, const v1::Job& job,
                     " kept from it (used by processes that are not Lockstep's,"
                     " drained, or kept for a job that others gave way to)");
   }
+  const DeviceDemand demand = state.pool.DemandOf(job.spec());
   absl::StrAppend(
-      &words,
-      DrainedInWords(state.pool.Drained(state.pool.DemandOf(job.spec()).kind)));
+      &words, DrainedInWords(state.pool.Drained(demand.kind, demand.model)));
   const std::map<std::string, int> all =
-      state.pool.Holders(state.pool.DemandOf(job.spec()).kind);
+      state.pool.Holders(demand.kind, demand.model);
   const std::string holders =
       HoldersInWords(explanation, static_cast<int>(all.size()));
   return absl::StrCat(words, holders.empty() ? "" : "; ", holders, ".");
+}
+
+std::string QueueInWords(const v1::JobExplanation& explanation) {
+  if (!explanation.has_queue_quota()) return "";
+  return absl::StrCat(" The jobs of queue ", explanation.queue(), " have ",
+                      explanation.queue_used(), " of the ",
+                      explanation.queue_quota(), " that they may have.");
 }
 
 std::string StartInWords(const v1::JobExplanation& explanation) {
@@ -121,6 +128,7 @@ std::string QueuedInWords(const SchedulerState& state, const JobEntry& entry,
   }
   return absl::StrCat(
       words, PlaceInWords(explanation), PoolInWords(state, job, explanation),
+      QueueInWords(explanation),
       explanation.position() > 0 || explanation.has_earliest_start_time()
           ? StartInWords(explanation)
           : "");

@@ -83,6 +83,22 @@ void Scheduler::UndrainDevice(Actor actor, std::string device, Ack ack) {
       std::move(ack), std::move(actor));
 }
 
+void Scheduler::CreateQueue(v1::Queue queue, Reply<v1::Queue> reply) {
+  thread_->PostCall(CreateQueueEvent{0, std::move(queue)}, std::move(reply));
+}
+
+void Scheduler::UpdateQueue(QueueUpdate request, Reply<v1::Queue> reply) {
+  thread_->PostCall(UpdateQueueEvent{0, std::move(request)}, std::move(reply));
+}
+
+void Scheduler::DeleteQueue(std::string name, Ack ack) {
+  thread_->PostCall(DeleteQueueEvent{0, std::move(name)}, std::move(ack));
+}
+
+void Scheduler::ListQueues(Reply<v1::ListQueuesResponse> reply) {
+  thread_->PostCall(ListQueuesEvent{0}, std::move(reply));
+}
+
 void Scheduler::Prepared(worker::v1::ReportPreparedRequest report, Ack ack) {
   thread_->PostCall(PreparedEvent{0, std::move(report)}, std::move(ack));
 }

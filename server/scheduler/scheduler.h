@@ -57,7 +57,15 @@ class Scheduler {
         std::optional<v1::Checkpoint>();
   };
 
-  // How labels and priority of a job shall be.
+  // What of a queue shall be as it is in `queue`, which is valid.
+  struct QueueUpdate {
+    v1::Queue queue;
+    bool gpu_quota = false;
+    bool cpu_quota = false;
+    bool weight = false;
+  };
+
+  // How labels, priority and queue of a job shall be.
   struct UpdateJob {
     std::string name;
     std::string etag;  // May be empty.
@@ -67,6 +75,7 @@ class Scheduler {
     std::map<std::string, std::string> labels;
     // As it is when not set.
     std::optional<v1::ResourceSpec::Priority> priority;
+    std::optional<std::string> queue;
   };
 
   // Borrowed parts outlive the scheduler.
@@ -115,6 +124,12 @@ class Scheduler {
   void DrainDevice(Actor actor, std::string device, std::string reason,
                    Ack ack);
   void UndrainDevice(Actor actor, std::string device, Ack ack);
+
+  // Queues. Names that no queue can have are unknown.
+  void CreateQueue(v1::Queue queue, Reply<v1::Queue> reply);
+  void UpdateQueue(QueueUpdate request, Reply<v1::Queue> reply);
+  void DeleteQueue(std::string name, Ack ack);
+  void ListQueues(Reply<v1::ListQueuesResponse> reply);
 
   // From WorkerService; the caller was authenticated as this attempt.
   void Prepared(worker::v1::ReportPreparedRequest report, Ack ack);

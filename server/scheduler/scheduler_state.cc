@@ -5,6 +5,8 @@
 
 #include "proto/contract/job_state.h"
 #include "proto/contract/priority.h"
+#include "proto/contract/queue.h"
+#include "proto/contract/resource_name.h"
 #include "server/scheduler/proto_time.h"
 
 namespace lockstep {
@@ -38,6 +40,22 @@ void RestoreKept(const JobEntry& entry, DevicePool& pool) {
   if (!places.empty()) pool.Keep(entry.job().name(), places);
 }
 
+void RestoreQueues(const std::vector<server::QueueRecord>& queues,
+                   SchedulerState& state) {
+  state.queues[kDefaultQueue].mutable_queue()->set_name(
+      QueueName(kDefaultQueue));
+  for (const server::QueueRecord& record : queues) {
+    state.queues[QueueIdFromName(record.queue().name())] = record;
+  }
+}
+
+// One that is asked for a checkpoint is killed when it does not come, and what
+// is killed has a moment to be gone.
+absl::Duration TimeToStop(const SchedulerOptions& options) {
+  return std::max(options.drain_grace, options.stop_grace) +
+         2 * (options.kill_after_grace + options.tick);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> DrainedDevices(
@@ -54,6 +72,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             std::vector<JobRow> records,
                             const std::map<std::string, Checkpoints>& listed,
                             const server::CoordinatorRecord& coordinator,
+                            const std::vector<server::QueueRecord>& queues,
                             absl::Duration now, absl::Time wall) {
   SchedulerState state;
   state.coordinator = coordinator;
@@ -61,6 +80,9 @@ SchedulerState RestoreState(const SchedulerOptions& options,
   state.policy = &policy;
   state.pool = std::move(pool);
   state.pool.SetDrained(DrainedDevices(coordinator));
+  RestoreQueues(queues, state);
+  state.shares = SharesAt(state.queues, wall);
+  state.charged = wall;
   for (JobRow& record : records) {
     JobEntry entry;
     entry.order = state.next_order++;
@@ -103,10 +125,33 @@ QueuePlace PlaceInQueue(const JobEntry& entry) {
 }
 
 void Enqueue(SchedulerState& state, const JobEntry& entry) {
-  JobQueue& queue = !entry.record->waits_for().empty() ? state.following
-                    : entry.job().has_plan()           ? state.prepared
-                                                       : state.unprepared;
-  queue[PlaceInQueue(entry)] = entry.job().name();
+  const v1::Job& job = entry.job();
+  ++state.waiting[QueueOf(job)];
+  if (!entry.record->waits_for().empty()) {
+    state.following[PlaceInQueue(entry)] = job.name();
+  } else if (!job.has_plan()) {
+    state.unprepared[PlaceInQueue(entry)] = job.name();
+  } else {
+    state.untold.insert(job.name());
+    // The clock says later whether that is over.
+    if (entry.not_before > absl::ZeroDuration()) {
+      state.backing_off[{entry.not_before, entry.order}] = job.name();
+    } else {
+      JoinLine(state, entry);
+    }
+  }
+}
+
+void JoinLine(SchedulerState& state, const JobEntry& entry) {
+  const v1::Job& job = entry.job();
+  state.untold.insert(job.name());
+  state.line.Add({.name = job.name(),
+                  .demand = state.pool.DemandOf(job.spec()),
+                  .priority = PriorityOf(job),
+                  .queue = QueueOf(job),
+                  .owner = job.owner(),
+                  .order = entry.order,
+                  .longest = LongestOf(state, job.spec())});
 }
 
 void Follow(SchedulerState& state, const JobEntry& entry) {
@@ -127,7 +172,29 @@ void Unfollow(SchedulerState& state, const JobEntry& entry) {
 void Dequeue(SchedulerState& state, const JobEntry& entry) {
   state.following.erase(PlaceInQueue(entry));
   state.unprepared.erase(PlaceInQueue(entry));
-  state.prepared.erase(PlaceInQueue(entry));
+  state.backing_off.erase({entry.not_before, entry.order});
+  state.line.Remove(entry.job().name());
+  state.untold.erase(entry.job().name());
+  --state.waiting[QueueOf(entry.job())];
+}
+
+absl::Duration LongestOf(const SchedulerState& state, const v1::JobSpec& spec) {
+  return TimeLimitOf(spec) + TimeToStop(state.options);
+}
+
+absl::Duration TimeLeftAtMost(const SchedulerState& state,
+                              const JobEntry& entry, absl::Duration now) {
+  // Without a limit of its own it might as well not be stopping.
+  if (!entry.job().spec().resources().has_timeout()) {
+    return absl::InfiniteDuration();
+  }
+  const absl::Duration killed = entry.live.kill_at - now;
+  if (killed < absl::InfiniteDuration()) {
+    return std::max(killed, absl::ZeroDuration()) +
+           state.options.kill_after_grace + state.options.tick;
+  }
+  return std::max(entry.live.time_limit - now, absl::ZeroDuration()) +
+         TimeToStop(state.options);
 }
 
 absl::Duration TimeLimitOf(const v1::JobSpec& spec) {

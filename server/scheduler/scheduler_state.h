@@ -17,7 +17,9 @@
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/scheduler/device_pool.h"
+#include "server/scheduler/fair_share.h"
 #include "server/scheduler/scheduler_options.h"
+#include "server/scheduler/waiting_line.h"
 #include "server/store/job_row.h"
 #include "server/store/record.pb.h"
 
@@ -73,7 +75,8 @@ struct JobEntry {
   const v1::Job& job() const { return record->job(); }
 };
 
-// Where a QUEUED job stands: the more urgent go first, and of those the oldest.
+// Where a QUEUED job stands before it is prepared: the more urgent go first,
+// and of those the oldest.
 struct QueuePlace {
   v1::ResourceSpec::Priority priority = v1::ResourceSpec::PRIORITY_NORMAL;
   int64_t order = 0;
@@ -93,10 +96,22 @@ struct SchedulerState {
   // (owner, request id) -> job.
   std::map<std::pair<std::string, std::string>, std::string> requests;
   // QUEUED jobs: those that wait for others to succeed, those to be prepared,
-  // and those that are and wait for devices.
+  // those that are and wait out a failure (until JobEntry.not_before, with the
+  // order), and those that wait for devices.
   JobQueue following;
   JobQueue unprepared;
-  JobQueue prepared;
+  std::map<std::pair<absl::Duration, int64_t>, std::string> backing_off;
+  WaitingLine line;
+  // Of the last two: those that may have to be told anew why they wait. All
+  // others wait for those before them, and know it.
+  std::set<std::string> untold;
+  // All there are, the default one among them, and how many jobs of each are
+  // QUEUED.
+  QueueRecords queues;
+  std::map<std::string, int64_t> waiting;
+  // As of the newest charge of what runs.
+  FairShares shares;
+  absl::Time charged;
   // Of each job that others wait for, which.
   std::map<std::string, std::set<std::string>> followers;
   // Jobs with an attempt that has not ended.
@@ -127,14 +142,17 @@ SchedulerState RestoreState(const SchedulerOptions& options,
                             std::vector<JobRow> records,
                             const std::map<std::string, Checkpoints>& listed,
                             const server::CoordinatorRecord& coordinator,
+                            const std::vector<server::QueueRecord>& queues,
                             absl::Duration now, absl::Time wall);
 
-// Where it stands when it is QUEUED.
+// Where it stands when it is QUEUED and not prepared.
 QueuePlace PlaceInQueue(const JobEntry& entry);
 // Puts a QUEUED job into the queue that it belongs to, and takes it out: before
-// its priority changes, too.
+// its priority or its queue changes, too.
 void Enqueue(SchedulerState& state, const JobEntry& entry);
 void Dequeue(SchedulerState& state, const JobEntry& entry);
+// One that has waited out a failure; it has left `backing_off`.
+void JoinLine(SchedulerState& state, const JobEntry& entry);
 
 // It waits for others to succeed, as its record says; it does not any more.
 void Follow(SchedulerState& state, const JobEntry& entry);
@@ -142,6 +160,13 @@ void Unfollow(SchedulerState& state, const JobEntry& entry);
 
 // What resources.timeout allows an attempt; infinite when it is not set.
 absl::Duration TimeLimitOf(const v1::JobSpec& spec);
+
+// How long an attempt may hold its devices at the most, from its start to the
+// end of its processes; infinite when that is not known.
+absl::Duration LongestOf(const SchedulerState& state, const v1::JobSpec& spec);
+// The same of a live attempt, from now on.
+absl::Duration TimeLeftAtMost(const SchedulerState& state,
+                              const JobEntry& entry, absl::Duration now);
 
 // The newest attempt if it has not ended, else null.
 const v1::Attempt* LiveAttemptOf(const v1::Job& job);

@@ -85,7 +85,7 @@ absl::Status SchedulerThread::Load() {
   state_ =
       RestoreState(options_, parts_.policy, DevicePool(parts_.launcher.Nodes()),
                    std::move(records), listed, parts_.store.Coordinator(),
-                   time.now, time.wall);
+                   parts_.store.Queues(), time.now, time.wall);
   return absl::OkStatus();
 }
 

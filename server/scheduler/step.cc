@@ -23,13 +23,12 @@ void OnTick(Decision& decision) {
     decision.Do(SignalEffect{{name, entry.job().attempt()}, /*kill=*/true});
   }
   ForgetOld(decision);
+  ChargeAll(decision);
   // A pause after a failure may be over.
-  for (const auto& [place, name] : state.prepared) {
-    const JobEntry& entry = state.jobs.at(name);
-    if (entry.job().pending_reason() == v1::Job::BACKOFF &&
-        entry.not_before <= decision.now()) {
-      state.schedule = true;
-    }
+  const auto& backing_off = state.backing_off;
+  if (!backing_off.empty() &&
+      backing_off.begin()->first.first <= decision.now()) {
+    state.schedule = true;
   }
 }
 
@@ -80,6 +79,18 @@ struct Dispatch {
   void operator()(const ForeignUseEvent& event) {
     SchedulerState& state = decision.state();
     if (state.pool.SetForeignUses(event.uses)) state.schedule = true;
+  }
+  void operator()(const CreateQueueEvent& event) {
+    OnCreateQueue(decision, event);
+  }
+  void operator()(const UpdateQueueEvent& event) {
+    OnUpdateQueue(decision, event);
+  }
+  void operator()(const DeleteQueueEvent& event) {
+    OnDeleteQueue(decision, event);
+  }
+  void operator()(const ListQueuesEvent& event) {
+    OnListQueues(decision, event);
   }
   void operator()(const RestoreEvent&) { OnRestore(decision); }
   void operator()(const TickEvent&) { OnTick(decision); }

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lockstep/v1/cluster_service.pb.h"
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/v1/job_service.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
@@ -137,6 +138,21 @@ struct ProcessEndEvent {
 struct ForeignUseEvent {
   std::map<std::string, std::string> uses;
 };
+struct CreateQueueEvent {
+  Ticket ticket = 0;
+  v1::Queue queue;  // Valid.
+};
+struct UpdateQueueEvent {
+  Ticket ticket = 0;
+  Scheduler::QueueUpdate request;
+};
+struct DeleteQueueEvent {
+  Ticket ticket = 0;
+  std::string name;
+};
+struct ListQueuesEvent {
+  Ticket ticket = 0;
+};
 // Once after a restart: opens again what lives.
 struct RestoreEvent {};
 // A few times a second.
@@ -151,7 +167,8 @@ struct Event {
                PreparedEvent, AttachedEvent, ReportedEvent, HeardEvent,
                SilenceEvent, HangEvent, CheckpointEvent, PinEvent,
                RendezvousEvent, LaunchedEvent, ProcessEndEvent, ForeignUseEvent,
-               RestoreEvent, TickEvent>
+               CreateQueueEvent, UpdateQueueEvent, DeleteQueueEvent,
+               ListQueuesEvent, RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;
@@ -173,6 +190,14 @@ struct ReplyEffect {
 struct ExplainEffect {
   Ticket ticket = 0;
   absl::StatusOr<v1::JobExplanation> explanation;
+};
+struct QueueEffect {
+  Ticket ticket = 0;
+  absl::StatusOr<v1::Queue> queue;
+};
+struct QueuesEffect {
+  Ticket ticket = 0;
+  v1::ListQueuesResponse queues;
 };
 struct AckEffect {
   Ticket ticket = 0;
@@ -229,10 +254,10 @@ struct RemoveFilesEffect {
 };
 
 using Effect =
-    std::variant<ReplyEffect, ExplainEffect, AckEffect, PutTokenEffect,
-                 OpenRendezvousEffect, LaunchEffect, WelcomeEffect,
-                 SignalEffect, StopCommandEffect, CloseEffect, ProgressEffect,
-                 GoodputEffect, RemoveFilesEffect>;
+    std::variant<ReplyEffect, ExplainEffect, QueueEffect, QueuesEffect,
+                 AckEffect, PutTokenEffect, OpenRendezvousEffect, LaunchEffect,
+                 WelcomeEffect, SignalEffect, StopCommandEffect, CloseEffect,
+                 ProgressEffect, GoodputEffect, RemoveFilesEffect>;
 
 struct StepResult {
   StoreWrite write;  // May be empty.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/resource_name.h"
 #include "server/scheduler/dependencies.h"
 #include "server/scheduler/proto_time.h"
@@ -46,6 +47,11 @@ bool AnswerRetry(Decision& decision, const CreateEvent& event) {
   return true;
 }
 
+std::string QueueIdOf(const v1::JobSpec& spec) {
+  const std::string& id = spec.resources().queue();
+  return id.empty() ? kDefaultQueue : id;
+}
+
 absl::StatusOr<std::vector<std::string>> Dependencies(
     const SchedulerState& state, const v1::JobSpec& spec) {
   return FindDependencies(spec, [&](const std::string& name) {
@@ -67,6 +73,7 @@ server::JobRecord NewRecord(Decision& decision,
   job.set_uid(decision.Unpredictable("uid").substr(0, 32));
   *job.mutable_labels() = request.spec.labels();
   job.set_priority(request.spec.resources().priority());
+  job.set_queue(QueueIdOf(request.spec));
   *job.mutable_spec() = request.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
@@ -97,6 +104,12 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
   }
   if (absl::Status fits = state.pool.CheckFits(request.spec); !fits.ok()) {
     decision.Do(ReplyEffect{event.ticket, std::move(fits)});
+    return;
+  }
+  if (absl::Status queue =
+          CheckQueueFor(state, QueueIdOf(request.spec), request.spec);
+      !queue.ok()) {
+    decision.Do(ReplyEffect{event.ticket, std::move(queue)});
     return;
   }
   const absl::StatusOr<std::vector<std::string>> waits_for =

@@ -36,7 +36,16 @@ void End(Decision& decision) {
   for (const auto& [place, name] : state.unprepared) {
     Wait(decision, state.jobs.at(name), v1::Job::PREPARATION, kNotPrepared);
   }
+  for (const auto& [place, name] : state.backing_off) state.untold.insert(name);
+  for (const auto& [key, lane] : state.line.lanes()) {
+    for (const auto& [order, job] : lane) state.untold.insert(job.name);
+  }
   state.schedule = true;
+}
+
+void HoldBackOne(Decision& decision, const std::string& name) {
+  Wait(decision, decision.state().jobs.at(name), v1::Job::DRAINING,
+       "the coordinator is drained and starts nothing");
 }
 
 }  // namespace
@@ -54,11 +63,14 @@ void OnDrain(Decision& decision, const DrainEvent& event) {
 
 void HoldBack(Decision& decision) {
   SchedulerState& state = decision.state();
-  for (const JobQueue* queue : {&state.unprepared, &state.prepared}) {
-    for (const auto& [place, name] : *queue) {
-      Wait(decision, state.jobs.at(name), v1::Job::DRAINING,
-           "the coordinator is drained and starts nothing");
-    }
+  for (const auto& [place, name] : state.unprepared) {
+    HoldBackOne(decision, name);
+  }
+  for (const auto& [place, name] : state.backing_off) {
+    HoldBackOne(decision, name);
+  }
+  for (const auto& [key, lane] : state.line.lanes()) {
+    for (const auto& [order, job] : lane) HoldBackOne(decision, job.name);
   }
 }
 

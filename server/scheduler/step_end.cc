@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/queue.h"
 #include "server/scheduler/attempt_end.h"
 #include "server/scheduler/proto_time.h"
 #include "server/scheduler/retry_policy.h"
@@ -136,6 +137,7 @@ void OnProcessEnd(Decision& decision, const ProcessEndEvent& event) {
 }
 
 void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
+  ChargeQueue(decision, QueueOf(entry.job()));
   v1::Attempt& attempt = *MutableLiveAttempt(entry);
   const AttemptEnd why = WhyEnded(entry.job(), entry.live, end);
   attempt.set_state(v1::Attempt::ENDED);

@@ -62,8 +62,24 @@ void ExcludeAfterFault(Decision& decision, const JobEntry& entry,
 // Whether a job may take the devices of the holder.
 bool GivesWay(const v1::Job& holder, const v1::Job& taker);
 // The first in line finds too few devices: asks those that give way to stop and
-// keeps what they free for it, when that makes it fit.
-void Preempt(Decision& decision, JobEntry& taker);
+// keeps what they free for it, when that makes it fit; whether it does.
+bool Preempt(Decision& decision, JobEntry& taker);
+
+// step_queue.cc
+void OnCreateQueue(Decision& decision, const CreateQueueEvent& event);
+void OnUpdateQueue(Decision& decision, const UpdateQueueEvent& event);
+void OnDeleteQueue(Decision& decision, const DeleteQueueEvent& event);
+void OnListQueues(Decision& decision, const ListQueuesEvent& event);
+// OK, or QUEUE_NOT_FOUND, or NOT_ENOUGH_QUOTA: a job with such demands may be
+// of this queue.
+absl::Status CheckQueueFor(const SchedulerState& state, const std::string& id,
+                           const v1::JobSpec& spec);
+
+// step_usage.cc: the device time that the shares of queues and owners rest on.
+// Charges what the jobs of a queue hold up to now.
+void ChargeQueue(Decision& decision, const std::string& id);
+// All of them, when it is time.
+void ChargeAll(Decision& decision);
 
 // step_prepare.cc
 void StartPrepare(Decision& decision, JobEntry& entry);

@@ -29,12 +29,12 @@ struct Holders {
 };
 
 Holders FindHolders(const SchedulerState& state, const JobEntry& taker,
-                    v1::Device::Kind kind) {
+                    const DeviceDemand& demand) {
   Holders holders;
-  for (const std::string& name : state.live) {
+  for (const auto& [name, places] :
+       state.pool.HeldPlaces(demand.kind, demand.model)) {
     const JobEntry& entry = state.jobs.at(name);
-    const auto devices = static_cast<int>(state.pool.HeldBy(name, kind).size());
-    if (devices == 0) continue;
+    const auto devices = static_cast<int>(places.size());
     const v1::Attempt& attempt = *LiveAttemptOf(entry.job());
     if (attempt.state() == v1::Attempt::DRAINING) {
       holders.stopping.push_back(&entry);
@@ -81,26 +81,26 @@ bool GivesWay(const v1::Job& holder, const v1::Job& taker) {
          PriorityOf(holder) < PriorityOf(taker);
 }
 
-void Preempt(Decision& decision, JobEntry& taker) {
+bool Preempt(Decision& decision, JobEntry& taker) {
   SchedulerState& state = decision.state();
   const DeviceDemand demand = state.pool.DemandOf(taker.job().spec());
-  const Holders holders = FindHolders(state, taker, demand.kind);
+  const Holders holders = FindHolders(state, taker, demand);
   const std::vector<DevicePlace> kept = state.pool.KeptFor(taker.job().name());
   // What is free or comes back anyway is kept as well: else victims stop for
   // it in vain.
-  std::vector<DevicePlace> places = state.pool.Free(demand.kind);
+  std::vector<DevicePlace> places = state.pool.Free(demand.kind, demand.model);
   for (const JobEntry* stopping : holders.stopping) {
     for (DevicePlace& place :
-         state.pool.HeldBy(stopping->job().name(), demand.kind)) {
+         state.pool.HeldBy(stopping->job().name(), demand.kind, demand.model)) {
       if (!state.pool.IsKept(place)) places.push_back(std::move(place));
     }
   }
   const int wanted = demand.count - static_cast<int>(kept.size());
   const std::vector<std::string> victims = ChooseVictims(
       wanted - static_cast<int>(places.size()), holders.candidates);
-  if (victims.empty()) return;
+  if (victims.empty()) return false;
   for (const std::string& name : victims) {
-    Append(state.pool.HeldBy(name, demand.kind), places);
+    Append(state.pool.HeldBy(name, demand.kind, demand.model), places);
     GiveWay(decision, state.jobs.at(name), taker);
   }
   places.resize(wanted);
@@ -109,6 +109,7 @@ void Preempt(Decision& decision, JobEntry& taker) {
       taker, v1::Event::INFO, "PREEMPTS",
       absl::StrCat(absl::StrJoin(victims, ", "),
                    victims.size() == 1 ? " gives way" : " give way"));
+  return true;
 }
 
 }  // namespace lockstep

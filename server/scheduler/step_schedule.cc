@@ -8,21 +8,40 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/scheduler/queue_uses.h"
 #include "server/scheduler/scheduling_policy.h"
 #include "server/scheduler/step_parts.h"
 
 namespace lockstep {
 namespace {
 
-std::vector<WaitingJob> WaitingJobs(const Decision& decision,
-                                    const SchedulerState& state) {
-  std::vector<WaitingJob> waiting;
-  for (const auto& [place, name] : state.prepared) {
-    const JobEntry& entry = state.jobs.at(name);
-    waiting.push_back({name, state.pool.DemandOf(entry.job().spec()),
-                       entry.not_before - decision.now()});
+// Who has waited out a failure waits for devices again; who has not is told so.
+void EndBackoffs(Decision& decision) {
+  SchedulerState& state = decision.state();
+  auto& backing_off = state.backing_off;
+  while (!backing_off.empty() &&
+         backing_off.begin()->first.first <= decision.now()) {
+    JoinLine(state, state.jobs.at(backing_off.begin()->second));
+    backing_off.erase(backing_off.begin());
   }
-  return waiting;
+  for (const auto& [place, name] : backing_off) {
+    if (state.untold.erase(name) == 0) continue;
+    Wait(decision, state.jobs.at(name), v1::Job::BACKOFF,
+         "waits before the next attempt");
+  }
+}
+
+std::vector<SchedulingDecision> AskPolicy(const Decision& decision,
+                                          const SchedulerState& state) {
+  const QueueUses uses = UsesOf(state);
+  const auto time_left = [&](const std::string& job) {
+    return TimeLeftAtMost(state, state.jobs.at(job), decision.now());
+  };
+  return state.policy->Decide({.line = state.line,
+                               .pool = state.pool,
+                               .shares = state.shares,
+                               .uses = uses,
+                               .time_left = time_left});
 }
 
 // The job that the newest attempt gave way to, if it did.
@@ -52,6 +71,40 @@ void KeepWaiting(Decision& decision, JobEntry& entry,
     Wait(decision, entry, v1::Job::PREEMPTED,
          absl::StrCat("gave its devices to ", taker, "; ", message));
   }
+}
+
+// Starts who can start, and says of the others why not. Whether it has to be
+// done again.
+bool Decide(Decision& decision) {
+  SchedulerState& state = decision.state();
+  std::set<std::string> said = state.pool.Takers();
+  for (const SchedulingDecision& next : AskPolicy(decision, state)) {
+    JobEntry& entry = state.jobs.at(next.name);
+    if (!next.places.empty()) {
+      StartAttempt(decision, entry, next.places);
+      continue;
+    }
+    const bool takes =
+        next.reason == v1::Job::CAPACITY && Preempt(decision, entry);
+    KeepWaiting(decision, entry, next);
+    if (takes) return true;
+    state.untold.erase(next.name);
+    said.insert(next.name);
+  }
+  for (const std::string& name : std::exchange(state.untold, {})) {
+    const WaitingJob* job = state.line.Find(name);
+    if (job == nullptr) continue;
+    KeepWaiting(decision, state.jobs.at(name),
+                {.name = name,
+                 .places = {},
+                 .reason = v1::Job::PRIORITY,
+                 .message = WaitsForOthers(job->demand)});
+  }
+  // What was said of these may be another thing the next time.
+  for (const std::string& name : said) {
+    if (state.line.Find(name) != nullptr) state.untold.insert(name);
+  }
+  return false;
 }
 
 }  // namespace
@@ -87,17 +140,10 @@ void StartAttempts(Decision& decision) {
     state.schedule = false;
     return;
   }
-  const std::vector<SchedulingDecision> decisions =
-      state.policy->Decide(WaitingJobs(decision, state), state.pool);
-  for (const SchedulingDecision& next : decisions) {
-    JobEntry& entry = state.jobs.at(next.name);
-    if (next.places.empty()) {
-      // The policy says it of the first in line alone.
-      if (next.reason == v1::Job::CAPACITY) Preempt(decision, entry);
-      KeepWaiting(decision, entry, next);
-    } else {
-      StartAttempt(decision, entry, next.places);
-    }
+  EndBackoffs(decision);
+  // Who takes devices of others keeps what is free as well, which changes what
+  // the rest can have.
+  while (Decide(decision)) {
   }
   // Its own transitions ask for nothing new.
   state.schedule = false;

@@ -1,4 +1,4 @@
-// A user's change of labels and priority.
+// A user's change of labels, priority and queue.
 
 #include <algorithm>
 #include <iterator>
@@ -11,6 +11,7 @@
 #include "proto/contract/job_state.h"
 #include "proto/contract/labels.h"
 #include "proto/contract/priority.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/spec_value.h"
 #include "server/scheduler/step_parts.h"
 
@@ -52,7 +53,30 @@ std::vector<FieldViolation> CheckPriority(Priority priority) {
                         absl::StrJoin(EnumYamlNames(type), ", "))}};
 }
 
-absl::Status Check(const Scheduler::UpdateJob& request, const v1::Job& job,
+// What it waits and counts for decides something only while it can still start.
+absl::Status CheckGoing(const Scheduler::UpdateJob& request,
+                        const v1::Job& job) {
+  if (!IsTerminal(job.state())) return absl::OkStatus();
+  const char* what = request.queue.has_value() ? "queue" : "priority";
+  return errors::Error(
+      absl::StatusCode::kFailedPrecondition, "JOB_ENDED",
+      absl::StrCat(job.name(), " is ", StateName(job.state()), "; the ", what,
+                   " of a job that has ended cannot be changed"));
+}
+
+// A quota is kept by what its own jobs hold.
+absl::Status CheckHoldsNothing(const v1::Job& job) {
+  const v1::Attempt* attempt = LiveAttemptOf(job);
+  if (attempt == nullptr) return absl::OkStatus();
+  return errors::Error(
+      absl::StatusCode::kFailedPrecondition, "JOB_HOLDS_DEVICES",
+      absl::StrCat(job.name(), " holds ", attempt->ranks_size(),
+                   " devices of its queue ", QueueOf(job),
+                   "; pause it to change its queue"));
+}
+
+absl::Status Check(const SchedulerState& state,
+                   const Scheduler::UpdateJob& request, const v1::Job& job,
                    const Labels& labels) {
   std::vector<FieldViolation> violations = CheckLabels(labels);
   if (request.priority.has_value()) {
@@ -60,13 +84,14 @@ absl::Status Check(const Scheduler::UpdateJob& request, const v1::Job& job,
     std::move(bad.begin(), bad.end(), std::back_inserter(violations));
   }
   if (!violations.empty()) return errors::InvalidSpec(violations);
-  if (!request.priority.has_value() || !IsTerminal(job.state())) {
+  if (request.priority.has_value() || request.queue.has_value()) {
+    if (absl::Status bad = CheckGoing(request, job); !bad.ok()) return bad;
+  }
+  if (!request.queue.has_value() || *request.queue == QueueOf(job)) {
     return absl::OkStatus();
   }
-  return errors::Error(
-      absl::StatusCode::kFailedPrecondition, "JOB_ENDED",
-      absl::StrCat(job.name(), " is ", StateName(job.state()),
-                   "; the priority of a job that has ended cannot be changed"));
+  if (absl::Status bad = CheckHoldsNothing(job); !bad.ok()) return bad;
+  return CheckQueueFor(state, *request.queue, job.spec());
 }
 
 void ChangePriority(Decision& decision, JobEntry& entry, Priority priority) {
@@ -84,6 +109,23 @@ void ChangePriority(Decision& decision, JobEntry& entry, Priority priority) {
                                PriorityName(priority)));
 }
 
+void ChangeQueue(Decision& decision, JobEntry& entry,
+                 const std::string& queue) {
+  SchedulerState& state = decision.state();
+  const std::string before = QueueOf(entry.job());
+  if (queue == before) return;
+  const bool queued = entry.job().state() == v1::Job::QUEUED;
+  if (queued) Dequeue(state, entry);
+  // What others stopped for was within the quota of the old one.
+  state.pool.KeepNothing(entry.job().name());
+  entry.record.Mutable().clear_kept_devices();
+  entry.record.MutableJob().set_queue(queue);
+  if (queued) Enqueue(state, entry);
+  state.schedule = true;
+  decision.Record(entry, v1::Event::INFO, "QUEUE_CHANGED",
+                  absl::StrCat("queue ", before, " -> ", queue));
+}
+
 }  // namespace
 
 void OnUpdate(Decision& decision, const UpdateEvent& event) {
@@ -96,7 +138,8 @@ void OnUpdate(Decision& decision, const UpdateEvent& event) {
   }
   JobEntry& entry = **found;
   Labels labels = NewLabels(request, entry.job().labels());
-  if (absl::Status bad = Check(request, entry.job(), labels); !bad.ok()) {
+  if (absl::Status bad = Check(decision.state(), request, entry.job(), labels);
+      !bad.ok()) {
     decision.Do(ReplyEffect{event.ticket, std::move(bad)});
     return;
   }
@@ -104,6 +147,7 @@ void OnUpdate(Decision& decision, const UpdateEvent& event) {
   if (request.priority.has_value()) {
     ChangePriority(decision, entry, *request.priority);
   }
+  if (request.queue.has_value()) ChangeQueue(decision, entry, *request.queue);
   if (Same(labels, entry.job().labels())) return;
   entry.record.MutableJob().mutable_labels()->swap(labels);
   decision.Record(entry, v1::Event::INFO, "LABELS_CHANGED", "labels changed");

@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_CLUSTER_SERVICE_H_
 #define LOCKSTEP_SERVER_SERVICE_CLUSTER_SERVICE_H_
 
-// lockstep.v1.ClusterService: what jobs run on, what runs here, its drain, and
-// a copy of its store.
+// lockstep.v1.ClusterService: what jobs run on, what runs here, its drain, a
+// copy of its store, and (queue_calls.cc) the queues.
 
 #include <memory>
 
@@ -42,6 +42,20 @@ class ClusterServiceImpl final : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* UndrainDevice(
       grpc::CallbackServerContext* context,
       const v1::UndrainDeviceRequest* request, v1::Device* response) override;
+  grpc::ServerUnaryReactor* ListQueues(
+      grpc::CallbackServerContext* context,
+      const v1::ListQueuesRequest* request,
+      v1::ListQueuesResponse* response) override;
+  grpc::ServerUnaryReactor* CreateQueue(grpc::CallbackServerContext* context,
+                                        const v1::CreateQueueRequest* request,
+                                        v1::Queue* response) override;
+  grpc::ServerUnaryReactor* UpdateQueue(grpc::CallbackServerContext* context,
+                                        const v1::UpdateQueueRequest* request,
+                                        v1::Queue* response) override;
+  grpc::ServerUnaryReactor* DeleteQueue(
+      grpc::CallbackServerContext* context,
+      const v1::DeleteQueueRequest* request,
+      google::protobuf::Empty* response) override;
   grpc::ServerWriteReactor<v1::BackupStoreResponse>* BackupStore(
       grpc::CallbackServerContext* context,
       const v1::BackupStoreRequest* request) override;

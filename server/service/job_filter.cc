@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/status_macros.h"
 #include "server/scheduler/proto_time.h"
 
@@ -20,7 +21,7 @@ namespace {
 
 constexpr size_t kMaxFilterBytes = 2048;
 constexpr absl::string_view kFields =
-    "state, name, owner, labels.KEY, create_time, end_time";
+    "state, name, owner, queue, labels.KEY, create_time, end_time";
 
 bool IsFieldCharacter(char c) {
   return absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '-' || c == '/';
@@ -173,6 +174,15 @@ absl::StatusOr<JobPredicate> CompareOwner(const Comparison& c) {
                  c.op == "!=");
 }
 
+absl::StatusOr<JobPredicate> CompareQueue(const Comparison& c) {
+  RETURN_IF_ERROR(c.CheckEquality());
+  const std::string id(absl::StripPrefix(c.value, "queues/"));
+  ASSIGN_OR_RETURN(TextMatcher matches, MatchText(id, c.value_at));
+  return Negated([matches = std::move(matches)](
+                     const v1::Job& job) { return matches(QueueOf(job)); },
+                 c.op == "!=");
+}
+
 absl::StatusOr<JobPredicate> CompareLabel(const Comparison& c) {
   RETURN_IF_ERROR(c.CheckEquality());
   std::string key(absl::StripPrefix(c.field, "labels."));
@@ -225,6 +235,7 @@ absl::StatusOr<JobPredicate> Compare(const Comparison& c) {
   if (c.field == "state") return CompareState(c);
   if (c.field == "name") return CompareName(c);
   if (c.field == "owner") return CompareOwner(c);
+  if (c.field == "queue") return CompareQueue(c);
   if (c.field == "labels") return HasLabel(c);
   if (absl::StartsWith(c.field, "labels.")) return CompareLabel(c);
   if (c.field == "create_time") {

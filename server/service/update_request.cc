@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/contract/errors.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
 
@@ -21,7 +22,8 @@ absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
       .replace_all = request.update_mask().paths().empty(),
       .keys = {},
       .labels = {job.labels().begin(), job.labels().end()},
-      .priority = std::nullopt};
+      .priority = std::nullopt,
+      .queue = std::nullopt};
   for (const std::string& path : request.update_mask().paths()) {
     absl::string_view key = path;
     if (path == "labels") {
@@ -30,14 +32,44 @@ absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
       update.keys.push_back(std::string(key));
     } else if (path == "priority") {
       update.priority = job.priority();
+    } else if (path == "queue") {
+      update.queue = job.queue();
     } else {
       return errors::Error(absl::StatusCode::kInvalidArgument,
                            "INVALID_UPDATE_MASK",
                            absl::StrCat("update_mask: \"", path,
                                         "\" cannot be changed; labels, "
-                                        "labels.KEY and priority can"));
+                                        "labels.KEY, priority and queue can"));
     }
   }
+  return update;
+}
+
+absl::StatusOr<Scheduler::QueueUpdate> ResolveUpdateRequest(
+    const v1::UpdateQueueRequest& request) {
+  Scheduler::QueueUpdate update{.queue = request.queue()};
+  for (const std::string& path : request.update_mask().paths()) {
+    bool* wanted = path == "gpu_quota"   ? &update.gpu_quota
+                   : path == "cpu_quota" ? &update.cpu_quota
+                   : path == "weight"    ? &update.weight
+                                         : nullptr;
+    if (wanted == nullptr) {
+      return errors::Error(absl::StatusCode::kInvalidArgument,
+                           "INVALID_UPDATE_MASK",
+                           absl::StrCat("update_mask: \"", path,
+                                        "\" cannot be changed; gpu_quota, "
+                                        "cpu_quota and weight can"));
+    }
+    *wanted = true;
+  }
+  if (request.update_mask().paths().empty()) {
+    return errors::Error(absl::StatusCode::kInvalidArgument,
+                         "INVALID_UPDATE_MASK",
+                         "update_mask: names nothing; gpu_quota, cpu_quota and "
+                         "weight can be changed");
+  }
+  const std::vector<FieldViolation> bad = CheckQueue(request.queue());
+  if (!bad.empty()) return errors::InvalidQueue(bad);
   return update;
 }
 

@@ -5,6 +5,7 @@
 // Touches nothing.
 
 #include "absl/status/statusor.h"
+#include "lockstep/v1/cluster_service.pb.h"
 #include "lockstep/v1/job_service.pb.h"
 #include "proto/contract/resource_name.h"
 #include "server/scheduler/scheduler.h"
@@ -15,7 +16,11 @@ namespace lockstep {
 absl::StatusOr<Scheduler::UpdateJob> ResolveUpdateRequest(
     const v1::UpdateJobRequest& request);
 
-// The same. Which checkpoint is meant.
+// INVALID_ARGUMENT: INVALID_QUEUE, INVALID_UPDATE_MASK.
+absl::StatusOr<Scheduler::QueueUpdate> ResolveUpdateRequest(
+    const v1::UpdateQueueRequest& request);
+
+// As of a job. Which checkpoint is meant.
 absl::StatusOr<CheckpointRef> ResolveUpdateRequest(
     const v1::UpdateCheckpointRequest& request);
 

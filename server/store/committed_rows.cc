@@ -134,6 +134,11 @@ void CommittedRows::RestoreCoordinator(
   coordinator_ = record;
 }
 
+void CommittedRows::RestoreQueue(const server::QueueRecord& record) {
+  absl::MutexLock lock(&mu_);
+  queues_[record.queue().name()] = record;
+}
+
 absl::Status CommittedRows::Check(const StoreWrite& write) const {
   absl::MutexLock lock(&mu_);
   const auto exists =
@@ -184,6 +189,12 @@ absl::Status CommittedRows::Check(const StoreWrite& write) const {
           absl::StrCat("deletion of unknown ", job.name));
     }
   }
+  for (const std::string& name : write.deleted_queues) {
+    if (!queues_.contains(name)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("deletion of unknown ", name));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -203,6 +214,10 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
   }
   for (const DeletedJob& job : write.deletions) Erase(job.name);
   if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
+  for (const server::QueueRecord& record : write.queues) {
+    queues_[record.queue().name()] = record;
+  }
+  for (const std::string& name : write.deleted_queues) queues_.erase(name);
   std::vector<JournalEntry> entries;
   entries.reserve(write.events.size());
   for (const v1::Event& event : write.events) {
@@ -285,6 +300,14 @@ absl::StatusOr<std::vector<v1::Checkpoint>> CommittedRows::ListCheckpoints(
 server::CoordinatorRecord CommittedRows::Coordinator() const {
   absl::MutexLock lock(&mu_);
   return coordinator_;
+}
+
+std::vector<server::QueueRecord> CommittedRows::Queues() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<server::QueueRecord> queues;
+  queues.reserve(queues_.size());
+  for (const auto& [name, record] : queues_) queues.push_back(record);
+  return queues;
 }
 
 int64_t CommittedRows::LastSequence() const {

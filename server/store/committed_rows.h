@@ -32,11 +32,12 @@ class CommittedRows {
   void RestoreCheckpoint(const v1::Checkpoint& checkpoint);
   void RestoreCounters(int64_t order, int64_t sequence);
   void RestoreCoordinator(const server::CoordinatorRecord& record);
+  void RestoreQueue(const server::QueueRecord& record);
 
   // FAILED_PRECONDITION when a row's version does not follow the stored one, a
-  // request id is taken, an event, checkpoint or deletion is of no job, or
-  // what is unlisted is not listed. The
-  // store of SQLite checks the same on disk.
+  // request id is taken, an event, checkpoint or deletion is of no job, what is
+  // unlisted is not listed, or a queue that goes is not there. The store of
+  // SQLite checks the same on disk.
   absl::Status Check(const StoreWrite& write) const;
 
   // Gives the write's events their sequences; they are not visible yet.
@@ -56,6 +57,7 @@ class CommittedRows {
   absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(
       absl::string_view job_name) const;
   server::CoordinatorRecord Coordinator() const;
+  std::vector<server::QueueRecord> Queues() const;
   int64_t LastSequence() const;
   void UpdateProgress(absl::string_view name, const v1::Progress& progress);
   void UpdateGoodput(absl::string_view name, const v1::Goodput& goodput,
@@ -84,6 +86,7 @@ class CommittedRows {
   absl::flat_hash_map<std::string, std::string> requests_ ABSL_GUARDED_BY(mu_);
   int64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
   server::CoordinatorRecord coordinator_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, server::QueueRecord> queues_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lockstep

@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_SERVER_STORE_JOB_STORE_H_
 #define LOCKSTEP_SERVER_STORE_JOB_STORE_H_
 
-// The durable memory of the coordinator: jobs, their checkpoints, and the
-// journal of everything that happened.
+// The durable memory of the coordinator: jobs, their checkpoints, queues, and
+// the journal of everything that happened.
 //
 // Writes are asynchronous and grouped: the one store thread puts all waiting
 // writes into one transaction, and calls each write's `done` after the commit
@@ -61,11 +61,14 @@ struct StoreWrite {
   std::vector<std::string> forgotten;
   // What the coordinator remembers from now on.
   std::optional<server::CoordinatorRecord> coordinator;
+  // Rows of queues, whole, and names of those that go.
+  std::vector<server::QueueRecord> queues;
+  std::vector<std::string> deleted_queues;
 
   bool empty() const {
     return jobs.empty() && events.empty() && checkpoints.empty() &&
            unlisted.empty() && deletions.empty() && forgotten.empty() &&
-           !coordinator.has_value();
+           !coordinator.has_value() && queues.empty() && deleted_queues.empty();
   }
 };
 
@@ -138,6 +141,9 @@ class JobStore {
 
   // As committed; empty at first.
   virtual server::CoordinatorRecord Coordinator() const = 0;
+
+  // As committed, by name.
+  virtual std::vector<server::QueueRecord> Queues() const = 0;
 
   // Sequence of the newest committed entry; 0 when there is none.
   virtual int64_t LastSequence() const = 0;

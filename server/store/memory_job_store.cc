@@ -74,6 +74,10 @@ server::CoordinatorRecord MemoryJobStore::Coordinator() const {
   return rows_.Coordinator();
 }
 
+std::vector<server::QueueRecord> MemoryJobStore::Queues() const {
+  return rows_.Queues();
+}
+
 int64_t MemoryJobStore::LastSequence() const { return rows_.LastSequence(); }
 
 void MemoryJobStore::UpdateProgress(absl::string_view name,

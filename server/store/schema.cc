@@ -82,6 +82,14 @@ constexpr const char* kSteps[kSchemaVersion] = {
         crc INTEGER NOT NULL
       ) STRICT;
     )sql",
+    // Jobs share quotas.
+    R"sql(
+      CREATE TABLE queues (
+        name TEXT NOT NULL PRIMARY KEY,
+        record BLOB NOT NULL,
+        crc INTEGER NOT NULL
+      ) STRICT;
+    )sql",
 };
 
 absl::Status Damaged(const std::string& path, absl::string_view why) {

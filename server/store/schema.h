@@ -9,6 +9,7 @@
 //   journal      what happened, in the order of the global sequence
 //   checkpoints  a row a listed checkpoint
 //   coordinator  at most one row: CoordinatorRecord
+//   queues       a row a queue: QueueRecord; none of one that was never changed
 // Each of these has a CRC-32C of its message.
 //   deleted_jobs uids of deleted jobs whose files may not be gone yet
 
@@ -22,7 +23,7 @@
 
 namespace lockstep {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // A file that is open, to be read. Nothing may be written to it before it is
 // found whole.

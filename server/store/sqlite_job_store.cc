@@ -71,6 +71,7 @@ absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
                         .BindBlob(1, write.coordinator->SerializeAsString())
                         .Run());
   }
+  RETURN_IF_ERROR(WriteQueues(write));
   for (const v1::Event& event : write.events) {
     RETURN_IF_ERROR(WriteEvent(event));
   }
@@ -83,6 +84,21 @@ absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
   }
   for (const std::string& name : write.unlisted) {
     RETURN_IF_ERROR(UnlistCheckpoint(name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteJobStore::WriteQueues(const StoreWrite& write) {
+  for (const server::QueueRecord& record : write.queues) {
+    RETURN_IF_ERROR(database_.put_queue.BindText(1, record.queue().name())
+                        .BindBlob(2, record.SerializeAsString())
+                        .Run());
+  }
+  for (const std::string& name : write.deleted_queues) {
+    RETURN_IF_ERROR(database_.delete_queue.BindText(1, name).Run());
+    if (database_.connection.changes() == 1) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("deletion of unknown ", name));
   }
   return absl::OkStatus();
 }
@@ -156,6 +172,10 @@ absl::StatusOr<std::vector<v1::Checkpoint>> SqliteJobStore::ListCheckpoints(
 
 server::CoordinatorRecord SqliteJobStore::Coordinator() const {
   return rows_.Coordinator();
+}
+
+std::vector<server::QueueRecord> SqliteJobStore::Queues() const {
+  return rows_.Queues();
 }
 
 int64_t SqliteJobStore::LastSequence() const { return rows_.LastSequence(); }

@@ -39,6 +39,7 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
       int64_t after, int limit, absl::string_view job_name) const override;
   absl::StatusOr<std::vector<std::string>> Unforgotten() const override;
   server::CoordinatorRecord Coordinator() const override;
+  std::vector<server::QueueRecord> Queues() const override;
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;
@@ -67,6 +68,8 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
     sqlite::Statement delete_job;
     sqlite::Statement forget_uid;
     sqlite::Statement put_coordinator;
+    sqlite::Statement put_queue;
+    sqlite::Statement delete_queue;
     sqlite::Statement read_journal;
     sqlite::Statement read_job_journal;
   };
@@ -78,11 +81,14 @@ class SqliteJobStore final : public JobStore, public StoreBackup {
   static absl::StatusOr<Database> Prepare(sqlite::Connection connection);
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LoadJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status LoadQueues() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Process(std::vector<CommitQueue::Pending> batch)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status WriteBatch(std::vector<CommitQueue::Pending>& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status WriteOne(const StoreWrite& write)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status WriteQueues(const StoreWrite& write)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status WriteJob(const server::JobRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -83,6 +83,12 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
       connection.Prepare("INSERT OR REPLACE INTO coordinator (id, record, crc) "
                          "VALUES (1, ?1, crc32c(?1))"));
   ASSIGN_OR_RETURN(
+      sqlite::Statement put_queue,
+      connection.Prepare("INSERT OR REPLACE INTO queues (name, record, crc) "
+                         "VALUES (?1, ?2, crc32c(?2))"));
+  ASSIGN_OR_RETURN(sqlite::Statement delete_queue,
+                   connection.Prepare("DELETE FROM queues WHERE name = ?"));
+  ASSIGN_OR_RETURN(
       sqlite::Statement read_journal,
       connection.Prepare("SELECT event, crc32c(event) = crc FROM journal "
                          "WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"));
@@ -103,6 +109,8 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
                   .delete_job = std::move(delete_job),
                   .forget_uid = std::move(forget_uid),
                   .put_coordinator = std::move(put_coordinator),
+                  .put_queue = std::move(put_queue),
+                  .delete_queue = std::move(delete_queue),
                   .read_journal = std::move(read_journal),
                   .read_job_journal = std::move(read_job_journal)};
 }
@@ -144,6 +152,19 @@ absl::Status SqliteJobStore::LoadJobs() {
   return absl::OkStatus();
 }
 
+absl::Status SqliteJobStore::LoadQueues() {
+  ASSIGN_OR_RETURN(sqlite::Statement queues,
+                   database_.connection.Prepare(
+                       "SELECT record, crc32c(record) = crc FROM queues"));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, queues.Step());
+    if (!row) return absl::OkStatus();
+    server::QueueRecord record;
+    if (!Read(queues, record)) return Unreadable("queue");
+    rows_.RestoreQueue(record);
+  }
+}
+
 absl::Status SqliteJobStore::Load() {
   absl::MutexLock lock(&mu_);
   sqlite::Connection& connection = database_.connection;
@@ -159,6 +180,7 @@ absl::Status SqliteJobStore::Load() {
     if (!Read(checkpoints, checkpoint)) return Unreadable("checkpoint");
     rows_.RestoreCheckpoint(checkpoint);
   }
+  RETURN_IF_ERROR(LoadQueues());
   ASSIGN_OR_RETURN(sqlite::Statement coordinator,
                    connection.Prepare("SELECT record, crc32c(record) = crc "
                                       "FROM coordinator"));

@@ -307,6 +307,9 @@ class FakeClusterService final : public v1::ClusterService::Service {
   v1::ServerInfo info;
   v1::ServerConfig config;
   std::vector<std::string> drains;  // "drain" and "undrain", as they came.
+  std::vector<v1::Queue> queues;
+  v1::UpdateQueueRequest queue_update;
+  absl::Status queue_error;
   std::string backup;
   absl::Status backup_error;  // After all of it was sent.
 
@@ -357,6 +360,33 @@ class FakeClusterService final : public v1::ClusterService::Service {
     drains.push_back("undrain " + request->device());
     response->set_id(request->device());
     return grpc::Status::OK;
+  }
+  grpc::Status ListQueues(grpc::ServerContext*, const v1::ListQueuesRequest*,
+                          v1::ListQueuesResponse* response) override {
+    *response->mutable_queues() = {queues.begin(), queues.end()};
+    return grpc::Status::OK;
+  }
+  grpc::Status CreateQueue(grpc::ServerContext*,
+                           const v1::CreateQueueRequest* request,
+                           v1::Queue* response) override {
+    queues.push_back(request->queue());
+    *response = request->queue();
+    return ToGrpcStatus(queue_error);
+  }
+  grpc::Status UpdateQueue(grpc::ServerContext*,
+                           const v1::UpdateQueueRequest* request,
+                           v1::Queue* response) override {
+    queue_update = *request;
+    *response = request->queue();
+    return ToGrpcStatus(queue_error);
+  }
+  grpc::Status DeleteQueue(grpc::ServerContext*,
+                           const v1::DeleteQueueRequest* request,
+                           google::protobuf::Empty*) override {
+    std::erase_if(queues, [&](const v1::Queue& queue) {
+      return queue.name() == request->name();
+    });
+    return ToGrpcStatus(queue_error);
   }
   grpc::Status BackupStore(
       grpc::ServerContext*, const v1::BackupStoreRequest*,

@@ -163,6 +163,39 @@ TEST_F(JobClientTest, ChangeLabelsNamesWhatItChanges) {
   EXPECT_TRUE(client_.ChangeLabels("a", {{"team", "nlp"}}, {"stage"}).ok());
 }
 
+TEST_F(JobClientTest, QueuesGoByTheirNames) {
+  v1::Queue queue;
+  queue.set_name("queues/q");
+  v1::ListQueuesResponse listed;
+  *listed.add_queues() = queue;
+  EXPECT_CALL(*connection_, ListQueues).WillOnce(Return(listed));
+  EXPECT_CALL(*connection_, CreateQueue)
+      .WillOnce([&](const v1::CreateQueueRequest& request) {
+        return request.queue();
+      });
+  EXPECT_CALL(*connection_, UpdateQueue)
+      .WillOnce([&](const v1::UpdateQueueRequest& request) {
+        EXPECT_EQ(request.update_mask().paths(0), "weight");
+        return request.queue();
+      });
+  EXPECT_CALL(*connection_, DeleteQueue)
+      .WillOnce([&](const v1::DeleteQueueRequest& request) {
+        EXPECT_EQ(request.name(), "queues/q");
+        return absl::OkStatus();
+      });
+  EXPECT_CALL(*connection_, UpdateJob)
+      .WillOnce([&](const v1::UpdateJobRequest& request) {
+        EXPECT_EQ(request.update_mask().paths(0), "queue");
+        return request.job();
+      });
+
+  EXPECT_EQ(client_.Queues()->at(0).name(), "queues/q");
+  EXPECT_EQ(client_.CreateQueue(queue)->name(), "queues/q");
+  EXPECT_TRUE(client_.UpdateQueue(queue, {"weight"}).ok());
+  EXPECT_TRUE(client_.DeleteQueue("q").ok());
+  EXPECT_EQ(client_.SetQueue("a", "q")->queue(), "q");
+}
+
 TEST_F(JobClientTest, DeleteUsesTheResourceName) {
   EXPECT_CALL(*connection_, DeleteJob)
       .WillOnce([](const v1::DeleteJobRequest& request) {

@@ -25,13 +25,14 @@ ALLOWED = {
     "server": CONTRACT | {
         "server/service", "server/scheduler", "server/rendezvous",
         "server/store", "server/launcher", "server/events", "server/metrics",
-        "server/webhook"},
+        "server/simulate", "server/webhook"},
     "server/service": CONTRACT | {
         "server", "server/scheduler", "server/rendezvous", "server/store",
         "server/events", "server/metrics"},
     "server/scheduler": CONTRACT | {
         "server", "server/store", "server/launcher", "server/rendezvous",
         "server/events"},
+    "server/simulate": CONTRACT | {"server/scheduler"},
     "server/rendezvous": CONTRACT | {"server", "server/scheduler"},
     "server/launcher": CONTRACT | {
         "server", "server/scheduler", "server/store"},

@@ -57,6 +57,7 @@ TEST(JobSpecTest, DefaultsAreTheOnesOfTheProto) {
   EXPECT_TRUE(spec.data().shuffle());
   EXPECT_EQ(spec.data().shuffle_seed(), 42);
   EXPECT_EQ(spec.resources().ranks(), 1);
+  EXPECT_EQ(spec.resources().queue(), "default");
   EXPECT_EQ(spec.resources().priority(), v1::ResourceSpec::PRIORITY_NORMAL);
   EXPECT_EQ(spec.resources().device(), v1::ResourceSpec::DEVICE_AUTO);
   EXPECT_EQ(spec.checkpoint().save_steps(), 500);
@@ -175,6 +176,15 @@ std::string NameOf(const ::testing::TestParamInfo<Rule>& info) {
 INSTANTIATE_TEST_SUITE_P(
     Values, JobSpecRuleTest,
     ::testing::Values(
+        RULE("Queue", s.mutable_resources()->set_queue("Re search"),
+             "resources.queue", "\"Re search\" is not the id of a queue"),
+        RULE("GpuModelOfACpu",
+             s.mutable_resources()->set_device(v1::ResourceSpec::DEVICE_CPU);
+             s.mutable_resources()->set_gpu_model("H200"),
+             "resources.gpu_model", "resources.device is cpu"),
+        RULE("GpuModelSize",
+             s.mutable_resources()->set_gpu_model(std::string(65, 'x')),
+             "resources.gpu_model", "65"),
         RULE("NoVersion", s.clear_api_version(), "apiVersion", "lockstep/v1"),
         RULE("Name", s.set_name("Bad_Name"), "name", "Bad_Name"),
         RULE("LabelSize", (*s.mutable_labels())["team"] = std::string(200, 'x'),

@@ -54,5 +54,13 @@ TEST(ResourceNameTest, ACheckpointHasOneName) {
   }
 }
 
+TEST(ResourceNameTest, AQueueIsSpeltAsAJob) {
+  EXPECT_EQ(QueueName("research"), "queues/research");
+  EXPECT_EQ(QueueIdFromName("queues/research"), "research");
+  for (const char* bad : {"", "research", "queues/", "queues/A", "jobs/a"}) {
+    EXPECT_EQ(QueueIdFromName(bad), "") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -133,6 +133,67 @@ TEST_F(LockstepJobsTest, SetPrioritySendsOnlyThePriority) {
   EXPECT_EQ(Lockstep({"jobs", "set-priority", "none", "low"}).exit_code, 3);
 }
 
+TEST_F(LockstepJobsTest, SetQueueSendsOnlyTheQueue) {
+  Add("demo", v1::Job::QUEUED);
+  const RunResult run =
+      Lockstep({"jobs", "set-queue", "demo", "queues/research"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "job/demo is in queue research\n");
+  const v1::UpdateJobRequest sent = coordinator_.jobs.updated();
+  EXPECT_EQ(sent.job().queue(), "research");
+  EXPECT_THAT(sent.update_mask().paths(), ElementsAre("queue"));
+  EXPECT_EQ(Lockstep({"jobs", "set-queue", "none", "research"}).exit_code, 3);
+}
+
+TEST_F(LockstepJobsTest, QueuesAreMadeListedChangedAndRemoved) {
+  RunResult run = Lockstep(
+      {"queues", "create", "research", "--gpu-quota", "4", "--weight", "2.5"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, "queue/research created\n");
+  ASSERT_EQ(coordinator_.cluster.queues.size(), 1);
+  v1::Queue& queue = coordinator_.cluster.queues[0];
+  EXPECT_EQ(queue.name(), "queues/research");
+  EXPECT_EQ(queue.gpu_quota(), 4);
+  EXPECT_FALSE(queue.has_cpu_quota());
+  queue.set_gpus_used(3);
+  queue.set_jobs_waiting(7);
+  run = Lockstep({"queues", "list"});
+  EXPECT_EQ(run.out,
+            "NAME      GPUS  CPU SLOTS  WEIGHT  WAITING\n"
+            "research  3/4   0          2.5     7\n");
+  EXPECT_THAT(Lockstep({"queues", "list", "-o", "json"}).out,
+              HasSubstr("\"gpu_quota\": 4"));
+
+  run = Lockstep({"queues", "update", "research", "--cpu-quota", "none"});
+  EXPECT_EQ(run.out, "queue/research updated\n");
+  EXPECT_THAT(coordinator_.cluster.queue_update.update_mask().paths(),
+              ElementsAre("cpu_quota"));
+  EXPECT_FALSE(coordinator_.cluster.queue_update.queue().has_cpu_quota());
+
+  EXPECT_EQ(Lockstep({"queues", "delete", "research"}).out,
+            "queue/research deleted\n");
+  EXPECT_THAT(coordinator_.cluster.queues, IsEmpty());
+}
+
+TEST_F(LockstepJobsTest, WhatIsWrongWithAQueueIsSaid) {
+  EXPECT_EQ(Lockstep({"queues", "update", "research"}).exit_code, 2);
+  const RunResult run =
+      Lockstep({"queues", "create", "research", "--gpu-quota", "many"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.err,
+              HasSubstr("\"many\" is neither a number of devices nor none"));
+  coordinator_.cluster.queue_error = errors::QueueNotFound("queues/research");
+  for (const char* verb : {"create", "update", "delete"}) {
+    std::vector<std::string> words = {"queues", verb, "research"};
+    if (words[1] == "update") {
+      words.insert(words.end(), {"--weight", "2"});
+    }
+    const RunResult refused = Lockstep(words);
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_THAT(refused.err, HasSubstr("queues/research does not exist"));
+  }
+}
+
 TEST_F(LockstepJobsTest, CheckpointsArePinnedAndUnpinned) {
   const RunResult run = Lockstep({"checkpoints", "pin", "job/demo", "40"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
@@ -153,6 +214,7 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
       ->mutable_labels()
       ->insert({"old", "x"});
   (*coordinator_.jobs.jobs["jobs/demo"].mutable_labels())["team"] = "nlp";
+  coordinator_.jobs.jobs["jobs/demo"].set_queue("research");
   coordinator_.jobs.jobs["jobs/demo"].set_priority(
       v1::ResourceSpec::PRIORITY_HIGH);
   coordinator_.jobs.taken = {"jobs/demo-r2"};
@@ -166,6 +228,7 @@ TEST_F(LockstepJobsTest, RetryMakesANewJobUnderTheNextFreeName) {
   EXPECT_EQ(sent.spec().output_dir(), "/out/demo-r3");
   EXPECT_EQ(sent.spec().labels().size(), 1u);
   EXPECT_EQ(sent.spec().labels().at("team"), "nlp");
+  EXPECT_EQ(sent.spec().resources().queue(), "research");
   EXPECT_EQ(sent.spec().resources().priority(),
             v1::ResourceSpec::PRIORITY_HIGH);
   EXPECT_EQ(sent.request_id().size(), 36u);

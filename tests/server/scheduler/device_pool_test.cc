@@ -45,6 +45,38 @@ TEST(DevicePoolTest, AutoIsCpuForWhatNoGpuTrains) {
   EXPECT_EQ(PoolOf(4, 2).DemandOf(spec).kind, v1::Device::CPU);
 }
 
+TEST(DevicePoolTest, AModelIsPartOfAProductNameWhateverTheCase) {
+  v1::Node node;
+  node.set_name("nodes/here");
+  for (const char* model : {"NVIDIA H200", "NVIDIA A100-SXM4", "CPU slot"}) {
+    v1::Device& device = *node.add_devices();
+    device.set_id(model);
+    device.set_model(model);
+    device.set_kind(device.model() == "CPU slot" ? v1::Device::CPU
+                                                 : v1::Device::CUDA);
+  }
+  DevicePool pool({node});
+  v1::JobSpec spec = SpecOf(v1::ResourceSpec::DEVICE_AUTO, 1);
+  spec.mutable_resources()->set_gpu_model("h200");
+
+  EXPECT_EQ(pool.DemandOf(spec).kind, v1::Device::CUDA);
+  EXPECT_EQ(pool.DemandOf(spec).model, "h200");
+  EXPECT_THAT(pool.Free(v1::Device::CUDA, "h200"),
+              ElementsAre(DevicePlace{"here", "NVIDIA H200"}));
+  EXPECT_EQ(pool.Total(v1::Device::CUDA, "nvidia"), 2);
+  pool.Reserve("jobs/a", {{"here", "NVIDIA H200"}});
+  EXPECT_EQ(pool.Holders(v1::Device::CUDA, "h200").at("jobs/a"), 1);
+  EXPECT_THAT(pool.Holders(v1::Device::CUDA, "a100"), IsEmpty());
+  EXPECT_TRUE(pool.CheckFits(spec).ok());
+
+  spec.mutable_resources()->set_ranks(2);
+  const absl::Status refused = pool.CheckFits(spec);
+  EXPECT_EQ(ErrorReason(refused), "NOT_ENOUGH_DEVICES");
+  EXPECT_EQ(refused.message(),
+            "resources.ranks: 2 cuda devices (h200) are wanted, this cluster "
+            "has 1");
+}
+
 TEST(DevicePoolTest, GpusIsShorthand) {
   v1::JobSpec spec;
   spec.mutable_resources()->set_gpus(3);

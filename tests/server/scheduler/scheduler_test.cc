@@ -13,7 +13,7 @@
 #include "server/events/event_log.h"
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/attempt_tokens.h"
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/store/memory_job_store.h"
 #include "tests/testing/fake_clock.h"
@@ -53,6 +53,9 @@ class HeldStore : public JobStore {
   }
   absl::StatusOr<std::vector<std::string>> Unforgotten() const override {
     return store_.Unforgotten();
+  }
+  std::vector<server::QueueRecord> Queues() const override {
+    return store_.Queues();
   }
   server::CoordinatorRecord Coordinator() const override {
     return store_.Coordinator();
@@ -154,7 +157,7 @@ class SchedulerTest : public ::testing::Test {
   testing::FakeLauncher launcher_{2};
   Rendezvous rendezvous_{clock_};
   AttemptTokens tokens_;
-  const FifoPolicy policy_{};
+  const QueuePolicy policy_{};
   std::unique_ptr<Scheduler> scheduler_;
 };
 

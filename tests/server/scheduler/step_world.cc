@@ -19,6 +19,8 @@ std::string InWords(const AttemptRef& ref) {
 struct Words {
   std::string operator()(const ReplyEffect&) const { return ""; }
   std::string operator()(const ExplainEffect&) const { return ""; }
+  std::string operator()(const QueueEffect&) const { return ""; }
+  std::string operator()(const QueuesEffect&) const { return ""; }
   std::string operator()(const AckEffect&) const { return ""; }
   std::string operator()(const PutTokenEffect& effect) const {
     return "token of " + InWords(effect.attempt);
@@ -117,7 +119,11 @@ void StepWorld::Do(decltype(Event::what) what, Actor actor) {
   for (const Effect& effect : effects_) {
     const auto* reply = std::get_if<ReplyEffect>(&effect);
     const auto* ack = std::get_if<AckEffect>(&effect);
-    if (reply != nullptr) {
+    const auto* queue = std::get_if<QueueEffect>(&effect);
+    if (queue != nullptr) {
+      EXPECT_TRUE(
+          answers_.emplace(queue->ticket, queue->queue.status()).second);
+    } else if (reply != nullptr) {
       EXPECT_TRUE(answers_.emplace(reply->ticket, reply->job.status()).second);
     } else if (ack != nullptr) {
       EXPECT_TRUE(answers_.emplace(ack->ticket, ack->status).second);
@@ -135,8 +141,11 @@ void StepWorld::Restart() {
   for (const v1::Checkpoint& checkpoint : checkpoints_) {
     listed[JobOf(checkpoint)].push_back(checkpoint);
   }
+  std::vector<server::QueueRecord> queues;
+  for (const auto& [name, record] : queues_) queues.push_back(record);
   state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
-                        std::move(records), listed, coordinator_, now_, wall());
+                        std::move(records), listed, coordinator_, queues, now_,
+                        wall());
   Do(RestoreEvent{});
 }
 
@@ -174,6 +183,12 @@ void StepWorld::Write(const StoreWrite& write) {
     if (event.type() == "STATE_CHANGED") CheckTransition(event);
   }
   WriteCheckpoints(write);
+  for (const server::QueueRecord& record : write.queues) {
+    queues_[record.queue().name()] = record;
+  }
+  for (const std::string& name : write.deleted_queues) {
+    EXPECT_EQ(queues_.erase(name), 1) << name;
+  }
   if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
 }
 

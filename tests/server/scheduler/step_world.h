@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/step.h"
 
 namespace lockstep::testing {
@@ -37,6 +37,11 @@ class StepWorld {
   Ticket Resume(const std::string& id, const std::string& etag = "");
   Ticket Delete(const std::string& id, const std::string& etag = "");
   Ticket Update(Scheduler::UpdateJob request);
+  Ticket CreateQueue(const v1::Queue& queue);
+  Ticket UpdateQueue(Scheduler::QueueUpdate request);
+  Ticket DeleteQueue(const std::string& id);
+  // By id.
+  std::map<std::string, v1::Queue> Queues();
   Ticket Drain(bool let_run = false);
   Ticket Undrain();
   absl::StatusOr<v1::JobExplanation> Explain(const std::string& id);
@@ -94,6 +99,9 @@ class StepWorld {
   SchedulerOptions& options() { return options_; }
   // "-> jobs/a/1 launched", and so on, of the newest step without answers.
   std::vector<std::string> Effects() const;
+  const std::map<std::string, server::QueueRecord>& queues_on_disk() const {
+    return queues_;
+  }
   absl::Duration now() const { return now_; }
   absl::Time wall() const { return absl::UnixEpoch() + now_; }
 
@@ -105,13 +113,14 @@ class StepWorld {
 
   const int cpu_slots_;
   SchedulerOptions options_;
-  const FifoPolicy policy_;
+  const QueuePolicy policy_;
   absl::Duration now_ = absl::Seconds(1000);
   Ticket next_ticket_ = 1;
   int64_t steps_ = 0;
   SchedulerState state_;
   std::map<std::string, server::JobRecord> disk_;
   server::CoordinatorRecord coordinator_;
+  std::map<std::string, server::QueueRecord> queues_;
   std::vector<std::string> order_;
   std::vector<v1::Checkpoint> checkpoints_;
   std::vector<Effect> effects_;

@@ -75,6 +75,37 @@ Ticket StepWorld::Update(Scheduler::UpdateJob request) {
   return ticket;
 }
 
+Ticket StepWorld::CreateQueue(const v1::Queue& queue) {
+  const Ticket ticket = next_ticket_++;
+  Do(CreateQueueEvent{ticket, queue});
+  return ticket;
+}
+
+Ticket StepWorld::UpdateQueue(Scheduler::QueueUpdate request) {
+  const Ticket ticket = next_ticket_++;
+  Do(UpdateQueueEvent{ticket, std::move(request)});
+  return ticket;
+}
+
+Ticket StepWorld::DeleteQueue(const std::string& id) {
+  const Ticket ticket = next_ticket_++;
+  Do(DeleteQueueEvent{ticket, "queues/" + id});
+  return ticket;
+}
+
+std::map<std::string, v1::Queue> StepWorld::Queues() {
+  Do(ListQueuesEvent{next_ticket_++});
+  std::map<std::string, v1::Queue> queues;
+  for (const Effect& effect : effects_) {
+    const auto* listed = std::get_if<QueuesEffect>(&effect);
+    if (listed == nullptr) continue;
+    for (const v1::Queue& queue : listed->queues.queues()) {
+      queues[queue.name().substr(7)] = queue;
+    }
+  }
+  return queues;
+}
+
 Ticket StepWorld::Drain(bool let_run) {
   const Ticket ticket = next_ticket_++;
   Do(DrainEvent{.ticket = ticket, .let_run = let_run});

@@ -44,6 +44,15 @@ TEST(JobFilterTest, AnEmptyFilterIsNone) {
   EXPECT_FALSE(*ParseJobFilter("  "));
 }
 
+TEST(JobFilterTest, ComparesQueues) {
+  // That of a job of an earlier release.
+  EXPECT_TRUE(Matches("queue = default"));
+  EXPECT_TRUE(Matches("queue = \"queues/default\""));
+  EXPECT_TRUE(Matches("queue = def*"));
+  EXPECT_TRUE(Matches("queue != research"));
+  EXPECT_THAT(Refusal("queue > a"), HasSubstr("= and != are allowed"));
+}
+
 TEST(JobFilterTest, ComparesStates) {
   EXPECT_TRUE(Matches("state = RUNNING"));
   EXPECT_TRUE(Matches("state=running"));

@@ -273,6 +273,14 @@ TEST_F(JobServiceTest, EveryCallIsChecked) {
          v1::ServerInfo());
   refuse(cluster_.get(), &Cluster::UndrainServer, v1::UndrainServerRequest(),
          v1::ServerInfo());
+  refuse(cluster_.get(), &Cluster::ListQueues, v1::ListQueuesRequest(),
+         v1::ListQueuesResponse());
+  refuse(cluster_.get(), &Cluster::CreateQueue, v1::CreateQueueRequest(),
+         v1::Queue());
+  refuse(cluster_.get(), &Cluster::UpdateQueue, v1::UpdateQueueRequest(),
+         v1::Queue());
+  refuse(cluster_.get(), &Cluster::DeleteQueue, v1::DeleteQueueRequest(),
+         google::protobuf::Empty());
 }
 
 TEST_F(JobServiceTest, NodesAreShownWithWhatTheyDo) {

@@ -21,7 +21,7 @@
 #include "server/events/metric_log.h"
 #include "server/metrics/server_metrics.h"
 #include "server/rendezvous/rendezvous.h"
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/scheduler.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/service/access.h"
@@ -102,7 +102,7 @@ class ServiceFixture : public ::testing::Test {
   MetricLog metric_log_{dir_.Path("jobs")};
   ServerMetrics metrics_{clock_, {}};
   AttemptTokens tokens_;
-  FifoPolicy policy_;
+  QueuePolicy policy_;
   FakeLauncher launcher_{2};
   Rendezvous rendezvous_{clock_};
   StreamPump pump_;

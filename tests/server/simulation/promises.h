@@ -14,8 +14,10 @@
 //    checkpoints, and takes no pinned one from the list; a job that has ended
 //    stays ended, and one that is to hold does not start; what was freed for a
 //    job nobody else gets; none starts before, or waits for, one that it
-//    follows and that has ended; of those that wait the first starts first, and
-//    none while the coordinator is drained, nor on a device that is;
+//    follows and that has ended; of those that wait the first starts first,
+//    unless one with a time limit fits before it; none starts above the quota
+//    of its queue, which exists, or while the coordinator is drained, nor on a
+//    device that is;
 // P4 each moment of a job is in exactly one share of its goodput.
 //
 // The first broken promise is kept. Runs on one thread.
@@ -63,6 +65,10 @@ class Promises {
     return drained_devices_;
   }
   int excluded() const { return excluded_; }
+  // How often a queue was made, changed by a client, or removed.
+  int queue_changes() const { return queue_changes_; }
+  // Jobs that were told to wait for the quota of their queue.
+  int waited_for_quota() const { return waited_for_quota_; }
   int checkpoints() const { return static_cast<int>(listed_.size()); }
 
   // Clients ask, and are answered with OK.
@@ -79,6 +85,7 @@ class Promises {
   void Updated(const v1::Job& job);
   void Labelled(const v1::Job& job, int64_t label);
   void Deleted(const v1::Job& job);
+  void QueueChanged(const v1::Queue& queue, int before);
   // `before`: the drains() when it was asked for.
   void Drained(bool drain, int before);
   void StoppedAll(int before);
@@ -110,7 +117,10 @@ class Promises {
   const server::JobRecord* Row(const std::string& name) const;
   void WriteRow(const server::JobRecord& next, const StoreWrite& write);
   void CheckNewAttempt(const v1::Job& job);
-  void CheckQueue(const v1::Job& started);
+  void CheckLine(const v1::Job& started);
+  void CheckQuota(const v1::Job& started);
+  bool QuotaIsUp(const std::string& queue) const;
+  void WriteQueues(const StoreWrite& write);
   void CheckKept(const v1::Job& started);
   void CheckUsable(const v1::Job& started);
   void WriteDrained(const server::CoordinatorRecord& next);
@@ -161,6 +171,9 @@ class Promises {
   std::set<std::string> undrain_asked_;
   int excluded_ = 0;
   int drains_ = 0;
+  std::map<std::string, v1::Queue> queues_;  // By name.
+  int queue_changes_ = 0;
+  int waited_for_quota_ = 0;
 };
 
 }  // namespace lockstep::testing

@@ -87,9 +87,11 @@ void Promises::Durable(const StoreWrite& write) {
     }
     WriteRow(next, write);
   }
-  for (const std::string& name : in_turn) CheckQueue(disk_.at(name).job());
+  WriteQueues(write);
+  for (const std::string& name : in_turn) CheckLine(disk_.at(name).job());
   for (const std::string& name : started) CheckKept(disk_.at(name).job());
   for (const std::string& name : started) CheckUsable(disk_.at(name).job());
+  for (const std::string& name : in_turn) CheckQuota(disk_.at(name).job());
   for (const std::string& name : gave_way) CheckTaking(name);
   for (const server::JobRecord& old : followed) CheckFollows(old);
   CheckFollowers();
@@ -134,6 +136,10 @@ void Promises::WriteRow(const server::JobRecord& next,
   if (old == nullptr && job.spec().resources().preemptible()) {
     give_way_.insert(job.uid());
   }
+  if (job.pending_reason() == v1::Job::QUOTA &&
+      (old == nullptr || old->job().pending_reason() != v1::Job::QUOTA)) {
+    ++waited_for_quota_;
+  }
   age_.emplace(job.uid(), static_cast<int>(age_.size()));
   disk_[job.name()] = next;
 }
@@ -147,26 +153,6 @@ void Promises::CheckDrain(const v1::Job* old, const v1::Job& next) {
     Break("P3", absl::StrCat(next.name(),
                              old == nullptr ? " is accepted" : " is started",
                              ", and the coordinator is drained"));
-  }
-}
-
-// None that is more urgent, or as urgent and older, is left waiting for
-// anything but the end of its pause after a failure.
-void Promises::CheckQueue(const v1::Job& started) {
-  const auto place = [&](const v1::Job& job) {
-    return std::make_pair(-PriorityOf(job), age_.at(job.uid()));
-  };
-  for (const auto& [name, row] : disk_) {
-    const v1::Job& other = row.job();
-    if (other.state() != v1::Job::QUEUED || !other.has_plan() ||
-        other.pending_reason() == v1::Job::BACKOFF ||
-        place(started) < place(other)) {
-      continue;
-    }
-    Break("P3",
-          absl::StrCat(started.name(), " of priority ",
-                       PriorityName(PriorityOf(started)), " starts before ",
-                       name, " of priority ", PriorityName(PriorityOf(other))));
   }
 }
 

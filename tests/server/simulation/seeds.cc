@@ -48,6 +48,9 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   all.lost_followers += one.lost_followers;
   all.excluded += one.excluded;
   all.deleted += one.deleted;
+  all.queue_changes += one.queue_changes;
+  all.moved += one.moved;
+  all.waited_for_quota += one.waited_for_quota;
   all.checkpoints += one.checkpoints;
   all.crashes += one.crashes;
   all.watched += one.watched;

@@ -87,13 +87,19 @@ void SimulatedCoordinator::Load() {
       checkpoint.clear_pinned();
     }
   }
+  std::vector<server::QueueRecord> queues = world_.store.Queues();
+  if (world_.fault == Fault::kForgetsQueues) {
+    for (server::QueueRecord& record : queues) {
+      record.mutable_queue()->clear_cpu_quota();
+    }
+  }
   server::CoordinatorRecord coordinator = world_.store.Coordinator();
   if (world_.fault == Fault::kForgetsTheDrain) coordinator.clear_drain_time();
   if (world_.fault == Fault::kForgetsDrainedDevices) {
     coordinator.clear_drained_devices();
   }
   state_ = RestoreState(options_, policy_, DevicePool(world_.host.Nodes()),
-                        std::move(records), checkpoints, coordinator,
+                        std::move(records), checkpoints, coordinator, queues,
                         world_.clock.Now(), world_.clock.WallTime());
 }
 

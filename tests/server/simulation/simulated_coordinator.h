@@ -17,7 +17,7 @@
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/command_board.h"
 #include "server/scheduler/effect_runner.h"
-#include "server/scheduler/fifo_policy.h"
+#include "server/scheduler/queue_policy.h"
 #include "server/scheduler/rank_watch.h"
 #include "server/scheduler/step.h"
 #include "tests/server/simulation/promises.h"
@@ -45,7 +45,7 @@ enum class Fault {
   kForgetsDrainedDevices,
   // A drain lets run what it was to stop.
   kDrainsNothing,
-  // A restart forgets which jobs are to hold.
+  // A restart forgets which jobs are to hold once they have stopped.
   kForgetsPauses,
   // A restart forgets whose time was over.
   kForgetsTimeLimits,
@@ -63,6 +63,8 @@ enum class Fault {
   kForgetsTime,
   // Ranks that say all is well are called stuck.
   kHearsNothing,
+  // A restart forgets what quotas the queues have.
+  kForgetsQueues,
   // Whoever calls is taken for the attempt that runs.
   kLetsStrangersIn,
 };
@@ -128,7 +130,7 @@ class SimulatedCoordinator {
   const int64_t life_;
   int64_t steps_ = 0;
   const SchedulerOptions options_;
-  const FifoPolicy policy_;
+  const QueuePolicy policy_;
   Rendezvous rendezvous_;
   AttemptTokens tokens_;
   EventLog events_;

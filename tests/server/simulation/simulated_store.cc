@@ -76,6 +76,10 @@ server::CoordinatorRecord SimulatedStore::Coordinator() const {
   return rows_.Coordinator();
 }
 
+std::vector<server::QueueRecord> SimulatedStore::Queues() const {
+  return rows_.Queues();
+}
+
 int64_t SimulatedStore::LastSequence() const { return rows_.LastSequence(); }
 
 void SimulatedStore::UpdateProgress(absl::string_view name,

@@ -47,6 +47,7 @@ class SimulatedStore final : public JobStore {
       int64_t after, int limit, absl::string_view job_name) const override;
   absl::StatusOr<std::vector<std::string>> Unforgotten() const override;
   server::CoordinatorRecord Coordinator() const override;
+  std::vector<server::QueueRecord> Queues() const override;
   int64_t LastSequence() const override;
   void UpdateProgress(absl::string_view name,
                       const v1::Progress& progress) override;

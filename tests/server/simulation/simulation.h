@@ -36,6 +36,10 @@ struct SimulationCounts {
   // Devices, after a fault of theirs.
   int excluded = 0;
   int deleted = 0;
+  // Changes of queues, and jobs that waited for the quota of theirs.
+  int queue_changes = 0;
+  int moved = 0;
+  int waited_for_quota = 0;
   int checkpoints = 0;
   int crashes = 0;
   int64_t watched = 0;
@@ -52,6 +56,8 @@ class Simulation {
   const SimulationCounts& counts() const { return counts_; }
 
  private:
+  static constexpr int kCpuSlots = 4;
+
   void Something();
   void Client();
   void Create();
@@ -61,6 +67,9 @@ class Simulation {
   void ResumeAll();
   void Label(const std::string& name);
   void Prioritize(const std::string& name);
+  void MoveToQueue(const std::string& name);
+  void ChangeQueues();
+  void LiftQuotas();
   void Pin(const std::string& name);
   void Delete(const std::string& name);
   void Drain(bool let_run);

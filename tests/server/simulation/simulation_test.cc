@@ -34,6 +34,10 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.lost_followers, result.seeds / 20);
   EXPECT_GT(counts.excluded, result.seeds / 60);
   EXPECT_GT(counts.deleted, result.seeds / 4);
+  EXPECT_GT(counts.queue_changes, result.seeds / 2);
+  EXPECT_GT(counts.moved, result.seeds / 20);
+  // Few: a queue has to be there, small and used.
+  EXPECT_GT(counts.waited_for_quota, 0);
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
   EXPECT_GT(counts.watched, result.seeds);
@@ -133,6 +137,13 @@ TEST(SimulationFaultTest, ARestartThatForgetsPinsIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsPrioritiesIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsPriorities),
               AllOf(StartsWith("P3: "), HasSubstr("priority")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsQueuesIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsQueues),
+              AnyOf(HasSubstr("starts, and queue"),
+                    HasSubstr("is acknowledged and not on disk"),
+                    HasSubstr("deletion of unknown")));
 }
 
 TEST(SimulationFaultTest, ACheckpointOfAStrangerIsNoticed) {

@@ -72,6 +72,31 @@ TEST_P(JobStoreTest, IsEmptyAtFirst) {
             "JOB_NOT_FOUND");
 }
 
+server::QueueRecord QueueOf(const std::string& name, int quota) {
+  server::QueueRecord record;
+  record.mutable_queue()->set_name(name);
+  record.mutable_queue()->set_gpu_quota(quota);
+  return record;
+}
+
+TEST_P(JobStoreTest, QueuesAreKeptChangedAndRemoved) {
+  EXPECT_THAT(store_->Queues(), IsEmpty());
+  StoreWrite write;
+  write.queues = {QueueOf("queues/b", 1), QueueOf("queues/a", 2)};
+  ASSERT_TRUE(CommitAndWait(*store_, std::move(write)).ok());
+  StoreWrite change;
+  change.queues = {QueueOf("queues/b", 3)};
+  change.deleted_queues = {"queues/a"};
+  ASSERT_TRUE(CommitAndWait(*store_, std::move(change)).ok());
+  ASSERT_THAT(store_->Queues(), SizeIs(1));
+  EXPECT_EQ(store_->Queues()[0].queue().name(), "queues/b");
+  EXPECT_EQ(store_->Queues()[0].queue().gpu_quota(), 3);
+  // As for jobs: what goes must be there.
+  StoreWrite wrong;
+  wrong.deleted_queues = {"queues/a"};
+  EXPECT_FALSE(CommitAndWait(*store_, std::move(wrong)).ok());
+}
+
 TEST_P(JobStoreTest, ShowsWhatIsCommitted) {
   const auto entries = CommitAndWait(*store_, WriteOf(Record("a"), "CREATED"));
   ASSERT_TRUE(entries.ok()) << entries.status();

@@ -33,6 +33,7 @@ using ::lockstep::testing::WriteOf;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class SqliteJobStoreTest : public ::testing::Test {
@@ -111,6 +112,28 @@ TEST_F(SqliteJobStoreTest, WhatIsDeletedStaysDeleted) {
   ASSERT_THAT(page.jobs, SizeIs(2));
   EXPECT_EQ(page.jobs[0].name(), "jobs/c");
   EXPECT_EQ(page.jobs[1].name(), "jobs/a");
+}
+
+TEST_F(SqliteJobStoreTest, KeepsQueuesOverARestart) {
+  {
+    const auto store = Open();
+    StoreWrite write;
+    server::QueueRecord& record = write.queues.emplace_back();
+    record.mutable_queue()->set_name("queues/q");
+    record.mutable_queue()->set_weight(2);
+    record.add_usages()->set_device_milliseconds(7);
+    ASSERT_TRUE(CommitAndWait(*store, std::move(write)).ok());
+  }
+  {
+    const auto store = Open();
+    ASSERT_THAT(store->Queues(), SizeIs(1));
+    EXPECT_EQ(store->Queues()[0].queue().weight(), 2);
+    EXPECT_EQ(store->Queues()[0].usages(0).device_milliseconds(), 7);
+    StoreWrite write;
+    write.deleted_queues = {"queues/q"};
+    ASSERT_TRUE(CommitAndWait(*store, std::move(write)).ok());
+  }
+  EXPECT_THAT(Open()->Queues(), IsEmpty());
 }
 
 TEST_F(SqliteJobStoreTest, GroupsWaitingWritesIntoOneTransaction) {

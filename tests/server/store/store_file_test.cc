@@ -62,6 +62,8 @@ struct FrozenStore {
   // Deleted jobs of which files may be left.
   size_t unforgotten;
   bool drained;
+  // Rows of queues: what was used of the default one.
+  size_t queues;
 };
 
 const FrozenStore kFrozenStores[] = {
@@ -72,7 +74,8 @@ const FrozenStore kFrozenStores[] = {
      .last_sequence = 30,
      .journal_entries = 30,
      .unforgotten = 0,
-     .drained = false},
+     .drained = false,
+     .queues = 0},
     {.version = 3,
      .jobs = {"jobs/done SUCCEEDED 11", "jobs/broken FAILED 4",
               "jobs/long RUNNING 10", "jobs/stopped CANCELLED 4",
@@ -81,7 +84,18 @@ const FrozenStore kFrozenStores[] = {
      .last_sequence = 41,
      .journal_entries = 31,
      .unforgotten = 1,
-     .drained = true},
+     .drained = true,
+     .queues = 0},
+    {.version = 4,
+     .jobs = {"jobs/done SUCCEEDED 11", "jobs/broken FAILED 4",
+              "jobs/long RUNNING 12", "jobs/stopped CANCELLED 4",
+              "jobs/waiting QUEUED 5"},
+     .pinned = 1,
+     .last_sequence = 43,
+     .journal_entries = 33,
+     .unforgotten = 1,
+     .drained = true,
+     .queues = 1},
 };
 
 class FrozenStoreTest : public ::testing::TestWithParam<FrozenStore> {
@@ -122,6 +136,7 @@ class FrozenStoreTest : public ::testing::TestWithParam<FrozenStore> {
               "JOB_CREATED");
     EXPECT_THAT(*store.Unforgotten(), SizeIs(GetParam().unforgotten));
     EXPECT_EQ(store.Coordinator().has_drain_time(), GetParam().drained);
+    EXPECT_THAT(store.Queues(), SizeIs(GetParam().queues));
   }
 
   ScopedTempDir dir_;

@@ -1,0 +1,54 @@
+// Device time as it is used, by queue and owner: charged when an attempt ends,
+// and of what runs every few minutes, so that it is on disk and the order of
+// the line changes at these moments alone.
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proto/contract/queue.h"
+#include "server/scheduler/proto_time.h"
+#include "server/scheduler/step_parts.h"
+
+namespace lockstep {
+namespace {
+
+std::vector<HeldDevices> HeldIn(const SchedulerState& state,
+                                const std::string& queue) {
+  std::vector<HeldDevices> held;
+  for (const std::string& name : state.live) {
+    const v1::Job& job = state.jobs.at(name).job();
+    if (QueueOf(job) != queue) continue;
+    const v1::Attempt& attempt = *LiveAttemptOf(job);
+    held.push_back({.owner = job.owner(),
+                    .devices = attempt.ranks_size(),
+                    .since = FromProto(attempt.start_time())});
+  }
+  return held;
+}
+
+}  // namespace
+
+void ChargeQueue(Decision& decision, const std::string& id) {
+  SchedulerState& state = decision.state();
+  ChargeUsage(HeldIn(state, id), decision.wall(), state.queues[id]);
+  decision.TouchQueue(id);
+  state.shares = SharesAt(state.queues, decision.wall());
+  state.schedule = true;
+}
+
+void ChargeAll(Decision& decision) {
+  SchedulerState& state = decision.state();
+  // The wall may have been set back.
+  const absl::Duration since = decision.wall() - state.charged;
+  if (since >= absl::ZeroDuration() && since < kUsagePeriod) return;
+  state.charged = decision.wall();
+  std::set<std::string> queues;
+  for (const std::string& name : state.live) {
+    queues.insert(QueueOf(state.jobs.at(name).job()));
+  }
+  for (const std::string& id : queues) ChargeQueue(decision, id);
+}
+
+}  // namespace lockstep
