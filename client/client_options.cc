@@ -1,5 +1,8 @@
 #include "client/client_options.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -20,9 +23,12 @@ std::string StateFolder(const Environment& environment) {
   return (home.empty() ? "/tmp" : home + "/.local/state") + "/lockstep";
 }
 
+// A name that begins like an address of loopback is somebody else's.
 bool IsLoopback(absl::string_view host) {
+  in_addr address;
   return host == "localhost" || host == "[::1]" ||
-         absl::StartsWith(host, "127.");
+         (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
+          ntohl(address.s_addr) >> 24 == 127);
 }
 
 absl::Status CheckAddress(absl::string_view server) {
@@ -79,6 +85,11 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
     return absl::NotFoundError(
         absl::StrCat("token file \"", path, "\" cannot be read or is empty"));
   }
+  // gRPC ends the process for less.
+  if (!std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "token file \"", path, "\" holds more than one word of ASCII"));
+  }
   return token;
 }
 
@@ -117,7 +128,8 @@ absl::StatusOr<ClientOptions> ResolveClientOptions(
       FlagOr(flags.token_file, environment, "LOCKSTEP_TOKEN_FILE");
   if (!token_file.empty()) {
     ASSIGN_OR_RETURN(options.token, ReadToken(token_file));
-  } else if (!on_socket && !IsAnotherHost(options.server)) {
+  } else if (!on_socket && !IsAnotherHost(options.server) &&
+             flags.tls.cert.empty()) {
     // The one of this host's coordinator, which is nobody else's business.
     // Without one the coordinator says what it wants.
     options.token = ReadToken(DefaultTokenFile(environment)).value_or("");

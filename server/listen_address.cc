@@ -1,5 +1,7 @@
 #include "server/listen_address.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include "absl/strings/match.h"
@@ -23,8 +25,10 @@ absl::string_view HostOf(absl::string_view address) {
 }
 
 bool IsLoopback(absl::string_view host) {
+  in_addr address;
   return host == "localhost" || host == "[::1]" ||
-         absl::StartsWith(host, "127.");
+         (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
+          ntohl(address.s_addr) >> 24 == 127);
 }
 
 bool IsEveryAddress(absl::string_view host) {

@@ -1,7 +1,5 @@
 #include "server/server.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -23,6 +21,7 @@
 #include "server/scheduler/attempt_tokens.h"
 #include "server/scheduler/queue_policy.h"
 #include "server/scheduler/scheduler.h"
+#include "server/server_log.h"
 #include "server/service/access.h"
 #include "server/service/cluster_service.h"
 #include "server/service/job_service.h"
@@ -73,10 +72,14 @@ void WarnOfExpiry(const ListenTls& tls) {
   if (!certificates.ok()) return;
   const absl::StatusOr<absl::Time> expiry = ExpiryOf(*certificates);
   if (!expiry.ok() || *expiry - absl::Now() > kWarnBeforeExpiry) return;
-  spdlog::warn(
-      "--tls-cert {} {} {}; clients refuse it then", tls.cert,
-      *expiry > absl::Now() ? "expires at" : "has expired at",
-      absl::FormatTime(absl::RFC3339_sec, *expiry, absl::UTCTimeZone()));
+  Log({.severity = LogSeverity::kWarning,
+       .source = "lockstepd",
+       .message = absl::StrCat(
+           "--tls-cert ", tls.cert, " ",
+           *expiry > absl::Now() ? "expires at " : "has expired at ",
+           absl::FormatTime(absl::RFC3339_sec, *expiry, absl::UTCTimeZone()),
+           "; clients refuse it then"),
+       .fields = {}});
 }
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(

@@ -6,8 +6,10 @@
 #include <system_error>
 #include <thread>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -45,8 +47,8 @@ absl::StatusOr<absl::Duration> ParseAge(absl::string_view flag,
   }
   if (duration <= absl::ZeroDuration() ||
       duration == absl::InfiniteDuration()) {
-    return Invalid(flag, value,
-                   "not an age above 0, such as 12h or 30d, nor forever");
+    return InvalidFlag(flag, value,
+                       "not an age above 0, such as 12h or 30d, nor forever");
   }
   return duration;
 }

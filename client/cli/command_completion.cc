@@ -63,6 +63,9 @@ void TakeFlags(const std::map<std::string, std::string>& typed,
   for (const auto& [name, field] :
        {std::pair("--server", &flags.client.server),
         std::pair("--token-file", &flags.client.token_file),
+        std::pair("--tls-ca", &flags.client.tls.ca),
+        std::pair("--tls-cert", &flags.client.tls.cert),
+        std::pair("--tls-key", &flags.client.tls.key),
         std::pair("--context", &flags.context)}) {
     const auto found = typed.find(name);
     if (found != typed.end()) *field = found->second;

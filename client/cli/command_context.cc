@@ -17,6 +17,16 @@ EndpointFlags FlagsOf(const GlobalFlags& flags) {
   return {flags.client.server, flags.client.token_file, flags.context};
 }
 
+Environment EnvironmentFor(const Endpoint& endpoint) {
+  if (!endpoint.alone) return ProcessEnvironment;
+  return [](const char* name) {
+    const absl::string_view variable = name;
+    const bool is_of_another = variable == "LOCKSTEP_TOKEN_FILE" ||
+                               absl::StartsWith(variable, "LOCKSTEP_TLS_");
+    return is_of_another ? "" : ProcessEnvironment(name);
+  };
+}
+
 // What was typed wins over what the context says.
 ClientFlags ClientFlagsOf(const Endpoint& endpoint, const ClientFlags& typed) {
   ClientFlags flags = typed;
@@ -61,7 +71,7 @@ absl::StatusOr<JobClient> CommandContext::Connect() const {
                    ChooseEndpoint(FlagsOf(flags), ProcessEnvironment));
   ASSIGN_OR_RETURN(ClientOptions options,
                    ResolveClientOptions(ClientFlagsOf(endpoint, flags.client),
-                                        ProcessEnvironment));
+                                        EnvironmentFor(endpoint)));
   if (!absl::ParseDuration(flags.timeout, &options.timeout) ||
       options.timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -12,13 +12,6 @@
 namespace lockstep::cli {
 namespace {
 
-struct ContextFlags {
-  std::string name;
-  std::string tls_ca;
-  std::string tls_cert;
-  std::string tls_key;
-};
-
 // Changes the config file, if the change is possible.
 absl::Status ChangeConfig(const std::function<absl::Status(Config&)>& change) {
   const std::string path = ConfigPath(ProcessEnvironment);
@@ -69,26 +62,26 @@ void SetPath(const std::string& path, std::string* field) {
 }
 
 // A new one becomes the current one if it is the first.
-absl::Status SetContext(const ContextFlags& flags, const GlobalFlags& global,
+absl::Status SetContext(const std::string& name, const ClientFlags& flags,
                         Config& config) {
   Context* set = nullptr;
   for (Context& known : *config.mutable_contexts()) {
-    if (known.name() == flags.name) set = &known;
+    if (known.name() == name) set = &known;
   }
   if (set == nullptr) {
-    if (global.server.empty()) {
+    if (flags.server.empty()) {
       return absl::InvalidArgumentError(
           "a new context needs --server, unix:/path or host:port");
     }
     set = config.add_contexts();
-    set->set_name(flags.name);
-    if (config.contexts_size() == 1) config.set_current(flags.name);
+    set->set_name(name);
+    if (config.contexts_size() == 1) config.set_current(name);
   }
-  if (!global.server.empty()) set->set_server(global.server);
-  SetPath(global.token_file, set->mutable_token_file());
-  SetPath(flags.tls_ca, set->mutable_tls_ca());
-  SetPath(flags.tls_cert, set->mutable_tls_cert());
-  SetPath(flags.tls_key, set->mutable_tls_key());
+  if (!flags.server.empty()) set->set_server(flags.server);
+  SetPath(flags.token_file, set->mutable_token_file());
+  SetPath(flags.tls.ca, set->mutable_tls_ca());
+  SetPath(flags.tls.cert, set->mutable_tls_cert());
+  SetPath(flags.tls.key, set->mutable_tls_key());
   return absl::OkStatus();
 }
 
@@ -103,23 +96,22 @@ absl::Status DeleteContext(const std::string& name, Config& config) {
 }
 
 // A verb that changes one context.
-CLI::App* AddChange(
+void AddChange(
     CLI::App& app, CommandContext& context, const std::string& verb,
     const std::string& help, const std::string& done,
-    const std::function<absl::Status(const ContextFlags&, Config&)>& change,
-    const std::shared_ptr<ContextFlags>& flags) {
+    const std::function<absl::Status(const std::string&, Config&)>& change) {
+  const auto name = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(verb, help);
-  command->add_option("CONTEXT", flags->name, "The context")->required();
-  command->callback([&context, flags, change, done] {
-    context.run = [&context, flags, change, done] {
+  command->add_option("CONTEXT", *name, "The context")->required();
+  command->callback([&context, name, change, done] {
+    context.run = [&context, name, change, done] {
       const absl::Status status =
-          ChangeConfig([&](Config& config) { return change(*flags, config); });
+          ChangeConfig([&](Config& config) { return change(*name, config); });
       if (!status.ok()) return context.Report(status);
-      context.console.out << "context/" << flags->name << " " << done << "\n";
+      context.console.out << "context/" << *name << " " << done << "\n";
       return ExitStatus::kSuccess;
     };
   });
-  return command;
 }
 
 }  // namespace
@@ -132,30 +124,15 @@ void AddContextsCommand(CLI::App& app, CommandContext& context) {
   list->callback([&context] {
     context.run = [&context] { return ListContexts(context); };
   });
-  auto flags = std::make_shared<ContextFlags>();
-  AddChange(
-      *contexts, context, "use", "Talk to this one from now on", "is in use",
-      [](const ContextFlags& chosen, Config& config) {
-        return UseContext(chosen.name, config);
-      },
-      flags);
-  CLI::App* set = AddChange(
-      *contexts, context, "set",
-      "Add or change one, by --server and --token-file", "set",
-      [&context](const ContextFlags& chosen, Config& config) {
-        return SetContext(chosen, context.flags, config);
-      },
-      flags);
-  set->add_option("--tls-ca", flags->tls_ca,
-                  "Certificates that vouch for the coordinator's");
-  set->add_option("--tls-cert", flags->tls_cert, "The client's certificate");
-  set->add_option("--tls-key", flags->tls_key, "The key of --tls-cert");
-  AddChange(
-      *contexts, context, "delete", "Forget one", "deleted",
-      [](const ContextFlags& chosen, Config& config) {
-        return DeleteContext(chosen.name, config);
-      },
-      flags);
+  AddChange(*contexts, context, "use", "Talk to this one from now on",
+            "is in use", UseContext);
+  AddChange(*contexts, context, "set",
+            "Add or change one, by --server, --token-file and --tls-...", "set",
+            [&context](const std::string& name, Config& config) {
+              return SetContext(name, context.flags.client, config);
+            });
+  AddChange(*contexts, context, "delete", "Forget one", "deleted",
+            DeleteContext);
 }
 
 }  // namespace lockstep::cli

@@ -23,7 +23,7 @@ std::string HolderOf(const v1::Device& device) {
   const std::string why =
       device.drained().empty() ? device.used_by() : device.drained();
   if (why.empty()) return holder;
-  if (!holder.empty()) holder += " ";
+  if (!holder.empty()) holder += ' ';
   return absl::StrCat(holder, "(", why, ")");
 }
 

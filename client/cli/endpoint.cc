@@ -27,14 +27,21 @@ absl::StatusOr<Endpoint> ChooseEndpoint(const EndpointFlags& flags,
   if (context == nullptr) return NoSuchContext(config, name, path);
   endpoint.context = name;
   endpoint.server = context->server();
-  const bool environment_wins =
-      flags.context.empty() && !environment("LOCKSTEP_TOKEN_FILE").empty();
-  if (flags.token_file.empty() && !environment_wins) {
-    endpoint.token_file = context->token_file();
+  // Of a context that was named on the command line the environment knows
+  // nothing.
+  const auto of_context = [&](const std::string& value, const char* variable) {
+    const bool environment_wins =
+        flags.context.empty() && !environment(variable).empty();
+    return environment_wins ? "" : value;
+  };
+  if (flags.token_file.empty()) {
+    endpoint.token_file =
+        of_context(context->token_file(), "LOCKSTEP_TOKEN_FILE");
   }
-  endpoint.tls_ca = context->tls_ca();
-  endpoint.tls_cert = context->tls_cert();
-  endpoint.tls_key = context->tls_key();
+  endpoint.tls_ca = of_context(context->tls_ca(), "LOCKSTEP_TLS_CA");
+  endpoint.tls_cert = of_context(context->tls_cert(), "LOCKSTEP_TLS_CERT");
+  endpoint.tls_key = of_context(context->tls_key(), "LOCKSTEP_TLS_KEY");
+  endpoint.alone = !flags.context.empty();
   return endpoint;
 }
 

@@ -25,6 +25,9 @@ struct Endpoint {
   std::string tls_ca;
   std::string tls_cert;
   std::string tls_key;
+  // Whether the environment's token and certificates are not for it: they
+  // belong to another coordinator.
+  bool alone = false;
 };
 
 struct EndpointFlags {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/create_channel.h"
+#include "proto/contract/errors.h"
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/tls_channel.h"
@@ -22,6 +23,8 @@ std::shared_ptr<grpc::Channel> NewChannel(const ClientOptions& options) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // A proxy would see the token, and its loopback is not ours.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // A channel of one's own: another client of this process that failed to
   // connect must not slow this one down.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -50,7 +53,7 @@ class GrpcConnection::Call {
     // Whoever started this process may trace what it does.
     const std::string trace = ProcessEnvironment("TRACEPARENT");
     if (ParseTraceparent(trace).has_value()) {
-      context_.AddMetadata(kTraceparentKey, trace);
+      context_.AddMetadata(kTraceparentKey, trace.substr(0, kTraceparentBytes));
     }
     absl::MutexLock lock(&owner_.mu_);
     if (owner_.interrupted_) context_.TryCancel();
@@ -71,7 +74,9 @@ class GrpcConnection::Call {
   // up, so the call may be made again, as when it is away.
   absl::Status Result(const grpc::Status& status) const {
     absl::Status result = FromGrpcStatus(status);
-    if (absl::IsUnavailable(result) && owner_.options_.tls.enabled()) {
+    // One with a reason is the coordinator's own answer.
+    if (absl::IsUnavailable(result) && ErrorReason(result).empty() &&
+        owner_.options_.tls.enabled()) {
       const absl::Status why =
           ExplainTlsFailure(owner_.options_.server, owner_.options_.tls);
       return why.ok() ? result : why;

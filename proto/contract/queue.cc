@@ -15,6 +15,11 @@ std::string QueueOf(const v1::Job& job) {
   return job.queue().empty() ? kDefaultQueue : job.queue();
 }
 
+std::string QueueWanted(const v1::JobSpec& spec) {
+  const std::string& id = spec.resources().queue();
+  return id.empty() ? kDefaultQueue : id;
+}
+
 double WeightOf(const v1::Queue& queue) {
   return queue.has_weight() ? queue.weight() : 1;
 }

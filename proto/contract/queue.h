@@ -18,6 +18,8 @@ inline constexpr char kDefaultQueue[] = "default";
 // The id: the default one where none is set, of a job that an earlier release
 // accepted.
 std::string QueueOf(const v1::Job& job);
+// The one that a spec asks for.
+std::string QueueWanted(const v1::JobSpec& spec);
 
 // 1 where none is set.
 double WeightOf(const v1::Queue& queue);

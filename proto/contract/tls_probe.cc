@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/contract/errors.h"
+#include "proto/contract/printable.h"
 #include "proto/contract/tls_channel.h"
 
 namespace lockstep {
@@ -162,7 +163,8 @@ absl::Status ExplainVerdict(long verdict, X509* certificate,
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return Refusal("TLS_WRONG_HOST", server,
                      absl::StrCat("its certificate is for ",
-                                  NamesIn(certificate), ", not for ", host));
+                                  Printable(NamesIn(certificate), 256),
+                                  ", not for ", host));
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return Refusal("TLS_EXPIRED", server,
                      absl::StrCat("its certificate, or its CA's, has expired; "

@@ -9,7 +9,6 @@ namespace {
 
 constexpr size_t kVersionEnd = 2, kTraceBegin = 3, kTraceEnd = 35;
 constexpr size_t kParentBegin = 36, kParentEnd = 52, kFlagsBegin = 53;
-constexpr size_t kLength = 55;
 constexpr size_t kMostIdBytes = 64;
 
 bool IsLowerHex(absl::string_view text) {
@@ -25,20 +24,20 @@ bool IsZero(absl::string_view text) {
 }  // namespace
 
 std::optional<TraceContext> ParseTraceparent(absl::string_view header) {
-  if (header.size() < kLength) return std::nullopt;
+  if (header.size() < kTraceparentBytes) return std::nullopt;
   const absl::string_view version = header.substr(0, kVersionEnd);
   const absl::string_view trace =
       header.substr(kTraceBegin, kTraceEnd - kTraceBegin);
   const absl::string_view parent =
       header.substr(kParentBegin, kParentEnd - kParentBegin);
   const absl::string_view flags =
-      header.substr(kFlagsBegin, kLength - kFlagsBegin);
+      header.substr(kFlagsBegin, kTraceparentBytes - kFlagsBegin);
   for (const size_t dash : {kVersionEnd, kTraceEnd, kParentEnd}) {
     if (header[dash] != '-') return std::nullopt;
   }
   // Later versions may have more behind another dash.
-  const bool longer = header.size() > kLength;
-  if (longer && (version == "00" || header[kLength] != '-')) {
+  const bool longer = header.size() > kTraceparentBytes;
+  if (longer && (version == "00" || header[kTraceparentBytes] != '-')) {
     return std::nullopt;
   }
   for (const absl::string_view part : {version, trace, parent, flags}) {

@@ -16,6 +16,8 @@
 namespace lockstep {
 
 inline constexpr char kTraceparentKey[] = "traceparent";
+// What of it every version has.
+inline constexpr size_t kTraceparentBytes = 55;
 inline constexpr char kRequestIdKey[] = "x-request-id";
 
 struct TraceContext {

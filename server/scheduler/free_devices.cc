@@ -46,6 +46,7 @@ FreeDevices::Model FreeDevices::ModelOf(const std::string& name) {
   for (const DevicePlace& place : view_.pool.All(kind_, name)) {
     while (!(devices_[device] == place)) ++device;
     known.has[device] = true;
+    if (!view_.pool.IsDrained(place)) ++known.usable;
     if (is_free_[device]) ++known.free;
   }
   return models_.size() - 1;

@@ -28,6 +28,8 @@ class FreeDevices {
 
   Model ModelOf(const std::string& name);
 
+  // How many there are, but for those that are drained.
+  int Usable(Model model) const { return models_[model].usable; }
   // Those that a job of this model may have,
   int Count(Model model) const { return models_[model].free; }
   // but none that a job of one of the others may have as well.
@@ -58,6 +60,7 @@ class FreeDevices {
     std::string name;
     // By device; how many of them are free.
     std::vector<bool> has;
+    int usable = 0;
     int free = 0;
   };
   struct Held {

@@ -79,6 +79,8 @@ class Round {
   struct Head {
     Model model = 0;
     Shadow shadow;
+    QueueKey queue;
+    int count = 0;
   };
   // All of one kind of device.
   struct Kind {
@@ -91,6 +93,8 @@ class Round {
     std::vector<Model> barred;
     std::vector<Model> before;
     int looked_at = 0;
+    // That want more than is not drained.
+    int out_of_reach = 0;
   };
 
   static QueueUses LimitedOf(const QueueUses& all) {
@@ -122,11 +126,20 @@ class Round {
     if (!quota_is_up_.empty() && quota_is_up_.contains(KeyOf(job))) {
       return true;
     }
-    if (kind.before.empty()) return false;
     const Model model = kind.free.ModelOf(job.demand.model);
+    if (IsOutOfReach(kind, job, model)) {
+      return kind.out_of_reach >= QueuePolicy::kMostLookedAt;
+    }
+    if (kind.before.empty()) return false;
     if (kind.free.Count(model, kind.before) > 0) return false;
     return !MayBePassed(kind, model) ||
            kind.looked_at >= QueuePolicy::kMostLookedAt;
+  }
+
+  // Whether it wants more than it could have if all were free.
+  static bool IsOutOfReach(const Kind& kind, const WaitingJob& job,
+                           Model model) {
+    return job.demand.count > kind.free.Usable(model);
   }
 
   // Whether of all that it would pass it is known until when they wait.
@@ -140,7 +153,13 @@ class Round {
   void Look(const WaitingJob& job) {
     const QueueUse* use = UseOf(job);
     if (use != nullptr && !takers_.contains(job.name) && IsAbove(job, *use)) {
-      quota_is_up_.insert(KeyOf(job));
+      // One that is above it alone, as the quota shrank, waits for its queue to
+      // be changed, and others not for it.
+      if (job.demand.count <= *use->quota) {
+        quota_is_up_.insert(KeyOf(job));
+      } else {
+        above_quota_.insert(job.name);
+      }
       Say(job, v1::Job::QUOTA, AboveQuota(job, *use));
       return;
     }
@@ -149,14 +168,21 @@ class Round {
     const std::vector<DevicePlace> own = view_.pool.FreeFor(job.name);
     const int more = job.demand.count - static_cast<int>(own.size());
     const int free = kind.free.Count(model, kind.before);
-    if (free >= more) {
+    if (IsOutOfReach(kind, job, model)) {
+      // Until one is undrained; nobody waits behind it for that.
+      ++kind.out_of_reach;
+      Say(job, v1::Job::CAPACITY,
+          Shortage(job.demand, free + static_cast<int>(own.size()),
+                   view_.pool));
+    } else if (free >= more) {
       std::vector<DevicePlace> places =
           ChoosePlaces(kind.free.Of(model, kind.before), more);
       places.insert(places.end(), own.begin(), own.end());
       Start(job, std::move(places));
     } else if (!IsBehind(kind, model)) {
       Block(kind, job, free + static_cast<int>(own.size()));
-    } else if (!MayBePassed(kind, model)) {
+    } else if (!MayBePassed(kind, model) ||
+               kind.looked_at >= QueuePolicy::kMostLookedAt) {
       HoldBack(kind, model);
     } else {
       ++kind.looked_at;
@@ -196,7 +222,10 @@ class Round {
 
   void Block(Kind& kind, const WaitingJob& job, int available) {
     Say(job, v1::Job::CAPACITY, Shortage(job.demand, available, view_.pool));
-    Head head{kind.free.ModelOf(job.demand.model), {}};
+    Head head{.model = kind.free.ModelOf(job.demand.model),
+              .shadow = {},
+              .queue = KeyOf(job),
+              .count = job.demand.count};
     if (backfill_ && kind.free.Count(0) > 0) {
       head.shadow = kind.free.ShadowOf(job);
     }
@@ -211,8 +240,14 @@ class Round {
   void Backfill(Kind& kind, const WaitingJob& job, Model model) {
     const int count = job.demand.count;
     if (kind.free.Count(model) < count) return;
+    const QueueUse* use = UseOf(job);
     for (const Head& head : kind.heads) {
       if (job.longest <= head.shadow.time) continue;
+      // Nor may it have what the quota leaves that one.
+      if (use != nullptr && head.queue == KeyOf(job) &&
+          use->used + head.count + count > *use->quota) {
+        return;
+      }
       if (count - kind.free.Count(model, {head.model}) > head.shadow.spare) {
         return;
       }
@@ -257,7 +292,8 @@ class Round {
     while (const WaitingJob* job = cursor.Peek()) {
       if (UseOf(*job) == nullptr || quota_is_up_.contains(KeyOf(*job))) {
         cursor.DropLane();
-      } else if (started_.contains(job->name) || takers_.contains(job->name)) {
+      } else if (started_.contains(job->name) || takers_.contains(job->name) ||
+                 above_quota_.contains(job->name)) {
         cursor.Advance();
       } else {
         first.try_emplace(KeyOf(*job), job);
@@ -279,6 +315,8 @@ class Round {
   Kind cpus_;
   Kind gpus_;
   std::set<QueueKey> quota_is_up_;
+  // Those that were told that they are, by themselves.
+  std::set<std::string> above_quota_;
   std::set<std::string> started_;
   std::vector<SchedulingDecision> decisions_;
 };

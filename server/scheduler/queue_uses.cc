@@ -1,5 +1,7 @@
 #include "server/scheduler/queue_uses.h"
 
+#include "absl/strings/str_cat.h"
+#include "proto/contract/errors.h"
 #include "proto/contract/queue.h"
 
 namespace lockstep {
@@ -36,6 +38,22 @@ std::optional<int> QuotaOf(const v1::Queue& queue, v1::Device::Kind kind) {
   }
   return queue.has_cpu_quota() ? std::optional(queue.cpu_quota())
                                : std::nullopt;
+}
+
+absl::Status CheckQuota(const v1::Queue& queue, const DevicePool& pool,
+                        const v1::JobSpec& spec) {
+  const DeviceDemand demand = pool.DemandOf(spec);
+  const std::optional<int> quota = QuotaOf(queue, demand.kind);
+  if (!quota.has_value() || demand.count <= *quota) return absl::OkStatus();
+  return errors::Error(
+      absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_QUOTA",
+      absl::StrCat("resources.ranks: ", demand.count, " ",
+                   DeviceKindName(demand.kind),
+                   " devices are wanted, the jobs of ", queue.name(),
+                   " may have ", *quota, " together"),
+      {{"wanted", absl::StrCat(demand.count)},
+       {"quota", absl::StrCat(*quota)},
+       {"queue", queue.name()}});
 }
 
 }  // namespace lockstep

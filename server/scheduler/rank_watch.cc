@@ -74,6 +74,7 @@ bool RankWatch::Hear(const worker::v1::HeartbeatRequest& heartbeat,
   const bool news =
       rank->phase != heartbeat.phase() || rank->step != heartbeat.step();
   rank->heard_at = now;
+  rank->left = false;
   if (heartbeat.has_collective()) rank->collective = heartbeat.collective();
   if (rank->phase != heartbeat.phase()) {
     // What it did until now was no step.
@@ -83,6 +84,13 @@ bool RankWatch::Hear(const worker::v1::HeartbeatRequest& heartbeat,
   }
   TakeStep(*attempt, *rank, heartbeat.step(), now);
   return news;
+}
+
+void RankWatch::Leave(const worker::v1::Caller& caller) {
+  absl::MutexLock lock(&mu_);
+  Attempt* attempt = nullptr;
+  Rank* rank = Find(caller, &attempt);
+  if (rank != nullptr) rank->left = true;
 }
 
 void RankWatch::HearReport(const worker::v1::Caller& caller,
@@ -111,13 +119,15 @@ void RankWatch::LookAt(const Key& key, Attempt& attempt, absl::Duration now,
   bool trains = true;
   for (size_t i = 0; i < attempt.ranks.size(); ++i) {
     Rank& rank = attempt.ranks[i];
-    const absl::Duration silent_for = now - rank.heard_at;
+    // One that has left need say nothing.
+    const absl::Duration silent_for =
+        rank.left ? absl::ZeroDuration() : now - rank.heard_at;
     signs.push_back({.rank = static_cast<int>(i),
                      .silent_for = silent_for,
                      .phase = rank.phase,
                      .collective = rank.collective});
     longest = std::max(longest, silent_for);
-    trains = trains && rank.phase == worker::v1::PHASE_TRAINING;
+    trains = trains && !rank.left && rank.phase == worker::v1::PHASE_TRAINING;
     if (rank.silent != (silent_for >= silence)) {
       rank.silent = !rank.silent;
       findings.push_back(SilenceFound{ref, signs.back(), !rank.silent});
@@ -145,7 +155,9 @@ std::vector<WatchFinding> RankWatch::Look(absl::Duration now) {
   const absl::Duration since = now - looked_at_.value_or(now);
   looked_at_ = now;
   // This process stood, and what ranks said meanwhile may still be unread.
-  const bool was_away = since >= options_.heartbeat_interval;
+  constexpr int kTicksMissed = 8;
+  const bool was_away = since >= std::max(options_.heartbeat_interval,
+                                          kTicksMissed * options_.tick);
   for (auto& [key, attempt] : attempts_) {
     if (was_away) {
       attempt.waits_since += since;

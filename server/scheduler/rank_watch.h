@@ -69,6 +69,9 @@ class RankWatch {
   // A rank says where it is. Whether that is news: another step or phase. False
   // for attempts that are not open.
   bool Hear(const worker::v1::HeartbeatRequest& heartbeat, absl::Duration now);
+  // It has said its last word, as when it has trained to the end while another
+  // still writes the result; unless it is heard again.
+  void Leave(const worker::v1::Caller& caller);
   // It reports something, and with it, perhaps, the steps done.
   void HearReport(const worker::v1::Caller& caller, std::optional<int64_t> step,
                   absl::Duration now);
@@ -84,6 +87,7 @@ class RankWatch {
     worker::v1::Phase phase = worker::v1::PHASE_UNSPECIFIED;
     std::optional<worker::v1::Collective> collective;
     bool silent = false;
+    bool left = false;
   };
   struct Attempt {
     std::vector<Rank> ranks;

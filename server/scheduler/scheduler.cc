@@ -127,6 +127,10 @@ void Scheduler::Heard(const worker::v1::HeartbeatRequest& heartbeat) {
       HeardEvent{heartbeat.caller(), heartbeat.step(), heartbeat.phase()});
 }
 
+void Scheduler::Left(const worker::v1::Caller& caller) {
+  thread_->watch().Leave(caller);
+}
+
 void Scheduler::HeardReport(const worker::v1::Caller& caller,
                             std::optional<int64_t> step) {
   thread_->watch().HearReport(caller, step, thread_->Now());

@@ -141,6 +141,8 @@ class Scheduler {
   // A heartbeat: never blocks, no ack. One that says nothing new costs nothing.
   void Heard(const worker::v1::HeartbeatRequest& heartbeat);
   // A Report says that its rank lives, and perhaps how many steps are done.
+  // Its stream of heartbeats came to a good end.
+  void Left(const worker::v1::Caller& caller);
   void HeardReport(const worker::v1::Caller& caller,
                    std::optional<int64_t> step);
   void Checkpoint(worker::v1::CommitCheckpointRequest request, Ack ack);

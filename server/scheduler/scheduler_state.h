@@ -120,6 +120,8 @@ struct SchedulerState {
   int preparing = 0;
   // When jobs that ended long ago are looked for, by Clock::Now.
   absl::Duration retention_due = absl::ZeroDuration();
+  // Those that were found then.
+  std::vector<std::string> too_old;
   // Waiting jobs or the pool changed since the policy was asked.
   bool schedule = true;
   // As it will be on disk when the writes under way are.

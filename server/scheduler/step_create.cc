@@ -47,11 +47,6 @@ bool AnswerRetry(Decision& decision, const CreateEvent& event) {
   return true;
 }
 
-std::string QueueIdOf(const v1::JobSpec& spec) {
-  const std::string& id = spec.resources().queue();
-  return id.empty() ? kDefaultQueue : id;
-}
-
 absl::StatusOr<std::vector<std::string>> Dependencies(
     const SchedulerState& state, const v1::JobSpec& spec) {
   return FindDependencies(spec, [&](const std::string& name) {
@@ -73,7 +68,7 @@ server::JobRecord NewRecord(Decision& decision,
   job.set_uid(decision.Unpredictable("uid").substr(0, 32));
   *job.mutable_labels() = request.spec.labels();
   job.set_priority(request.spec.resources().priority());
-  job.set_queue(QueueIdOf(request.spec));
+  job.set_queue(QueueWanted(request.spec));
   *job.mutable_spec() = request.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
@@ -107,7 +102,7 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
     return;
   }
   if (absl::Status queue =
-          CheckQueueFor(state, QueueIdOf(request.spec), request.spec);
+          CheckQueueFor(state, QueueWanted(request.spec), request.spec);
       !queue.ok()) {
     decision.Do(ReplyEffect{event.ticket, std::move(queue)});
     return;

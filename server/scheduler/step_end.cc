@@ -1,5 +1,8 @@
 // The end of an attempt: its one cause, and what the job does next.
 
+#include <set>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
@@ -109,13 +112,20 @@ std::string WithReceipt(const JobEntry& entry, const AttemptEnd& why) {
                       newest.step());
 }
 
-// Of the rank whose GPU failed; empty when that is not what happened.
-std::string FaultyDevice(const v1::Attempt& attempt, const AttemptEnd& why) {
-  if (why.cause != v1::Attempt::GPU_FAULT) return "";
-  for (const v1::RankPlacement& rank : attempt.ranks()) {
-    if (rank.rank() == why.rank) return rank.device();
+// Of the ranks that said so of their GPUs, whatever the attempt ended with.
+std::set<std::string> FaultyDevices(const v1::Attempt& attempt,
+                                    const LiveAttempt& live,
+                                    const AttemptEnd& why) {
+  std::set<int> ranks;
+  for (const auto& [rank, failure] : live.failures) {
+    if (failure.cause() == v1::Attempt::GPU_FAULT) ranks.insert(rank);
   }
-  return "";
+  if (why.cause == v1::Attempt::GPU_FAULT) ranks.insert(why.rank);
+  std::set<std::string> devices;
+  for (const v1::RankPlacement& rank : attempt.ranks()) {
+    if (ranks.contains(rank.rank())) devices.insert(rank.device());
+  }
+  return devices;
 }
 
 }  // namespace
@@ -144,6 +154,7 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   attempt.set_end_cause(why.cause);
   attempt.set_end_message(WithReceipt(entry, why));
   *attempt.mutable_end_time() = ToProto(decision.wall());
+  const std::set<std::string> faulty = FaultyDevices(attempt, entry.live, why);
   entry.live = LiveAttempt();
   MarkProcessEnded(decision, entry, end.attempt.attempt);
   decision.state().live.erase(entry.job().name());
@@ -156,7 +167,7 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
       absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
                    attempt.end_message()),
       end.attempt.attempt);
-  if (const std::string device = FaultyDevice(attempt, why); !device.empty()) {
+  for (const std::string& device : faulty) {
     ExcludeAfterFault(decision, entry, device);
     decision.Record(entry, v1::Event::WARNING, "DEVICE_EXCLUDED",
                     absl::StrCat(device,

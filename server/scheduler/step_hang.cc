@@ -67,11 +67,21 @@ std::string InWords(const v1::Attempt& attempt, const HangFound& hang,
                       InWords(rank.collective), Furthest(hang.ranks, *stuck));
 }
 
-// It does not answer, so there is nothing to wait for.
-void Kill(Decision& decision, JobEntry& entry, const std::string& message) {
-  worker::v1::RankFailure& verdict = entry.live.verdict.emplace();
+// What a rank told before it stood says more than that it stands.
+worker::v1::RankFailure VerdictOn(const JobEntry& entry,
+                                  const std::string& message) {
+  if (!entry.live.failures.empty()) {
+    return entry.live.failures.begin()->second;
+  }
+  worker::v1::RankFailure verdict;
   verdict.set_cause(v1::Attempt::HANG);
   verdict.set_message(message);
+  return verdict;
+}
+
+// It does not answer, so there is nothing to wait for.
+void Kill(Decision& decision, JobEntry& entry, const std::string& message) {
+  entry.live.verdict = VerdictOn(entry, message);
   MutableLiveAttempt(entry)->set_state(v1::Attempt::DRAINING);
   decision.Do(
       StopCommandEffect{.attempt = {entry.job().name(), entry.job().attempt()},

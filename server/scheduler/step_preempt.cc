@@ -2,6 +2,7 @@
 // those of less urgent jobs that said they give way. They stop with a
 // checkpoint and wait again; what they free is kept for the one that took it.
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -34,7 +35,12 @@ Holders FindHolders(const SchedulerState& state, const JobEntry& taker,
   for (const auto& [name, places] :
        state.pool.HeldPlaces(demand.kind, demand.model)) {
     const JobEntry& entry = state.jobs.at(name);
-    const auto devices = static_cast<int>(places.size());
+    // What was drained meanwhile comes back to nobody.
+    const auto devices = static_cast<int>(
+        std::count_if(places.begin(), places.end(), [&](const auto& place) {
+          return !state.pool.IsDrained(place);
+        }));
+    if (devices == 0) continue;
     const v1::Attempt& attempt = *LiveAttemptOf(entry.job());
     if (attempt.state() == v1::Attempt::DRAINING) {
       holders.stopping.push_back(&entry);
@@ -103,7 +109,7 @@ bool Preempt(Decision& decision, JobEntry& taker) {
     Append(state.pool.HeldBy(name, demand.kind, demand.model), places);
     GiveWay(decision, state.jobs.at(name), taker);
   }
-  places.resize(wanted);
+  if (static_cast<int>(places.size()) > wanted) places.resize(wanted);
   Keep(decision, taker, std::move(places));
   decision.Record(
       taker, v1::Event::INFO, "PREEMPTS",

@@ -140,19 +140,7 @@ absl::Status CheckQueueFor(const SchedulerState& state, const std::string& id,
   if (found == state.queues.end()) {
     return errors::QueueNotFound(QueueName(id));
   }
-  const DeviceDemand demand = state.pool.DemandOf(spec);
-  const std::optional<int> quota = QuotaOf(found->second.queue(), demand.kind);
-  if (!quota.has_value() || demand.count <= *quota) return absl::OkStatus();
-  return errors::Error(
-      absl::StatusCode::kFailedPrecondition, "NOT_ENOUGH_QUOTA",
-      absl::StrCat("resources.ranks: ", demand.count, " ",
-                   DeviceKindName(demand.kind),
-                   " devices are wanted, the jobs "
-                   "of ",
-                   QueueName(id), " may have ", *quota, " together"),
-      {{"wanted", absl::StrCat(demand.count)},
-       {"quota", absl::StrCat(*quota)},
-       {"queue", QueueName(id)}});
+  return CheckQuota(found->second.queue(), state.pool, spec);
 }
 
 void OnCreateQueue(Decision& decision, const CreateQueueEvent& event) {

@@ -12,9 +12,8 @@ namespace lockstep {
 namespace {
 
 constexpr absl::Duration kInterval = absl::Minutes(1);
-// A commit of so many is no longer than others are; more follow at the next
-// tick.
-constexpr size_t kMostAtOnce = 100;
+// A tick removes no more files than this many jobs have; the rest follows.
+constexpr size_t kMostAtOnce = 10;
 
 bool IsOld(const Decision& decision, const JobEntry& entry,
            absl::Duration keep) {
@@ -30,20 +29,22 @@ void ForgetOld(Decision& decision) {
   SchedulerState& state = decision.state();
   const absl::Duration keep = state.options.keep_ended;
   if (keep == absl::InfiniteDuration()) return;
-  if (decision.now() < state.retention_due) return;
-  std::vector<std::string> old;
-  for (const auto& [name, entry] : state.jobs) {
-    if (IsOld(decision, entry, keep)) old.push_back(name);
-    if (old.size() == kMostAtOnce) break;
-  }
-  if (old.size() < kMostAtOnce) {
+  if (state.too_old.empty() && decision.now() >= state.retention_due) {
     state.retention_due = decision.now() + kInterval;
+    for (const auto& [name, entry] : state.jobs) {
+      if (IsOld(decision, entry, keep)) state.too_old.push_back(name);
+    }
   }
   const std::string why =
       absl::StrCat("deleted, as it ended more than ",
                    absl::FormatDuration(keep), " ago (lockstepd --keep-jobs)");
-  for (const std::string& name : old) {
-    decision.Delete(state.jobs.at(name), why);
+  for (size_t i = 0; i < kMostAtOnce && !state.too_old.empty(); ++i) {
+    const auto found = state.jobs.find(state.too_old.back());
+    state.too_old.pop_back();
+    // A user may have been faster, and the name another job's.
+    if (found == state.jobs.end()) continue;
+    if (!IsOld(decision, found->second, keep)) continue;
+    decision.Delete(found->second, why);
   }
 }
 

@@ -65,7 +65,8 @@ void KeepWaiting(Decision& decision, JobEntry& entry,
                                                : " make room for it");
   }
   const std::string taker = TakerOf(entry);
-  if (taker.empty() || why.reason == v1::Job::BACKOFF) {
+  if (taker.empty() || why.reason == v1::Job::BACKOFF ||
+      why.reason == v1::Job::QUOTA) {
     Wait(decision, entry, why.reason, message);
   } else {
     Wait(decision, entry, v1::Job::PREEMPTED,

@@ -72,9 +72,10 @@ void LogCall(absl::string_view method, const CallTags& tags,
   entry.severity =
       IsOurFault(status.code()) ? LogSeverity::kError : LogSeverity::kInfo;
   entry.source = "rpc";
-  entry.message =
-      absl::StrCat(method, " ", code, status.ok() ? "" : ": ", status.message(),
-                   " (request ", tags.request_id, ")");
+  entry.message = absl::StrCat(
+      tags.peer, " ", tags.principal.empty() ? "nobody" : tags.principal, " ",
+      method, " ", code, status.ok() ? "" : ": ", status.message(),
+      " (request ", tags.request_id, ")");
   entry.fields = {
       {"method", std::string(method)}, {"code", code},
       {"request_id", tags.request_id}, {"trace_id", tags.trace_id},

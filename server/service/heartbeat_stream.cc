@@ -36,11 +36,16 @@ HeartbeatStream* HeartbeatStream::Start(
 }
 
 void HeartbeatStream::OnReadDone(bool ok) {
-  if (!ok) return EndWith(absl::OkStatus());
+  if (!ok) {
+    // A rank that is killed ends like one that is done; its supervisor says so.
+    if (caller_.has_value()) parts_.scheduler.Left(*caller_);
+    return EndWith(absl::OkStatus());
+  }
   if (absl::Status status = CheckCaller(*principal_, request_.caller());
       !status.ok()) {
     return EndWith(std::move(status));
   }
+  caller_ = request_.caller();
   parts_.scheduler.Heard(request_);
   Pump();
   // Under the lock, so that the stream cannot finish in between.

@@ -60,6 +60,8 @@ class HeartbeatStream final
   absl::StatusOr<Principal> principal_;
   worker::v1::Caller attempt_;  // Of the token; its rank is not known.
   worker::v1::HeartbeatRequest request_;
+  // Who it is, since its first heartbeat.
+  std::optional<worker::v1::Caller> caller_;
   worker::v1::HeartbeatResponse response_;
   std::unique_ptr<Scheduler::CommandSubscription> commands_;
 

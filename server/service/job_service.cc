@@ -3,12 +3,14 @@
 #include <utility>
 
 #include "proto/contract/errors.h"
+#include "proto/contract/queue.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
 #include "server/clock.h"
 #include "server/events/metric_log.h"
 #include "server/scheduler/dependencies.h"
 #include "server/scheduler/device_pool.h"
+#include "server/scheduler/queue_uses.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/call.h"
 #include "server/service/create_request.h"
@@ -36,11 +38,26 @@ absl::Status CheckDependencies(const JobStore& store, const v1::JobSpec& spec) {
       .status();
 }
 
+// NOT_FOUND: QUEUE_NOT_FOUND. FAILED_PRECONDITION: NOT_ENOUGH_QUOTA.
+absl::Status CheckQueueWanted(const ServiceParts& parts, const DevicePool& pool,
+                              const v1::JobSpec& spec) {
+  const std::string name = QueueName(QueueWanted(spec));
+  for (const server::QueueRecord& record : parts.store.Queues()) {
+    if (record.queue().name() != name) continue;
+    return CheckQuota(record.queue(), pool, spec);
+  }
+  // It is there though nobody has changed it yet.
+  if (QueueWanted(spec) == kDefaultQueue) return absl::OkStatus();
+  return errors::QueueNotFound(name);
+}
+
 // What CreateJob would accept, without doing it.
 absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
                                  const Scheduler::CreateJob& create) {
   RETURN_IF_ERROR(create.origin.status());
-  RETURN_IF_ERROR(DevicePool(parts.scheduler.Nodes()).CheckFits(create.spec));
+  const DevicePool pool(parts.scheduler.Nodes());
+  RETURN_IF_ERROR(pool.CheckFits(create.spec));
+  RETURN_IF_ERROR(CheckQueueWanted(parts, pool, create.spec));
   RETURN_IF_ERROR(CheckDependencies(parts.store, create.spec));
   v1::Job job;
   if (create.origin->has_value()) *job.mutable_origin() = **create.origin;
@@ -50,6 +67,7 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
   }
   *job.mutable_labels() = create.spec.labels();
   job.set_priority(create.spec.resources().priority());
+  job.set_queue(QueueWanted(create.spec));
   *job.mutable_spec() = create.spec;
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
@@ -79,7 +97,7 @@ absl::StatusOr<v1::Job> Get(const ServiceParts& parts,
   return job;
 }
 
-absl::StatusOr<v1::ListCheckpointsResponse> Checkpoints(
+absl::StatusOr<v1::ListCheckpointsResponse> ListedCheckpoints(
     const JobStore& store, const std::string& name) {
   RETURN_IF_ERROR(CheckJobName(name));
   ASSIGN_OR_RETURN(std::vector<v1::Checkpoint> checkpoints,
@@ -260,9 +278,9 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListCheckpoints(
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.JobService/ListCheckpoints");
   const absl::Status admitted = call->Admit(*context).status();
-  call->Finish(
-      admitted.ok() ? Checkpoints(parts_.store, request->name()) : admitted,
-      response);
+  call->Finish(admitted.ok() ? ListedCheckpoints(parts_.store, request->name())
+                             : admitted,
+               response);
   return call.get();
 }
 

@@ -1,18 +1,21 @@
 #include "server/service/rejection_log.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/contract/printable.h"
+#include "server/server_log.h"
 
 namespace lockstep {
 
 RejectionLog::RejectionLog(const Clock& clock)
-    : RejectionLog(clock,
-                   [](const std::string& line) { spdlog::warn("{}", line); }) {}
+    : RejectionLog(clock, [](const std::string& line) {
+        Log({.severity = LogSeverity::kWarning,
+             .source = "access",
+             .message = line,
+             .fields = {}});
+      }) {}
 
 void RejectionLog::Note(absl::string_view who, absl::string_view method,
                         absl::string_view reason) {

@@ -1,6 +1,5 @@
 #include "server/service/user_directory.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <utility>
@@ -11,6 +10,7 @@
 #include "proto/contract/secret_file.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/user_name.h"
+#include "server/server_log.h"
 
 namespace lockstep {
 namespace {
@@ -62,10 +62,17 @@ absl::Status UserDirectory::Read() {
 void UserDirectory::ReadIfChanged() {
   if (path_.empty() || StampOf(path_) == stamp_) return;
   if (const absl::Status status = Read(); status.ok()) {
-    spdlog::info("{} was read again: {} lines", path_, entries_.size());
+    Log({.severity = LogSeverity::kInfo,
+         .source = "access",
+         .message = absl::StrCat(path_, " was read again: ", entries_.size(),
+                                 " lines"),
+         .fields = {}});
   } else {
-    spdlog::error("{}; what it said before holds on",
-                  std::string(status.message()));
+    Log({.severity = LogSeverity::kError,
+         .source = "access",
+         .message =
+             absl::StrCat(status.message(), "; what it said before holds on"),
+         .fields = {}});
   }
 }
 

@@ -1,7 +1,6 @@
 #include "server/webhook/webhook.h"
 
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/status_macros.h"
+#include "server/server_log.h"
 #include "server/webhook/webhook_message.h"
 
 namespace lockstep {
@@ -21,6 +21,13 @@ namespace {
 
 constexpr int kEntriesAtATime = 256;
 constexpr int kGone = 410;
+
+void Say(LogSeverity severity, absl::string_view message) {
+  Log({.severity = severity,
+       .source = "webhook",
+       .message = absl::StrCat("webhook: ", message),
+       .fields = {}});
+}
 
 // None when there is no file. A restart does not read the file of a crash in
 // the middle: it gets its name when it is whole.
@@ -79,11 +86,20 @@ absl::StatusOr<std::unique_ptr<Webhook>> Webhook::Start(
     int64_t sequence, Post post) {
   ASSIGN_OR_RETURN(const std::optional<int64_t> cursor,
                    ReadCursor(options.cursor_path));
-  if (!cursor.has_value()) {
-    RETURN_IF_ERROR(WriteCursor(options.cursor_path, sequence));
+  // The store may have been put back from a backup.
+  const bool ahead = cursor.has_value() && *cursor > sequence;
+  if (ahead) {
+    Say(LogSeverity::kWarning,
+        absl::StrCat(options.cursor_path,
+                     " is ahead of the journal, which is "
+                     "another one: ends of jobs are told from now on"));
   }
-  return std::unique_ptr<Webhook>(new Webhook(
-      options, clock, events, cursor.value_or(sequence), std::move(post)));
+  const int64_t from = cursor.has_value() && !ahead ? *cursor : sequence;
+  if (!cursor.has_value() || ahead) {
+    RETURN_IF_ERROR(WriteCursor(options.cursor_path, from));
+  }
+  return std::unique_ptr<Webhook>(
+      new Webhook(options, clock, events, from, std::move(post)));
 }
 
 Webhook::Webhook(const WebhookOptions& options, const Clock& clock,
@@ -127,8 +143,8 @@ void Webhook::Run() {
 bool Webhook::TellNext() {
   const auto batch = events_.Read(cursor_, kEntriesAtATime, "");
   if (!batch.ok()) {
-    spdlog::error("webhook: the journal cannot be read: {}",
-                  std::string(batch.status().message()));
+    Say(LogSeverity::kError,
+        absl::StrCat("the journal cannot be read: ", batch.status().message()));
     return false;
   }
   if (batch->cursor == cursor_) return false;
@@ -162,12 +178,14 @@ bool Webhook::Tell(const v1::Job& job) {
     // What Standard Webhooks calls: never again.
     const bool gone = answer.ok() && *answer == kGone;
     if (gone || clock_.WallTime() - ended >= options_.longest_delay) {
-      spdlog::error("webhook: the end of {} was not taken, and is given up: {}",
-                    job.name(), why);
+      Say(LogSeverity::kError,
+          absl::StrCat("the end of ", job.name(),
+                       " was not taken, and is given up: ", why));
       return true;
     }
-    spdlog::warn("webhook: the end of {} was not taken ({}); again in {}",
-                 job.name(), why, absl::FormatDuration(backoff));
+    Say(LogSeverity::kWarning,
+        absl::StrCat("the end of ", job.name(), " was not taken (", why,
+                     "); again in ", absl::FormatDuration(backoff)));
     if (!Wait(backoff)) return false;
     backoff = std::min(2 * backoff, options_.longest_backoff);
   }
@@ -176,8 +194,9 @@ bool Webhook::Tell(const v1::Job& job) {
 void Webhook::SaveCursor() const {
   const absl::Status saved = WriteCursor(options_.cursor_path, cursor_);
   if (saved.ok()) return;
-  spdlog::error("webhook: {}; after a restart ends of jobs are told again",
-                std::string(saved.message()));
+  Say(LogSeverity::kError,
+      absl::StrCat(saved.message(),
+                   "; after a restart ends of jobs are told again"));
 }
 
 bool Webhook::Wait(absl::Duration at_most) {

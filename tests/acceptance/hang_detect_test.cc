@@ -34,7 +34,7 @@ constexpr LongRun kRun = {.steps = 300, .save_steps = 30};
 constexpr int kSaved = 60;
 // What the promise is in a real run, where it is 30 s, in little.
 constexpr absl::Duration kLimit = absl::Seconds(3);
-constexpr absl::Duration kPromised = kLimit + absl::Seconds(2);
+const absl::Duration kPromised = kLimit + absl::Seconds(2);
 
 const std::string& Undisturbed() {
   static const std::string adapter = UndisturbedAdapter(kRun);

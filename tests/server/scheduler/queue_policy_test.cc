@@ -99,11 +99,11 @@ TEST(QueuePolicyTest, TheMoreUrgentGoFirst) {
 }
 
 TEST(QueuePolicyTest, ALargeJobHoldsBackThoseBehindItOfItsKind) {
-  const auto decisions = Question{{Waiting("large", 3), Waiting("small", 1),
-                                   Waiting("other", 1, v1::Device::CUDA)},
-                                  DevicePool({NodeOf("a", 2, /*gpus=*/1)})}
-                             .Ask();
-  EXPECT_THAT(Names(decisions), ElementsAre("large CAPACITY", "other"));
+  Question question{{Waiting("large", 3), Waiting("small", 1),
+                     Waiting("other", 1, v1::Device::CUDA)},
+                    DevicePool({NodeOf("a", 3, /*gpus=*/1)})};
+  question.pool.Reserve("runs", {{"a", "cpu:0"}});
+  EXPECT_THAT(Names(question.Ask()), ElementsAre("large CAPACITY", "other"));
   EXPECT_EQ(WaitsForOthers({v1::Device::CPU, 1}),
             "needs 1 cpu device; jobs before it go first");
 }
@@ -310,6 +310,34 @@ TEST(QueuePolicyTest, BackfillStaysWithinTheQuota) {
   question.uses[{"small", v1::Device::CPU}] = Quota(1, 1);
   EXPECT_THAT(Names(question.Ask()),
               ElementsAre("large CAPACITY", "small QUOTA"));
+}
+
+// Until a device is undrained it cannot start: nobody waits behind it for that.
+TEST(QueuePolicyTest, WhoWantsMoreThanIsNotDrainedHoldsBackNobody) {
+  Question question{.jobs = {Waiting("large", 4), Waiting("small", 1)},
+                    .pool = DevicePool({NodeOf("n", 4)})};
+  question.pool.SetDrained({{"cpu:2", "its fan"}});
+  EXPECT_THAT(Names(question.Ask()), ElementsAre("large CAPACITY", "small"));
+}
+
+TEST(QueuePolicyTest, WhoIsAboveAShrunkQuotaHoldsBackNobodyOfItsQueue) {
+  Question question{.jobs = {Waiting("large", 3), Waiting("small", 1)},
+                    .pool = DevicePool({NodeOf("n", 4)})};
+  question.uses[{"default", v1::Device::CPU}] = {.quota = 2, .used = 0};
+  EXPECT_THAT(Names(question.Ask()), ElementsAre("large QUOTA", "small"));
+}
+
+// What the quota leaves the first in line is not given to one behind it that
+// may have it for longer.
+TEST(QueuePolicyTest, BackfillLeavesTheFirstItsQuota) {
+  Question question{.jobs = {Waiting("first", 6), Waiting("behind", 2)},
+                    .pool = DevicePool({NodeOf("n", 8)})};
+  question.pool.Reserve(
+      "runs", {{"n", "cpu:0"}, {"n", "cpu:1"}, {"n", "cpu:2"}, {"n", "cpu:3"}});
+  question.left["runs"] = absl::Hours(1);
+  EXPECT_THAT(Names(question.Ask()), ElementsAre("first CAPACITY", "behind"));
+  question.uses[{"default", v1::Device::CPU}] = {.quota = 6, .used = 0};
+  EXPECT_THAT(Names(question.Ask()), ElementsAre("first CAPACITY"));
 }
 
 }  // namespace

@@ -216,5 +216,12 @@ TEST_F(RankWatchTest, GoodRunsAreLeftAlone) {
   }
 }
 
+// It has trained to the end, and another writes the result.
+TEST_F(RankWatchTest, WhoHasLeftIsNotSilent) {
+  SayBoth(PHASE_TRAINING, 7);
+  watch_.Leave(CallerOfRank(1));
+  EXPECT_THAT(Pass(100, {0}, worker::v1::PHASE_EXPORTING, 7), IsEmpty());
+}
+
 }  // namespace
 }  // namespace lockstep

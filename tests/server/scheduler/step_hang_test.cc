@@ -163,5 +163,21 @@ TEST(StepHangTest, SilenceIsToldAndEndsNothing) {
   EXPECT_EQ(world.job("a").state(), v1::Job::RUNNING);
 }
 
+TEST(StepHangTest, WhatARankToldBeforeItStoodSaysMore) {
+  StepWorld world(2);
+  world.RunAttempt1("a", 2);
+  world.Failed("a", 1, 1, v1::Attempt::GPU_FAULT, "Xid 79");
+  world.Do(HangEvent{
+      Hang({Sign(0, absl::Seconds(1), 41), Sign(1, absl::Seconds(31), 40)})});
+  world.RanksEnded("a", 1, 1);
+  EXPECT_EQ(Attempt1(world).end_cause(), v1::Attempt::GPU_FAULT);
+  EXPECT_THAT(Attempt1(world).end_message(), HasSubstr("Xid 79"));
+  bool excluded = false;
+  for (const v1::Event& event : world.events()) {
+    excluded |= event.type() == "DEVICE_EXCLUDED";
+  }
+  EXPECT_TRUE(excluded);
+}
+
 }  // namespace
 }  // namespace lockstep

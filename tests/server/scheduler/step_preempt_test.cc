@@ -308,5 +308,20 @@ TEST_F(StepPreemptTest, WhatAVictimWaitsForIsSaidOnce) {
   EXPECT_EQ(world_.job("victim").etag(), etag);
 }
 
+// What was drained while the victim has it comes back to nobody.
+TEST_F(StepPreemptTest, NobodyStopsForADrainedDevice) {
+  SubmitAndTrain("victim", 4, kLow);
+  world_.DoAs({"root"}, DrainDeviceEvent{0, "cpu:1", true, "its fan"});
+  Submit("large", 4, kHigh);
+  EXPECT_FALSE(Stops("victim"));
+  EXPECT_THAT(world_.record("large").kept_devices(), IsEmpty());
+  Submit("fits", 3, kHigh);
+  EXPECT_TRUE(Stops("victim"));
+  ASSERT_THAT(world_.record("fits").kept_devices(), SizeIs(3));
+  for (const server::KeptDevice& kept : world_.record("fits").kept_devices()) {
+    EXPECT_NE(kept.device(), "cpu:1");
+  }
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -67,7 +67,7 @@ TEST_F(StepRetentionTest, TimeThatTheCoordinatorWasAwayCounts) {
 }
 
 TEST_F(StepRetentionTest, ManyGoInSeveralCommits) {
-  constexpr int kJobs = 250;
+  constexpr int kJobs = 25;
   // So that none is being prepared when it is cancelled.
   world_.options().concurrent_prepares = 0;
   world_.Restart();
@@ -79,7 +79,7 @@ TEST_F(StepRetentionTest, ManyGoInSeveralCommits) {
   world_.options().keep_ended = kKeep;
   world_.Restart();
   world_.Advance(kKeep);
-  EXPECT_THAT(world_.disk(), SizeIs(kJobs - 100));
+  EXPECT_THAT(world_.disk(), SizeIs(kJobs - 10));
   world_.Advance(absl::ZeroDuration());
   world_.Advance(absl::ZeroDuration());
   EXPECT_THAT(world_.disk(), IsEmpty());
