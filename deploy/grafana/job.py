@@ -77,6 +77,16 @@ def dashboard():
               "Two bands are two kinds of steps: long and short rows, or a rank "
               "that is slow at times.", DURATION, OF),
       row("Life"),
+      graph("Where the time went",
+            "Each moment of the job is in one class. Much of lost wants shorter "
+            "checkpoint.save_steps; idle and start are attempts that failed.",
+            "s",
+            query(f"max by (job_id, class) (lockstep_job_time_seconds{{{OF}}})",
+                  "{{job_id}} {{class}}"), stacked=True),
+      graph("Goodput",
+            "Device time of steps that count over all device time held. Low for "
+            "long, the alert LockstepGoodputLow fires.", "percentunit",
+            curve("lockstep_train_goodput_ratio"), low=0, high=1),
       states("State", "When the job was in which state. What ended leaves "
              "Prometheus after 15 minutes.",
              f"max by (job_id, state) (lockstep_job_state{{{OF}}}) > 0",

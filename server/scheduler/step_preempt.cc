@@ -36,10 +36,9 @@ Holders FindHolders(const SchedulerState& state, const JobEntry& taker,
        state.pool.HeldPlaces(demand.kind, demand.model)) {
     const JobEntry& entry = state.jobs.at(name);
     // What was drained meanwhile comes back to nobody.
-    const auto devices = static_cast<int>(
-        std::count_if(places.begin(), places.end(), [&](const auto& place) {
-          return !state.pool.IsDrained(place);
-        }));
+    const auto devices = static_cast<int>(std::count_if(
+        places.begin(), places.end(),
+        [&](const auto& place) { return !state.pool.IsDrained(place); }));
     if (devices == 0) continue;
     const v1::Attempt& attempt = *LiveAttemptOf(entry.job());
     if (attempt.state() == v1::Attempt::DRAINING) {

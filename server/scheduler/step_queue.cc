@@ -106,7 +106,7 @@ absl::StatusOr<v1::Queue> Update(Decision& decision,
 
 absl::Status Delete(Decision& decision, const std::string& name) {
   SchedulerState& state = decision.state();
-  const absl::Status found = FindQueue(state, name).status();
+  absl::Status found = FindQueue(state, name).status();
   if (!found.ok()) return found;
   const std::string id = QueueIdFromName(name);
   if (id == kDefaultQueue) {

@@ -24,7 +24,6 @@ absl::Status BadWord(absl::string_view word, absl::string_view why) {
 }
 
 absl::StatusOr<std::string> ParseDigest(absl::string_view word) {
-  std::string digest;
   bool is_hex = word.size() == kDigestDigits;
   for (const char c : word) {
     is_hex = is_hex && absl::ascii_isxdigit(static_cast<unsigned char>(c));

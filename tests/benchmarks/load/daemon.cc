@@ -69,20 +69,12 @@ Daemon::~Daemon() {
 }
 
 void Daemon::Start() {
-  const std::vector<std::string> words = {Program(),
-                                          "--state-dir",
-                                          state_dir(),
-                                          "--listen",
-                                          "unix:" + folder_ + "/sock",
-                                          "--cpu-slots",
-                                          absl::StrCat(cpu_slots_),
-                                          "--worker",
-                                          folder_ + "/worker",
-                                          "--metrics-address",
-                                          "127.0.0.1:0",
-                                          // Its ranks are no trainers.
-                                          "--hang-timeout",
-                                          "10h"};
+  const std::vector<std::string> words = {
+      Program(), "--state-dir", state_dir(), "--listen",
+      "unix:" + folder_ + "/sock", "--cpu-slots", absl::StrCat(cpu_slots_),
+      "--worker", folder_ + "/worker", "--metrics-address", "127.0.0.1:0",
+      // Its ranks are no trainers.
+      "--hang-timeout", "10h"};
   std::vector<char*> argv;
   for (const std::string& word : words) {
     argv.push_back(const_cast<char*>(word.c_str()));

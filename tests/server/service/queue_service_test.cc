@@ -106,6 +106,9 @@ TEST_F(QueueServiceTest, AMaskNamesWhatCanBeChanged) {
 
 TEST_F(QueueServiceTest, AJobIsMovedByUpdateJob) {
   ASSERT_TRUE(Create(QueueOf("queues/q", 1)).ok());
+  // The input of two is read; the third waits.
+  Create("x", 1);
+  Create("y", 1);
   Create("a", 1);
   v1::UpdateJobRequest request;
   request.mutable_job()->set_name("jobs/a");

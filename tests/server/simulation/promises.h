@@ -67,6 +67,8 @@ class Promises {
   int excluded() const { return excluded_; }
   // How often a queue was made, changed by a client, or removed.
   int queue_changes() const { return queue_changes_; }
+  // How often a row of a queue was written.
+  int queue_writes() const { return static_cast<int>(queues_written_.size()); }
   // Jobs that were told to wait for the quota of their queue.
   int waited_for_quota() const { return waited_for_quota_; }
   int checkpoints() const { return static_cast<int>(listed_.size()); }
@@ -120,6 +122,7 @@ class Promises {
   void CheckLine(const v1::Job& started);
   void CheckQuota(const v1::Job& started);
   bool QuotaIsUp(const std::string& queue) const;
+  bool IsOutOfReach(const v1::Job& job) const;
   void WriteQueues(const StoreWrite& write);
   void CheckKept(const v1::Job& started);
   void CheckUsable(const v1::Job& started);
@@ -172,6 +175,7 @@ class Promises {
   int excluded_ = 0;
   int drains_ = 0;
   std::map<std::string, v1::Queue> queues_;  // By name.
+  std::vector<v1::Queue> queues_written_;
   int queue_changes_ = 0;
   int waited_for_quota_ = 0;
 };

@@ -69,6 +69,7 @@ void Promises::Durable(const StoreWrite& write) {
   }
   std::vector<std::string> started;
   std::vector<std::string> in_turn;
+  std::vector<std::string> in_quota;
   std::vector<std::string> gave_way;
   std::vector<server::JobRecord> followed;
   for (const JobRow& row : write.jobs) {
@@ -80,6 +81,11 @@ void Promises::Durable(const StoreWrite& write) {
     if (next.job().attempts_size() > attempts) {
       started.push_back(name);
       if (!StartsOnKept(old, next.job())) in_turn.push_back(name);
+      // Others stopped for one that takes, which counted against its queue
+      // then: a quota that has shrunk since does not undo that.
+      if (old == nullptr || old->kept_devices_size() == 0) {
+        in_quota.push_back(name);
+      }
     }
     if (old != nullptr && GivesWayNow(*old, next)) gave_way.push_back(name);
     if (old != nullptr && old->waits_for_size() > next.waits_for_size()) {
@@ -91,7 +97,7 @@ void Promises::Durable(const StoreWrite& write) {
   for (const std::string& name : in_turn) CheckLine(disk_.at(name).job());
   for (const std::string& name : started) CheckKept(disk_.at(name).job());
   for (const std::string& name : started) CheckUsable(disk_.at(name).job());
-  for (const std::string& name : in_turn) CheckQuota(disk_.at(name).job());
+  for (const std::string& name : in_quota) CheckQuota(disk_.at(name).job());
   for (const std::string& name : gave_way) CheckTaking(name);
   for (const server::JobRecord& old : followed) CheckFollows(old);
   CheckFollowers();

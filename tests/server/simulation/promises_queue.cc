@@ -7,6 +7,7 @@
 #include "proto/contract/priority.h"
 #include "server/scheduler/scheduler_state.h"
 #include "tests/server/simulation/promises.h"
+#include "tests/server/simulation/simulated_host.h"
 
 namespace lockstep::testing {
 
@@ -34,6 +35,7 @@ void Promises::CheckLine(const v1::Job& started) {
     const v1::Job& other = row.job();
     if (other.state() != v1::Job::QUEUED || !other.has_plan() ||
         other.pending_reason() == v1::Job::BACKOFF || !goes_first(other) ||
+        IsOutOfReach(other) ||
         (other.queue() != started.queue() && QuotaIsUp(other.queue()))) {
       continue;
     }
@@ -42,6 +44,17 @@ void Promises::CheckLine(const v1::Job& started) {
                        PriorityName(PriorityOf(started)), " starts before ",
                        name, " of priority ", PriorityName(PriorityOf(other))));
   }
+}
+
+// Whether it wants more than is not drained, or than its queue may have since
+// that was changed: nobody waits for it then.
+bool Promises::IsOutOfReach(const v1::Job& job) const {
+  const int ranks = job.spec().resources().ranks();
+  const int all = DevicePool(host_->Nodes()).Total(v1::Device::CPU);
+  if (ranks > all - static_cast<int>(drained_devices_.size())) return true;
+  const auto queue = queues_.find("queues/" + job.queue());
+  return queue != queues_.end() && queue->second.has_cpu_quota() &&
+         ranks > queue->second.cpu_quota();
 }
 
 // Whether one that waits there is above its quota, and so holds back those
@@ -88,6 +101,7 @@ void Promises::CheckQuota(const v1::Job& started) {
 // The device time in a row is no change that a client makes.
 void Promises::WriteQueues(const StoreWrite& write) {
   for (const server::QueueRecord& record : write.queues) {
+    queues_written_.push_back(record.queue());
     v1::Queue& old = queues_[record.queue().name()];
     if (old.SerializeAsString() == record.queue().SerializeAsString()) continue;
     old = record.queue();
@@ -107,13 +121,16 @@ void Promises::WriteQueues(const StoreWrite& write) {
 }
 
 void Promises::QueueChanged(const v1::Queue& queue, int before) {
-  // Another client may have had the last word since.
-  if (queue_changes_ > before + 1) return;
-  const auto found = queues_.find(queue.name());
-  if (found != queues_.end() &&
-      found->second.has_cpu_quota() == queue.has_cpu_quota() &&
-      found->second.cpu_quota() == queue.cpu_quota()) {
-    return;
+  // Another client may have had the last word since; it was on disk all the
+  // same, after the call or, when it changed nothing, before.
+  for (int i = queue_writes() - 1; i >= 0; --i) {
+    const v1::Queue& written = queues_written_[i];
+    if (written.name() != queue.name()) continue;
+    if (written.has_cpu_quota() == queue.has_cpu_quota() &&
+        written.cpu_quota() == queue.cpu_quota()) {
+      return;
+    }
+    if (i < before) break;
   }
   Break("P1", absl::StrCat(queue.name(),
                            ": a quota is acknowledged and not on disk"));

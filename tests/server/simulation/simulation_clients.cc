@@ -181,7 +181,7 @@ void Simulation::ChangeQueues() {
   // Small jobs only, most, or all.
   if (!chance_.OneIn(3)) queue.set_cpu_quota(1 + chance_.Below(3));
   queue.set_weight(1 + chance_.Below(3));
-  QueueReply reply([this, before = promises_.queue_changes()](
+  QueueReply reply([this, before = promises_.queue_writes()](
                        const absl::StatusOr<v1::Queue>& changed) {
     if (changed.ok()) promises_.QueueChanged(*changed, before);
   });

@@ -75,6 +75,7 @@ class WebhookTest : public ::testing::Test {
 
   // Writes a job, and journals that its state changed.
   void Change(const std::string& id, v1::Job::State state) {
+    clock_.Advance(absl::Seconds(1));
     server::JobRecord record = testing::Record(id, ++versions_[id], state);
     StoreWrite write;
     v1::Event event = testing::EventOf(id, "STATE_CHANGED");
