@@ -25,14 +25,12 @@ size_t Ignore(char*, size_t size, size_t count, void*) { return size * count; }
 
 std::unique_ptr<curl_slist, HandleCloser> ListOf(
     const std::vector<std::string>& headers) {
-  std::unique_ptr<curl_slist, HandleCloser> list;
+  curl_slist* list = nullptr;
   for (const std::string& header : headers) {
-    curl_slist* longer = curl_slist_append(list.get(), header.c_str());
-    if (longer == nullptr) continue;
-    (void)list.release();
-    list.reset(longer);
+    curl_slist* longer = curl_slist_append(list, header.c_str());
+    if (longer != nullptr) list = longer;
   }
-  return list;
+  return std::unique_ptr<curl_slist, HandleCloser>(list);
 }
 
 }  // namespace

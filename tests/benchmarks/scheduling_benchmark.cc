@@ -2,7 +2,6 @@
 // many jobs in line [100000]. A decision: an attempt ends, its devices are
 // given to the next. Run by hand; nothing is written to a disk.
 
-#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <map>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/scheduler/queue_policy.h"
@@ -116,7 +116,11 @@ class Bench {
 };
 
 int Main(int argc, char** argv) {
-  const int jobs = argc > 1 ? std::atoi(argv[1]) : 100'000;
+  int jobs = 100'000;
+  if (argc > 1 && !absl::SimpleAtoi(argv[1], &jobs)) {
+    std::cerr << "JOBS: \"" << argv[1] << "\" is not a number\n";
+    return 1;
+  }
   Bench bench(jobs);
   const size_t started = bench.started();
   const size_t written = bench.written();
