@@ -64,7 +64,7 @@ int nvmlDeviceGetUtilizationRates(void*, FakeUtilization* utilization) {
 }
 int nvmlDeviceGetPowerUsage(void* device, unsigned* milliwatts) {
   const char* told = std::getenv("LOCKSTEP_FAKE_NVML_MILLIWATTS");
-  *milliwatts = told == nullptr ? 699500 : std::atoi(told);
+  *milliwatts = told == nullptr ? 699500 : std::strtoul(told, nullptr, 10);
   return IndexOf(device) == 2 ? kNotSupported : kSuccess;
 }
 int nvmlDeviceGetTotalEnergyConsumption(void*, unsigned long long* mJ) {
