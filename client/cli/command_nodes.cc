@@ -82,7 +82,7 @@ ExitStatus ShowChanged(const CommandContext& context,
   return ExitStatus::kSuccess;
 }
 
-void AddDrain(CLI::App& nodes, CommandContext& context) {
+void AddDrainDevice(CLI::App& nodes, CommandContext& context) {
   CLI::App* drain = nodes.add_subcommand(
       "drain", "Give a device to no job; the one that has it keeps it");
   auto device = std::make_shared<std::string>();
@@ -122,7 +122,7 @@ void AddNodesCommand(CLI::App& app, CommandContext& context) {
   CLI::App* nodes = app.add_subcommand(
       "nodes", "Show what jobs run on, and take devices out of use");
   nodes->require_subcommand(1);
-  AddDrain(*nodes, context);
+  AddDrainDevice(*nodes, context);
   AddUndrain(*nodes, context);
   CLI::App* list = nodes->add_subcommand("list", "List devices by node");
   list->callback([&context] {

@@ -54,7 +54,7 @@ std::string Use(int used, bool limited, int quota) {
   return limited ? absl::StrCat(used, "/", quota) : absl::StrCat(used);
 }
 
-ExitStatus List(const CommandContext& context, JobClient& client) {
+ExitStatus ListQueues(const CommandContext& context, JobClient& client) {
   const absl::StatusOr<std::vector<v1::Queue>> queues = client.Queues();
   if (!queues.ok()) return context.Report(queues.status());
   if (context.console.json) {
@@ -165,8 +165,9 @@ void AddQueuesCommand(CLI::App& app, CommandContext& context) {
   CLI::App* list = queues->add_subcommand("list", "List queues and their use");
   list->callback([&context] {
     context.run = [&context] {
-      return WithClient(
-          context, [&](JobClient& client) { return List(context, client); });
+      return WithClient(context, [&](JobClient& client) {
+        return ListQueues(context, client);
+      });
     };
   });
   AddChange(*queues, context, "create", "Make a queue", Create);

@@ -75,7 +75,7 @@ ExitStatus Status(const CommandContext& context, JobClient& client) {
   return ExitStatus::kSuccess;
 }
 
-ExitStatus Config(const CommandContext& context, JobClient& client) {
+ExitStatus ShowConfig(const CommandContext& context, JobClient& client) {
   const absl::StatusOr<v1::ServerConfig> config = client.ServerConfig();
   if (!config.ok()) return context.Report(config.status());
   if (context.console.json) {
@@ -177,7 +177,7 @@ void AddServerCommand(CLI::App& app, CommandContext& context) {
   CLI::App* server = app.add_subcommand("server", "Look after the coordinator");
   server->require_subcommand(1);
   AddVerb(*server, context, "status", "Show what runs there", Status);
-  AddVerb(*server, context, "config", "Show its settings", Config);
+  AddVerb(*server, context, "config", "Show its settings", ShowConfig);
   AddDrain(*server, context);
   CLI::App* backup = server->add_subcommand(
       "backup", "Copy its job store, while jobs go on, to a file here");
