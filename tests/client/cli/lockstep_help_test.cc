@@ -23,42 +23,42 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-RunResult Lockstep(std::vector<std::string> args) {
+RunResult RunLockstep(std::vector<std::string> args) {
   args.insert(args.begin(), BinDir() + "/lockstep");
   return RunProgram(args);
 }
 
 TEST(LockstepHelpTest, ExplainsCommandsAsTheyDoThemselves) {
-  EXPECT_EQ(Lockstep({"help"}).out, Lockstep({"--help"}).out);
-  EXPECT_EQ(Lockstep({"help", "jobs", "list"}).out,
-            Lockstep({"jobs", "list", "--help"}).out);
+  EXPECT_EQ(RunLockstep({"help"}).out, RunLockstep({"--help"}).out);
+  EXPECT_EQ(RunLockstep({"help", "jobs", "list"}).out,
+            RunLockstep({"jobs", "list", "--help"}).out);
 }
 
 TEST(LockstepHelpTest, HasTopics) {
   EXPECT_THAT(
-      Lockstep({"help", "exit-codes"}).out,
+      RunLockstep({"help", "exit-codes"}).out,
       AllOf(StartsWith("  0    ok\n"), HasSubstr("\n  130  interrupted")));
-  EXPECT_THAT(Lockstep({"help", "environment"}).out,
+  EXPECT_THAT(RunLockstep({"help", "environment"}).out,
               HasSubstr("LOCKSTEP_CONTEXT"));
-  EXPECT_THAT(Lockstep({"--help"}).out,
-              AllOf(HasSubstr(Lockstep({"help", "exit-codes"}).out),
-                    HasSubstr(Lockstep({"help", "environment"}).out)));
+  EXPECT_THAT(RunLockstep({"--help"}).out,
+              AllOf(HasSubstr(RunLockstep({"help", "exit-codes"}).out),
+                    HasSubstr(RunLockstep({"help", "environment"}).out)));
 }
 
 TEST(LockstepHelpTest, OfWhatIsNotThereItNamesTheNearest) {
-  const RunResult run = Lockstep({"help", "exit-code"});
+  const RunResult run = RunLockstep({"help", "exit-code"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_THAT(run.err, HasSubstr("did you mean exit-codes?"));
-  EXPECT_EQ(Lockstep({"help", "jobs", "lsit"}).exit_code, 2);
-  EXPECT_EQ(Lockstep({"help", "man", "nothing"}).exit_code, 2);
-  EXPECT_EQ(Lockstep({"help", "jobs", "--folder", "/tmp"}).exit_code, 2);
+  EXPECT_EQ(RunLockstep({"help", "jobs", "lsit"}).exit_code, 2);
+  EXPECT_EQ(RunLockstep({"help", "man", "nothing"}).exit_code, 2);
+  EXPECT_EQ(RunLockstep({"help", "jobs", "--folder", "/tmp"}).exit_code, 2);
 }
 
 class ManPageTest : public ::testing::Test {
  protected:
   ManPageTest() {
     const RunResult run =
-        Lockstep({"help", "man", "--folder", dir_.Path("man1")});
+        RunLockstep({"help", "man", "--folder", dir_.Path("man1")});
     EXPECT_EQ(run.exit_code, 0) << run.err;
   }
 
@@ -80,7 +80,7 @@ class ManPageTest : public ::testing::Test {
 TEST_F(ManPageTest, EveryCommandHasAPageWithItsFlags) {
   EXPECT_THAT(Paths(), SizeIs(Ge(40u)));
   for (const absl::string_view verb : absl::StrSplit(
-           Lockstep({"__complete", ""}).out, '\n', absl::SkipEmpty())) {
+           RunLockstep({"__complete", ""}).out, '\n', absl::SkipEmpty())) {
     EXPECT_THAT(Page("lockstep"),
                 HasSubstr("\\fB" + std::string(verb) + "\\fR\n"));
     EXPECT_THAT(Page("lockstep-" + std::string(verb)), HasSubstr(".SH NAME"));
@@ -93,7 +93,7 @@ TEST_F(ManPageTest, EveryCommandHasAPageWithItsFlags) {
   EXPECT_THAT(Page("lockstep"),
               AllOf(HasSubstr(".SH EXIT STATUS"), HasSubstr("\\fB130\\fR"),
                     HasSubstr("\\fBLOCKSTEP_SERVER\\fR")));
-  EXPECT_EQ(Lockstep({"help", "man", "plot"}).out, Page("lockstep-plot"));
+  EXPECT_EQ(RunLockstep({"help", "man", "plot"}).out, Page("lockstep-plot"));
 }
 
 TEST_F(ManPageTest, GroffHasNothingToSay) {
@@ -115,7 +115,8 @@ TEST_F(ManPageTest, ReadsAsItWasMeant) {
 }
 
 TEST(ManPageFolderTest, WhatCannotBeWrittenIsNamed) {
-  const RunResult run = Lockstep({"help", "man", "--folder", "/dev/null/man1"});
+  const RunResult run =
+      RunLockstep({"help", "man", "--folder", "/dev/null/man1"});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.err, HasSubstr("/dev/null/man1/lockstep.1"));
 }
