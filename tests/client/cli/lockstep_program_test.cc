@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/contract/errors.h"
@@ -16,10 +15,7 @@ namespace lockstep::testing {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
-using ::testing::Not;
 
 class LockstepProgramTest : public ::testing::Test {
  protected:
@@ -294,121 +290,6 @@ TEST_F(LockstepProgramTest, APlotIsDrawn) {
   EXPECT_EQ(none.exit_code, 1);
   EXPECT_THAT(none.err, AllOf(HasSubstr("no points of \"bleu\""),
                               HasSubstr("it has loss, tokens_per_second")));
-}
-
-v1::Node BoxWith(const v1::Device& device) {
-  v1::Node node;
-  node.set_name("nodes/box");
-  *node.add_devices() = device;
-  return node;
-}
-
-TEST_F(LockstepProgramTest, NodesAreListedByDevice) {
-  v1::Device device;
-  device.set_id("cpu:0");
-  device.set_kind(v1::Device::CPU);
-  device.set_job("jobs/demo");
-  coordinator_.cluster.nodes = {BoxWith(device)};
-
-  EXPECT_THAT(Lockstep({"nodes", "list"}).out,
-              MatchesRegex("NODE +DEVICE +KIND +MODEL +MEMORY +JOB\n"
-                           "box +cpu:0 +CPU +- +- +demo\n"));
-}
-
-TEST_F(LockstepProgramTest, NodesHaveTheirGpusFirstAndFreeSlotsInOneRow) {
-  v1::Node node;
-  node.set_name("nodes/box");
-  for (int i = 0; i < 4; ++i) {
-    v1::Device& slot = *node.add_devices();
-    slot.set_id(absl::StrCat("cpu:", i));
-    slot.set_kind(v1::Device::CPU);
-    if (i == 2) slot.set_job("jobs/demo");
-  }
-  v1::Device& gpu = *node.add_devices();
-  gpu.set_id("GPU-0");
-  gpu.set_kind(v1::Device::CUDA);
-  coordinator_.cluster.nodes = {node};
-
-  EXPECT_THAT(Lockstep({"nodes", "list"}).out,
-              MatchesRegex("NODE.*\n"
-                           "box +GPU-0 +CUDA +- +- +-\n"
-                           "box +cpu:2 +CPU +- +- +demo\n"
-                           "box +cpu \\(3 free\\) +CPU +- +- +-\n"));
-}
-
-TEST_F(LockstepProgramTest, ADeviceThatOthersUseIsListedWithThem) {
-  v1::Device device;
-  device.set_id("GPU-0");
-  device.set_kind(v1::Device::CUDA);
-  device.set_used_by("process 7");
-  coordinator_.cluster.nodes = {BoxWith(device)};
-
-  EXPECT_THAT(Lockstep({"nodes", "list"}).out, HasSubstr("(process 7)\n"));
-  EXPECT_THAT(Lockstep({"nodes", "list", "-o", "json"}).out,
-              HasSubstr("\"used_by\": \"process 7\""));
-}
-
-TEST_F(LockstepProgramTest, ADeviceOutOfUseIsListedWithWhy) {
-  v1::Node node;
-  node.set_name("nodes/box");
-  for (int i = 0; i < 3; ++i) {
-    v1::Device& slot = *node.add_devices();
-    slot.set_id(absl::StrCat("cpu:", i));
-    slot.set_kind(v1::Device::CPU);
-    if (i == 0) slot.set_job("jobs/demo");
-    if (i < 2) slot.set_drained("its fan");
-  }
-  coordinator_.cluster.nodes = {node};
-
-  EXPECT_THAT(Lockstep({"nodes", "list"}).out,
-              MatchesRegex("NODE.*\n"
-                           "box +cpu:0 +CPU +- +- +demo \\(its fan\\)\n"
-                           "box +cpu:1 +CPU +- +- +\\(its fan\\)\n"
-                           "box +cpu \\(1 free\\) +CPU +- +- +-\n"));
-}
-
-TEST_F(LockstepProgramTest, DevicesAreTakenOutOfUseAndBack) {
-  EXPECT_EQ(Lockstep({"nodes", "drain", "cpu:0", "--reason", "its fan"}).out,
-            "cpu:0 is drained\n");
-  EXPECT_EQ(Lockstep({"nodes", "undrain", "cpu:0"}).out,
-            "cpu:0 is given to jobs again\n");
-  EXPECT_THAT(coordinator_.cluster.drains,
-              ElementsAre("cpu:0: its fan", "undrain cpu:0"));
-  EXPECT_THAT(
-      Lockstep({"nodes", "drain", "cpu:0", "--reason", "x", "-o", "json"}).out,
-      HasSubstr("\"drained\": \"x\""));
-  EXPECT_EQ(Lockstep({"nodes", "drain", "cpu:0"}).exit_code, 2);
-}
-
-TEST_F(LockstepProgramTest, ATokenIsPrintedOnceAndItsLineBeside) {
-  const auto run = Lockstep({"token", "create", "alice", "--role", "viewer",
-                             "--expires", "2027-01-31T12:00:00Z"});
-  EXPECT_EQ(run.exit_code, 0);
-  EXPECT_THAT(run.out, MatchesRegex("[0-9a-f]+\n"));
-  EXPECT_EQ(run.out.size(), 65u);
-  EXPECT_THAT(run.err, MatchesRegex("alice [0-9a-f]+ viewer expires "
-                                    "2027-01-31T12:00:00Z\n"));
-  EXPECT_THAT(run.err, Not(HasSubstr(run.out.substr(0, 64))));
-  EXPECT_NE(Lockstep({"token", "create", "alice"}).out, run.out);
-  EXPECT_THAT(Lockstep({"token", "create", "alice", "--expires", "90d"}).err,
-              MatchesRegex("alice [0-9a-f]+ user expires 20.*Z\n"));
-}
-
-TEST_F(LockstepProgramTest, ABadTokenRequestIsNamed) {
-  const auto error = [&](std::vector<std::string> flags) {
-    flags.insert(flags.begin(), {"token", "create"});
-    const auto run = Lockstep(flags);
-    EXPECT_EQ(run.exit_code, 2);
-    EXPECT_EQ(run.out, "");
-    return run.err;
-  };
-  EXPECT_THAT(error({"a b"}), HasSubstr("NAME \"a b\" is no name of a user"));
-  EXPECT_THAT(error({"admin"}), HasSubstr("taken"));
-  EXPECT_THAT(error({"a", "--role", "boss"}), HasSubstr("boss"));
-  for (const char* expires : {"soon", "0d", "-1d", "40000d", "2027-01-31"}) {
-    EXPECT_THAT(error({"a", "--expires", expires}),
-                HasSubstr(absl::StrCat("--expires \"", expires, "\"")));
-  }
 }
 
 TEST_F(LockstepProgramTest, CheckpointsAreListed) {
