@@ -35,6 +35,7 @@ void ForgetOld(Decision& decision) {
       if (IsOld(decision, entry, keep)) state.too_old.push_back(name);
     }
   }
+  if (state.too_old.empty()) return;
   const std::string why =
       absl::StrCat("deleted, as it ended more than ",
                    absl::FormatDuration(keep), " ago (lockstepd --keep-jobs)");
