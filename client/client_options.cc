@@ -1,7 +1,5 @@
 #include "client/client_options.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -11,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "proto/contract/loopback.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep {
@@ -21,14 +20,6 @@ std::string StateFolder(const Environment& environment) {
   if (!state.empty()) return state + "/lockstep";
   const std::string home = environment("HOME");
   return (home.empty() ? "/tmp" : home + "/.local/state") + "/lockstep";
-}
-
-// A name that begins like an address of loopback is somebody else's.
-bool IsLoopback(absl::string_view host) {
-  in_addr address;
-  return host == "localhost" || host == "[::1]" ||
-         (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
-          ntohl(address.s_addr) >> 24 == 127);
 }
 
 absl::Status CheckAddress(absl::string_view server) {

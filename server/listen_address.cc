@@ -1,13 +1,12 @@
 #include "server/listen_address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "proto/contract/loopback.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep {
@@ -22,13 +21,6 @@ bool IsUnix(absl::string_view address) {
 
 absl::string_view HostOf(absl::string_view address) {
   return address.substr(0, address.rfind(':'));
-}
-
-bool IsLoopback(absl::string_view host) {
-  in_addr address;
-  return host == "localhost" || host == "[::1]" ||
-         (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
-          ntohl(address.s_addr) >> 24 == 127);
 }
 
 bool IsEveryAddress(absl::string_view host) {
