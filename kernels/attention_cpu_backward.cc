@@ -55,8 +55,8 @@ class Scratch {
     queries_TD = take(head_dim);
     d_outs_TD = take(head_dim);
     d_queries = take(head_dim);
-    log_sum_T = take(1);
-    delta_T = take(1);
+    first_score_T = take(1);
+    first_d_weight_T = take(1);
   }
 
   // Blocks of N keys, one a lane; keys times ScoreScale.
@@ -67,9 +67,9 @@ class Scratch {
   float* keys_TD;  // Over sqrt(head_dim); each number kKeyCopies times.
   float* queries_TD;
   float* d_outs_TD;
-  float* d_queries;  // As SingleQueries or QueryPairs keep them.
-  float* log_sum_T;  // In base 2.
-  float* delta_T;
+  float* d_queries;         // As SingleQueries or QueryPairs keep them.
+  float* first_score_T;     // -log_sum, in base 2.
+  float* first_d_weight_T;  // -delta
 
  private:
   std::unique_ptr<float[]> floats_;
@@ -88,33 +88,54 @@ struct ChunkScores {
   alignas(64) float d_scores_QN[kQueries * N];  // For the queries' gradients.
 };
 
-// The scores of a tile of queries, both by their place in the document.
-template <int N, bool kDiagonal>
-LOCKSTEP_INLINE void ScoreTile(Float<N>* weights_R, Float<N>* d_scores_R,
-                               const Scratch& scratch, int64_t key,
-                               int64_t query, int64_t head_dim) {
-  Float<N> weights[kTile];
-  Float<N> d_scores[kTile];
+// products_R: first[r] + sum_D(of each key * of query r), for a tile of
+// queries.
+template <int N>
+LOCKSTEP_INLINE void TileProducts(Float<N>* products_R, const float* first_R,
+                                  const float* keys_DN, const float* queries_RD,
+                                  int64_t head_dim) {
+  Float<N> sums[kTile];
 #pragma GCC unroll 8
-  for (int r = 0; r < kTile; ++r) {
-    weights[r] = simd::Broadcast<N>(-scratch.log_sum_T[query + r]);
-    d_scores[r] = simd::Broadcast<N>(-scratch.delta_T[query + r]);
+  for (int r = 0; r < kTile; ++r) sums[r] = simd::Broadcast<N>(first_R[r]);
+  attention::AddDots<N>(sums, simd::LoadedAnew<N>(keys_DN), N, queries_RD,
+                        head_dim, head_dim);
+#pragma GCC unroll 8
+  for (int r = 0; r < kTile; ++r) products_R[r] = sums[r];
+}
+
+// Of a query that sees the first `visible` of the keys, all if that is N.
+template <int N>
+LOCKSTEP_INLINE Float<N> Weight(Float<N> score, int32_t visible) {
+  const Float<N> weight = simd::Exp2<N>(score);
+  if (visible >= N) return weight;
+  return simd::Compare<N>::IfLess(attention::LaneNumbers<N>(), visible, weight,
+                                  Float<N>{});
+}
+
+// Key and query by their place in the document. One step for all queries after
+// the other: each alone fits the registers of any machine.
+template <int N, typename QueryGradient>
+LOCKSTEP_INLINE void ScoreChunk(ChunkScores<N>& chunk, const Scratch& scratch,
+                                int64_t key, int64_t query, int64_t count,
+                                int64_t head_dim) {
+  for (int64_t i = 0; i < count; i += kTile) {
+    TileProducts<N>(chunk.weights + i, scratch.first_score_T + query + i,
+                    scratch.keys_DN + key * head_dim,
+                    scratch.queries_TD + (query + i) * head_dim, head_dim);
   }
-  attention::AddDots<N>(weights, scratch.keys_DN + key * head_dim, N,
-                        scratch.queries_TD + query * head_dim, head_dim,
-                        head_dim);
-  attention::AddDots<N>(d_scores, scratch.values_DN + key * head_dim, N,
-                        scratch.d_outs_TD + query * head_dim, head_dim,
-                        head_dim);
-  for (int r = 0; r < kTile; ++r) {
-    weights[r] = simd::Exp2<N>(weights[r]);
-    if constexpr (kDiagonal) {
-      const auto visible = static_cast<int32_t>(query + r - key) + 1;
-      weights[r] = simd::Compare<N>::IfLess(attention::LaneNumbers<N>(),
-                                            visible, weights[r], Float<N>{});
-    }
-    weights_R[r] = weights[r];
-    d_scores_R[r] = weights[r] * d_scores[r];
+  for (int64_t i = 0; i < count; ++i) {
+    chunk.weights[i] =
+        Weight<N>(chunk.weights[i], static_cast<int32_t>(query + i - key) + 1);
+  }
+  for (int64_t i = 0; i < count; i += kTile) {
+    TileProducts<N>(chunk.d_scores + i, scratch.first_d_weight_T + query + i,
+                    scratch.values_DN + key * head_dim,
+                    scratch.d_outs_TD + (query + i) * head_dim, head_dim);
+  }
+  for (int64_t i = 0; i < count; i += 2) {
+    for (int64_t j = i; j < i + 2; ++j) chunk.d_scores[j] *= chunk.weights[j];
+    QueryGradient::StoreScores(chunk.d_scores_QN + i * N, chunk.d_scores[i],
+                               chunk.d_scores[i + 1]);
   }
 }
 
@@ -123,20 +144,7 @@ LOCKSTEP_INLINE void BackwardChunk(const Scratch& scratch, int64_t key,
                                    int64_t query, int64_t count,
                                    int64_t head_dim) {
   ChunkScores<N> chunk;
-  for (int64_t i = 0; i < count; i += kTile) {
-    Float<N>* d_scores = chunk.d_scores + i;
-    if (query + i < key + N) {
-      ScoreTile<N, true>(chunk.weights + i, d_scores, scratch, key, query + i,
-                         head_dim);
-    } else {
-      ScoreTile<N, false>(chunk.weights + i, d_scores, scratch, key, query + i,
-                          head_dim);
-    }
-    for (int r = 0; r < kTile; r += 2) {
-      QueryGradient::StoreScores(chunk.d_scores_QN + (i + r) * N, d_scores[r],
-                                 d_scores[r + 1]);
-    }
-  }
+  ScoreChunk<N, QueryGradient>(chunk, scratch, key, query, count, head_dim);
   attention::AddWeighted<N>(scratch.d_values_DN + key * head_dim, chunk.weights,
                             scratch.d_outs_TD + query * head_dim, count,
                             head_dim);
@@ -205,11 +213,11 @@ LOCKSTEP_INLINE void PackQueries(const BackwardWork& work, int64_t head,
     const float* d_out = scratch.d_outs_TD + t * head_dim;
     float delta = 0;
     for (int64_t d = 0; d < head_dim; ++d) delta += out[d] * d_out[d];
-    scratch.delta_T[t] = delta;
-    scratch.log_sum_T[t] = log_sum[t] * attention::kLog2E;
+    scratch.first_d_weight_T[t] = -delta;
+    scratch.first_score_T[t] = -log_sum[t] * attention::kLog2E;
   }
-  std::fill_n(scratch.delta_T + tokens, padded - tokens, 0.0f);
-  std::fill_n(scratch.log_sum_T + tokens, padded - tokens, 0.0f);
+  std::fill_n(scratch.first_d_weight_T + tokens, padded - tokens, 0.0f);
+  std::fill_n(scratch.first_score_T + tokens, padded - tokens, 0.0f);
 }
 
 template <int N>

@@ -13,6 +13,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/gpu.h"
 #include "kernels/cuda/reduce.cuh"
 
 namespace lockstep {
@@ -22,8 +23,6 @@ namespace {
 constexpr int kMaxThreads = 512;
 constexpr int kBlocksOfAnSm = 3;
 constexpr int kUnroll = 2;
-// Of shared memory, for what is declared in the kernel.
-constexpr int64_t kReservedBytes = 1024;
 // The largest cluster that every GPU with clusters runs.
 constexpr int kMaxParts = 8;
 // Of a row for one block: kBlocksOfAnSm of them fit an H100's shared memory.
@@ -264,26 +263,6 @@ __global__ void __launch_bounds__(kMaxThreads, kBlocksOfAnSm)
   cluster.Leave();
 }
 
-struct Gpu {
-  bool has_clusters;
-  int64_t shared_bytes;  // That a block may have.
-};
-
-absl::StatusOr<Gpu> CurrentGpu() {
-  int device = 0, clusters = 0, bytes = 0;
-  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
-      CudaStatus("cross_entropy", cudaGetDevice(&device)));
-  LOCKSTEP_KERNEL_RETURN_IF_ERROR(CudaStatus(
-      "cross_entropy",
-      cudaDeviceGetAttribute(&clusters, cudaDevAttrClusterLaunch, device)));
-  LOCKSTEP_KERNEL_RETURN_IF_ERROR(
-      CudaStatus("cross_entropy",
-                 cudaDeviceGetAttribute(
-                     &bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)));
-  return Gpu{.has_clusters = clusters != 0,
-             .shared_bytes = bytes - kReservedBytes};
-}
-
 template <typename T, int kWidth, bool kBackward>
 Params<T> ParamsOf(const CrossEntropyArgs& args, const Gpu& gpu) {
   const int64_t vectors = CeilDivide(args.logits_RV.cols, kWidth);
@@ -334,7 +313,7 @@ cudaError_t Launch(const CrossEntropyArgs& args, const Gpu& gpu,
 template <bool kBackward>
 absl::Status Run(const CrossEntropyArgs& args, Stream stream) {
   if (args.logits_RV.rows == 0) return absl::OkStatus();
-  const absl::StatusOr<Gpu> gpu = CurrentGpu();
+  const absl::StatusOr<Gpu> gpu = CurrentGpu("cross_entropy");
   if (!gpu.ok()) return gpu.status();
   cudaError_t error = cudaSuccess;
   LOCKSTEP_KERNEL_RETURN_IF_ERROR(LaunchOn(

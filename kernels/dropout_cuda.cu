@@ -1,4 +1,5 @@
-// A thread takes one vector, and draws the words of its groups of four columns.
+// A thread takes two vectors, both of which are on their way while it draws the
+// words of their groups of four columns.
 
 #include <cmath>
 
@@ -12,6 +13,7 @@ namespace cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kPerThread = 2;  // Vectors.
 
 struct Draw {
   uint64_t seed;
@@ -20,16 +22,11 @@ struct Draw {
   float scale;
 };
 
-template <typename T, int kWidth>
-__global__ void __launch_bounds__(kThreads)
-    DropoutKernel(const Matrix<T> out, const Matrix<T> in, const Draw draw,
-                  int cols) {
-  const int64_t row = blockIdx.x;
-  const int64_t groups = (cols + 3) / 4;
-  const int col = (blockIdx.y * blockDim.x + threadIdx.x) * kWidth;
-  if (col >= cols) return;
-  float values[kWidth];
-  LoadFloats<kWidth>(in.row(row) + col, values);
+// Of a vector that begins in column `col` of a row whose groups of columns are
+// `groups`.
+template <int kWidth>
+__device__ void Drop(const Draw& draw, int64_t row, int64_t groups, int col,
+                     float (&values)[kWidth]) {
 #pragma unroll
   for (int i = 0; i < kWidth; i += 4) {
     const auto words =
@@ -42,7 +39,31 @@ __global__ void __launch_bounds__(kThreads)
       value = word >= draw.threshold ? value * draw.scale : 0.0f;
     }
   }
-  StoreFloats<kWidth>(out.row(row) + col, values);
+}
+
+template <typename T, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    DropoutKernel(const Matrix<T> out, const Matrix<T> in, const Draw draw,
+                  int cols) {
+  const int64_t row = blockIdx.x;
+  const int64_t groups = (cols + 3) / 4;
+  const int step = blockDim.x * kWidth;
+  const int begin = blockIdx.y * kPerThread * step + threadIdx.x * kWidth;
+  Vector<T, kWidth> vectors[kPerThread];
+#pragma unroll
+  for (int k = 0; k < kPerThread; ++k) {
+    const int col = begin + k * step;
+    if (col < cols) vectors[k] = Load<kWidth>(in.row(row) + col);
+  }
+#pragma unroll
+  for (int k = 0; k < kPerThread; ++k) {
+    const int col = begin + k * step;
+    if (col >= cols) return;
+    float values[kWidth];
+    Unpack(vectors[k], values);
+    Drop(draw, row, groups, col, values);
+    StoreFloats<kWidth>(out.row(row) + col, values);
+  }
 }
 
 }  // namespace
@@ -59,8 +80,10 @@ absl::Status DropoutCuda(TensorView out_TK, TensorView in_TK,
       .scale = static_cast<float>(1 / (1 - mask.p))};
   return cuda::LaunchOn(
       "dropout", {out_TK, in_TK}, [&]<typename T, int kWidth>() {
-        const int threads = cuda::ThreadsFor(cols / kWidth, 1, cuda::kThreads);
-        const dim3 blocks(rows, cuda::CeilDivide(cols, threads * kWidth));
+        const int threads =
+            cuda::ThreadsFor(cols / kWidth, cuda::kPerThread, cuda::kThreads);
+        const dim3 blocks(
+            rows, cuda::CeilDivide(cols, threads * cuda::kPerThread * kWidth));
         cuda::DropoutKernel<T, kWidth>
             <<<blocks, threads, 0, cuda::Handle(stream)>>>(
                 cuda::Matrix<T>(out_TK), cuda::Matrix<T>(in_TK), draw,

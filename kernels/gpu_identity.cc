@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/cuda_status.h"
 #include "kernels/status.h"
@@ -11,6 +12,16 @@ namespace {
 
 std::string Version(int number) {
   return absl::StrCat(number / 1000, ".", number % 1000 / 10);
+}
+
+// 16 bytes as 8-4-4-4-12 digits.
+std::string UuidText(const cudaUUID_t& uuid) {
+  const std::string hex =
+      absl::BytesToHexString(absl::string_view(uuid.bytes, sizeof(uuid.bytes)));
+  const absl::string_view digits = hex;
+  return absl::StrCat("GPU-", digits.substr(0, 8), "-", digits.substr(8, 4),
+                      "-", digits.substr(12, 4), "-", digits.substr(16, 4), "-",
+                      digits.substr(20));
 }
 
 }  // namespace
@@ -26,7 +37,8 @@ absl::StatusOr<GpuIdentity> IdentifyGpu(int index) {
   }
   return GpuIdentity{.name = properties.name,
                      .major = properties.major,
-                     .minor = properties.minor};
+                     .minor = properties.minor,
+                     .uuid = UuidText(properties.uuid)};
 }
 
 absl::Status CheckGpuDriver(int driver, int build) {

@@ -17,6 +17,8 @@ struct GpuIdentity {
   // Compute capability, MAJOR.MINOR: 8.0 is A100, 8.9 Ada, 9.0 Hopper.
   int major = 0;
   int minor = 0;
+  // GPU-8b3c...: as nvidia-smi -L lists it.
+  std::string uuid;
 };
 
 // Of the GPU that CUDA numbers `index` in this process; begins CUDA there.

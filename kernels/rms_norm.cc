@@ -1,8 +1,24 @@
 #include "kernels/rms_norm.h"
 
+#include <algorithm>
+
 #include "kernels/status.h"
 
 namespace lockstep {
+
+int64_t RmsNormBackwardPartials(int64_t t, int64_t d) {
+  // Enough for any GPU to work on at once: longer rows are fewer.
+  constexpr int64_t kMostFloats = int64_t{1} << 20;
+  // Fewer rows would not be worth a partial sum.
+  constexpr int64_t kLeastRows = 8;
+  const int64_t worth = (t + kLeastRows - 1) / kLeastRows;
+  return std::max<int64_t>(
+      std::min(worth, kMostFloats / std::max<int64_t>(d, 1)), 1);
+}
+
+int64_t RmsNormBackwardScratch(int64_t t, int64_t d) {
+  return RmsNormBackwardPartials(t, d) * d;
+}
 
 absl::Status RmsNormForward(const RmsNormForwardArgs& args, Stream stream) {
   const int64_t t = args.in_TD.rows, d = args.in_TD.cols;

@@ -8,6 +8,8 @@
 //   inv_rms_T = 1 / sqrt(mean_D(sum^2) + epsilon)
 //   out_TD    = sum_TD * inv_rms_T * weight_D
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "kernels/tensor_view.h"
 
@@ -29,6 +31,13 @@ absl::Status RmsNormForward(const RmsNormForwardArgs& args, Stream stream = {});
 absl::Status RmsNormForwardCpu(const RmsNormForwardArgs& args);
 absl::Status RmsNormForwardCuda(const RmsNormForwardArgs& args, Stream stream);
 
+// Partial sums of d_weight that a GPU makes of T tokens, each of D floats: the
+// order of the sum depends on the shape, not on the GPU.
+int64_t RmsNormBackwardPartials(int64_t t, int64_t d);
+
+// Floats of memory that they need, also of fewer tokens: 4 MiB at most.
+int64_t RmsNormBackwardScratch(int64_t t, int64_t d);
+
 // With n = sum * inv_rms and g = d_out * weight:
 //
 //   d_in_TD     = inv_rms * (g - n * mean_D(g * n)) + d_residual_TD
@@ -43,6 +52,9 @@ struct RmsNormBackwardArgs {
   const float* inv_rms_T = nullptr;
   TensorView weight_D;       // [1, D]
   TensorView d_residual_TD;  // Optional.
+  // [RmsNormBackwardScratch(T, D)] on a GPU where there is d_weight, for this
+  // call's own; not looked at on the CPU.
+  float* scratch = nullptr;
 };
 
 absl::Status RmsNormBackward(const RmsNormBackwardArgs& args,

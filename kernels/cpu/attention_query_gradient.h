@@ -72,7 +72,8 @@ struct SingleQueries {
         for (int r = 0; r < kTile; ++r) {
           sums[r] = simd::Load<W>(d_queries_RD + r * head_dim + d);
         }
-        AddDots<W>(sums, keys_ND + d, head_dim, d_scores + query * N, N, N);
+        AddDots<W>(sums, simd::LoadedAnew<N>(keys_ND + d), head_dim,
+                   d_scores + query * N, N, N);
         for (int r = 0; r < kTile; ++r) {
           simd::Store<W>(d_queries_RD + r * head_dim + d, sums[r]);
         }

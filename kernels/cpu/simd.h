@@ -149,6 +149,15 @@ struct Native<16> {
   }
 };
 
+// `from`, of which the compiler then knows nothing: what is loaded through it
+// in a loop is loaded anew each time. Below AVX-512 there are too few registers
+// for what does not change, and keeping it drives out the sums.
+template <int N>
+LOCKSTEP_INLINE const float* LoadedAnew(const float* from) {
+  if constexpr (N < 16) asm volatile("" : "+r"(from));
+  return from;
+}
+
 // The last columns of a row: `count` lanes from memory if fewer than N are
 // left, and `rest` in the others.
 template <int N>

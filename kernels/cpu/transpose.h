@@ -2,7 +2,7 @@
 #define LOCKSTEP_KERNELS_CPU_TRANSPOSE_H_
 
 // Between rows in memory and blocks of N rows with a row in each lane,
-// [columns, N]. Number by number, or, for whole blocks of 16 rows, eight
+// [columns, N]. Number by number, or, for whole blocks of 8 or 16 rows, eight
 // columns at a time in registers.
 
 #include <immintrin.h>
@@ -79,6 +79,61 @@ struct Block16By8 {
   }
 };
 
+// Eight rows of eight columns, a row to a register.
+struct Block8By8 {
+  LOCKSTEP_TARGET_AVX2 static inline void Turn(__m256 (&r)[8]) {
+    __m256 pairs[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+      pairs[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+      pairs[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    // Four rows of the columns c and c + 4.
+    __m256 fours[8];
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+      fours[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+      fours[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xee);
+      fours[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+      fours[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+      r[c] = _mm256_permute2f128_ps(fours[c], fours[c + 4], 0x20);
+      r[c + 4] = _mm256_permute2f128_ps(fours[c], fours[c + 4], 0x31);
+    }
+  }
+
+  LOCKSTEP_TARGET_AVX2 static inline void Load(float* out_DN, const float* in,
+                                               int64_t stride, float scale) {
+    __m256 r[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * stride);
+    Turn(r);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) _mm256_storeu_ps(out_DN + i * 8, r[i] * scale);
+  }
+
+  LOCKSTEP_TARGET_AVX2 static inline void Store(float* out, int64_t stride,
+                                                const float* in_DN,
+                                                float scale) {
+    __m256 r[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in_DN + i * 8) * scale;
+    Turn(r);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) _mm256_storeu_ps(out + i * stride, r[i]);
+  }
+};
+
+// Eight columns of N rows at a time.
+template <int N>
+struct BlockOf;
+template <>
+struct BlockOf<8> : Block8By8 {};
+template <>
+struct BlockOf<16> : Block16By8 {};
+
 // out_DN: `count` <= N rows of `columns`, each `stride` after the last, times
 // `scale`; zero in the lanes that are left.
 template <int N>
@@ -86,9 +141,9 @@ LOCKSTEP_INLINE void LoadTransposed(float* out_DN, const float* in,
                                     int64_t stride, int64_t count,
                                     int64_t columns, float scale) {
   int64_t turned = 0;
-  if constexpr (N == 16) {
+  if constexpr (N >= 8) {
     for (; count == N && turned + 8 <= columns; turned += 8) {
-      Block16By8::Load(out_DN + turned * N, in + turned, stride, scale);
+      BlockOf<N>::Load(out_DN + turned * N, in + turned, stride, scale);
     }
     if (turned == columns) return;
   }
@@ -106,9 +161,9 @@ LOCKSTEP_INLINE void StoreTransposed(float* out, int64_t stride,
                                      const float* in_DN, int64_t count,
                                      int64_t columns, float scale) {
   int64_t turned = 0;
-  if constexpr (N == 16) {
+  if constexpr (N >= 8) {
     for (; count == N && turned + 8 <= columns; turned += 8) {
-      Block16By8::Store(out + turned, stride, in_DN + turned * N, scale);
+      BlockOf<N>::Store(out + turned, stride, in_DN + turned * N, scale);
     }
   }
   for (int64_t lane = 0; lane < count; ++lane) {

@@ -8,6 +8,7 @@
 
 #include <cuda_bf16.h>
 
+#include <bit>
 #include <cstdint>
 
 #include "kernels/tensor_view.h"
@@ -18,6 +19,18 @@ template <typename T, int kWidth>
 struct alignas(sizeof(T) * kWidth < 16 ? sizeof(T) * kWidth : 16) Vector {
   T values[kWidth];
 };
+
+// Two bfloat16 are one word. Elements would get a register each where a vector
+// is read under a condition: twice the registers, and a wait for the read right
+// behind it, to part them.
+template <int kWidth>
+struct alignas(2 * kWidth) BFloat16Pairs {
+  uint32_t pairs[kWidth / 2];
+};
+template <>
+struct Vector<__nv_bfloat16, 4> : BFloat16Pairs<4> {};
+template <>
+struct Vector<__nv_bfloat16, 8> : BFloat16Pairs<8> {};
 
 // A view inside a kernel.
 template <typename T>
@@ -50,9 +63,15 @@ __device__ inline void Unpack(const Vector<float, kWidth>& vector,
 template <int kWidth>
 __device__ inline void Unpack(const Vector<__nv_bfloat16, kWidth>& vector,
                               float (&floats)[kWidth]) {
+  if constexpr (kWidth == 1) {
+    floats[0] = __bfloat162float(vector.values[0]);
+  } else {
 #pragma unroll
-  for (int i = 0; i < kWidth; ++i) {
-    floats[i] = __bfloat162float(vector.values[i]);
+    for (int i = 0; i < kWidth; i += 2) {
+      const uint32_t pair = vector.pairs[i / 2];
+      floats[i] = __uint_as_float(pair << 16);
+      floats[i + 1] = __uint_as_float(pair & 0xffff0000);
+    }
   }
 }
 
@@ -73,8 +92,8 @@ __device__ inline void Pack(const float (&floats)[kWidth],
     for (int i = 0; i < kWidth; i += 2) {  // Two are converted by one machine
       const __nv_bfloat162 pair =          // instruction.
           __floats2bfloat162_rn(floats[i], floats[i + 1]);
-      vector.values[i] = pair.x;
-      vector.values[i + 1] = pair.y;
+      vector.pairs[i / 2] =
+          std::bit_cast<uint32_t>(static_cast<__nv_bfloat162_raw>(pair));
     }
   }
 }

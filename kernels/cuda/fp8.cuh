@@ -36,20 +36,18 @@ __device__ inline float RoundedToE4m3(float value) {
 // A byte for each of kWidth floats, in one access: `out` is aligned to it.
 template <int kWidth>
 __device__ inline void StoreE4m3(uint8_t* out, const float (&floats)[kWidth]) {
-  Vector<uint8_t, kWidth> bytes;
   if constexpr (kWidth == 1) {
-    bytes.values[0] = ToE4m3Bits(floats[0]);
+    *out = ToE4m3Bits(floats[0]);
   } else {
     // Two are converted by one machine instruction.
+    Vector<uint16_t, kWidth / 2> pairs;
 #pragma unroll
     for (int i = 0; i < kWidth; i += 2) {
-      const __nv_fp8x2_storage_t pair = __nv_cvt_float2_to_fp8x2(
+      pairs.values[i / 2] = __nv_cvt_float2_to_fp8x2(
           make_float2(floats[i], floats[i + 1]), __NV_SATFINITE, __NV_E4M3);
-      bytes.values[i] = static_cast<uint8_t>(pair & 0xff);
-      bytes.values[i + 1] = static_cast<uint8_t>(pair >> 8);
     }
+    Store(reinterpret_cast<uint16_t*>(out), pairs);
   }
-  Store(out, bytes);
 }
 
 }  // namespace lockstep::cuda

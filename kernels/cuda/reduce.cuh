@@ -20,17 +20,25 @@ __device__ inline T WarpReduce(T value, Combine combine) {
 }
 
 // Over the whole block, whose threads are whole warps; every thread gets the
-// result. `identity` fills in for absent warps. To be called once in a kernel:
-// a second call could overwrite what a slow warp still reads.
+// result. `identity` fills in for absent warps. `warps` is shared memory, of
+// which consecutive calls need two in turn: a slow warp may still read that of
+// the last one.
 template <typename T, typename Combine>
-__device__ inline T BlockReduce(T value, T identity, Combine combine) {
-  __shared__ T warps[kMaxWarps];
+__device__ inline T BlockReduce(T value, T identity, Combine combine,
+                                T (&warps)[kMaxWarps]) {
   value = WarpReduce(value, combine);
   const int lane = threadIdx.x % kWarp;
   if (lane == 0) warps[threadIdx.x / kWarp] = value;
   __syncthreads();
   value = lane < static_cast<int>(blockDim.x) / kWarp ? warps[lane] : identity;
   return WarpReduce(value, combine);
+}
+
+// To be called once in a kernel.
+template <typename T, typename Combine>
+__device__ inline T BlockReduce(T value, T identity, Combine combine) {
+  __shared__ T warps[kMaxWarps];
+  return BlockReduce(value, identity, combine, warps);
 }
 
 template <typename T>

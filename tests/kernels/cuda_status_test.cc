@@ -3,11 +3,14 @@
 
 #include "kernels/cuda_status.h"
 
+#include <vector>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kernels/global_norm.h"
 #include "kernels/gpu_identity.h"
 #include "kernels/linear_bias.h"
+#include "kernels/rms_norm.h"
 #include "kernels/row_select.h"
 #include "kernels/swiglu.h"
 #include "tests/kernels/matrix.h"
@@ -70,6 +73,25 @@ TEST(CudaViewsTest, EmptyOnesNeedNoGpu) {
   row.rows = 1;
   EXPECT_TRUE(LinearBiasForward(none, row).ok());
   EXPECT_TRUE(GatherRows(none, none, nullptr).ok());
+}
+
+TEST(RmsNormCudaErrorsTest, NameTheMissingScratchOfATrainedWeight) {
+  Matrix rows(20, 8), weight(1, 8);
+  TensorView on_gpu = rows.view(), weight_on_gpu = weight.view();
+  on_gpu.device = weight_on_gpu.device = Device::kCuda;
+  const std::vector<float> inv_rms(20, 1);
+  std::vector<float> d_weight(8);
+
+  const absl::Status status = RmsNormBackward({.d_in_TD = on_gpu,
+                                               .d_weight_D = d_weight.data(),
+                                               .d_out_TD = on_gpu,
+                                               .sum_TD = on_gpu,
+                                               .inv_rms_T = inv_rms.data(),
+                                               .weight_D = weight_on_gpu});
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(),
+            "rms_norm scratch: no data where 24 elements are needed");
 }
 
 TEST(GlobalNormCudaErrorsTest, NameTheMissingScratch) {

@@ -1,5 +1,6 @@
 #include "kernels/rms_norm.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "gmock/gmock.h"
@@ -233,6 +234,25 @@ TEST(RmsNormErrorsTest, NameTheTensor) {
   backward = norm.backward();
   backward.d_in_TD = {};
   expect(RmsNormBackward(backward), "rms_norm d_in");
+}
+
+// A buffer for the most tokens serves fewer.
+TEST(RmsNormScratchTest, GrowsWithTheTokensUpToFourMiB) {
+  for (const int64_t d : {1, 33, 4096, 3584, 1 << 20, 3 << 20}) {
+    int64_t last = 0;
+    for (const int64_t t : {0, 1, 8, 9, 100, 4096, 8192, 1 << 20}) {
+      const int64_t partials = RmsNormBackwardPartials(t, d);
+      EXPECT_GE(partials, 1);
+      EXPECT_LE(partials, std::max<int64_t>(t, 1)) << t << " " << d;
+      EXPECT_EQ(RmsNormBackwardScratch(t, d), partials * d);
+      EXPECT_GE(partials, last);
+      EXPECT_LE(partials * d, std::max<int64_t>(1 << 20, d));
+      last = partials;
+    }
+  }
+  EXPECT_EQ(RmsNormBackwardPartials(8192, 4096), 256);
+  EXPECT_EQ(RmsNormBackwardPartials(8192, 3584), 292);
+  EXPECT_EQ(RmsNormBackwardPartials(17, 8), 3);
 }
 
 }  // namespace

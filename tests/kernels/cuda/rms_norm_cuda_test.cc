@@ -1,5 +1,10 @@
 #include "kernels/rms_norm.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
 #include "gtest/gtest.h"
 #include "tests/kernels/cuda/cuda_kernel_test.h"
 
@@ -75,6 +80,28 @@ TEST_P(RmsNormCudaTest, ForwardAloneEqualsTheCpu) {
   EXPECT_LT(RelativeError(d_inv_rms.Values(), inv_rms), 3e-6);
 }
 
+// Nothing is expected there, and nothing may be written behind it.
+class Scratch {
+ public:
+  Scratch(int64_t rows, int64_t cols)
+      : size_(RmsNormBackwardScratch(rows, cols)),
+        floats_(std::vector<float>(size_ + kBehind, kNaN)) {}
+
+  float* data() const { return floats_.data(); }
+  bool ends_as_it_was() const {
+    const std::vector<float> values = floats_.Values();
+    return std::all_of(values.begin() + size_, values.end(),
+                       [](float value) { return std::isnan(value); });
+  }
+
+ private:
+  static constexpr int64_t kBehind = 64;
+  static constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+  int64_t size_;
+  DeviceArray<float> floats_;
+};
+
 struct Gradients {
   Matrix d_in;
   std::vector<float> d_weight;
@@ -100,14 +127,17 @@ TEST_P(RmsNormCudaTest, BackwardInPlaceEqualsTheCpu) {
   const auto run = [&]() -> Gradients {
     const DeviceMatrix g_d_out = OnDevice(d_out);
     const DeviceArray<float> g_d_weight(before);
+    const Scratch scratch(rows(), cols());
     EXPECT_TRUE(RmsNormBackward({.d_in_TD = g_d_out.view(),
                                  .d_weight_D = g_d_weight.data(),
                                  .d_out_TD = g_d_out.view(),
                                  .sum_TD = g_sum.view(),
                                  .inv_rms_T = g_inv_rms.data(),
                                  .weight_D = g_weight.view(),
-                                 .d_residual_TD = g_residual.view()})
+                                 .d_residual_TD = g_residual.view(),
+                                 .scratch = scratch.data()})
                     .ok());
+    EXPECT_TRUE(scratch.ends_as_it_was());
     return {g_d_out.Download(), g_d_weight.Values()};
   };
 
@@ -144,6 +174,63 @@ TEST_P(RmsNormCudaTest, BackwardOfAFrozenWeightEqualsTheCpu) {
 }
 
 LOCKSTEP_INSTANTIATE_CUDA_TEST(RmsNormCudaTest);
+
+struct Shape {
+  int64_t rows, cols;
+};
+
+class RmsNormTrainedCudaTest : public ::testing::TestWithParam<Shape> {};
+
+// Blocks have many rows, of which the last has fewer; the widest rows that a
+// block of many takes, and the next; with and without a residual, in place of
+// which the result is.
+TEST_P(RmsNormTrainedCudaTest, BackwardEqualsTheCpu) {
+  const auto [rows, cols] = GetParam();
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const bool has_residual : {false, true}) {
+      Matrix sum = Rounded(Matrix::Random(rows, cols, 1), dtype);
+      Matrix d_out = Rounded(Matrix::Random(rows, cols, 2), dtype);
+      Matrix residual = Rounded(Matrix::Random(rows, cols, 3), dtype);
+      Matrix weight = Rounded(Matrix::Random(1, cols, 4), dtype);
+      std::vector<float> inv_rms;
+      for (int64_t t = 0; t < rows; ++t) inv_rms.push_back(0.5f + t % 9 * 0.2f);
+      const DeviceMatrix g_sum(sum, dtype, 0), g_d_out(d_out, dtype, 8);
+      const DeviceMatrix g_d_in(residual, dtype, 8), g_weight(weight, dtype, 0);
+      const DeviceArray<float> g_inv_rms(inv_rms);
+      std::vector<float> d_weight(cols, 1);
+      const DeviceArray<float> g_d_weight(d_weight);
+      const Scratch scratch(rows, cols);
+      RmsNormBackwardArgs args = {.d_in_TD = residual.view(),
+                                  .d_weight_D = d_weight.data(),
+                                  .d_out_TD = d_out.view(),
+                                  .sum_TD = sum.view(),
+                                  .inv_rms_T = inv_rms.data(),
+                                  .weight_D = weight.view()};
+      if (has_residual) args.d_residual_TD = residual.view();
+      ASSERT_TRUE(RmsNormBackward(args).ok());
+      args = {.d_in_TD = g_d_in.view(),
+              .d_weight_D = g_d_weight.data(),
+              .d_out_TD = g_d_out.view(),
+              .sum_TD = g_sum.view(),
+              .inv_rms_T = g_inv_rms.data(),
+              .weight_D = g_weight.view(),
+              .scratch = scratch.data()};
+      if (has_residual) args.d_residual_TD = g_d_in.view();
+
+      ASSERT_TRUE(RmsNormBackward(args).ok());
+
+      EXPECT_LT(RelativeError(g_d_in.Download(), residual),
+                dtype == DType::kBFloat16 ? 4e-3 : 3e-6);
+      EXPECT_LT(RelativeError(g_d_weight.Values(), d_weight), 1e-5);
+      EXPECT_TRUE(scratch.ends_as_it_was());
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RmsNormTrainedCudaTest,
+                         ::testing::Values(Shape{2500, 896}, Shape{3001, 4096},
+                                           Shape{1100, 3584}, Shape{70, 8192},
+                                           Shape{70, 8200}, Shape{9, 1023}));
 
 }  // namespace
 }  // namespace lockstep::testing

@@ -66,6 +66,33 @@ TEST_P(RowSelectCudaTest, ScatterAddIsTheCpuRounded) {
 
 LOCKSTEP_INSTANTIATE_CUDA_TEST(RowSelectCudaTest);
 
+// Of so many that a block searches the list more than twice.
+TEST(RowSelectManyRowsCudaTest, ScatterIsTheCpu) {
+  constexpr int32_t kRows = 150'001;
+  std::vector<int32_t> thirds, stretch, but_one;
+  for (int32_t row = 0; row < kRows; ++row) {
+    if (row % 3 == 1) thirds.push_back(row);
+    if (row > 70'000 && row < 140'000) stretch.push_back(row);
+    if (row != 77'777) but_one.push_back(row);
+  }
+  using Rows = std::vector<int32_t>;
+  for (const Rows& selected : {thirds, stretch, but_one, Rows{0},
+                               Rows{kRows - 1}, Rows{5, kRows - 2}}) {
+    const auto count = static_cast<int64_t>(selected.size());
+    Matrix in = Rounded(Matrix::Random(count, 8, 2), DType::kBFloat16);
+    Matrix out(kRows, 8);
+    ASSERT_TRUE(ScatterRows(out.view(), in.view(), selected.data()).ok());
+    const DeviceMatrix g_in(in, DType::kBFloat16, 0);
+    const DeviceMatrix g_out =
+        DeviceMatrix::Poisoned(kRows, 8, DType::kBFloat16, 8);
+    const DeviceArray<int32_t> g_rows(selected);
+
+    ASSERT_TRUE(ScatterRows(g_out.view(), g_in.view(), g_rows.data()).ok());
+
+    EXPECT_EQ(g_out.Download().Values(), out.Values());
+  }
+}
+
 class EmbeddingCudaTest : public CudaKernelTest {
  protected:
   static constexpr int64_t kVocabulary = 19;
@@ -126,6 +153,52 @@ TEST_P(EmbeddingCudaTest, BackwardPassesOverTokensWithoutARow) {
 }
 
 LOCKSTEP_INSTANTIATE_CUDA_TEST(EmbeddingCudaTest);
+
+// More than a launch deals with.
+class EmbeddingManyTokensCudaTest : public ::testing::TestWithParam<DType> {
+ protected:
+  static constexpr int32_t kTokens = 20'011;
+  static constexpr int64_t kCols = 40;
+
+  // `id(t)` of each token.
+  template <typename Id>
+  static std::vector<int32_t> Ids(const Id& id) {
+    std::vector<int32_t> ids;
+    for (int32_t t = 0; t < kTokens; ++t) ids.push_back(id(t));
+    return ids;
+  }
+};
+
+TEST_P(EmbeddingManyTokensCudaTest, BackwardIsTheCpuBitByBit) {
+  const Matrix before = Matrix::Random(kTokens, kCols, 1);
+  Matrix d_out = Rounded(Matrix::Random(kTokens, kCols, 2), GetParam());
+  const DeviceMatrix g_d_out(d_out, GetParam(), 8);
+  for (const std::vector<int32_t>& ids :
+       {Ids([](int32_t) { return 7; }), Ids([](int32_t) { return kNoRow; }),
+        Ids([](int32_t t) { return kTokens - 1 - t; }),
+        Ids([](int32_t t) { return t / 2; }),
+        // As far from each other as tokens of a launch are, and of two.
+        Ids([](int32_t t) { return t % 8191; }),
+        Ids([](int32_t t) { return t % 3 == 0 ? t % 30 : t * 7 % kTokens; }),
+        Ids([](int32_t t) { return t % 5 == 0 ? kNoRow : t % 1000; })}) {
+    Matrix d_table = before;
+    ASSERT_TRUE(
+        EmbeddingBackward(d_table.view(), d_out.view(), ids.data()).ok());
+    const DeviceArray<int32_t> g_ids(ids);
+    for (int run = 0; run < 2; ++run) {
+      const DeviceMatrix g_d_table(before, DType::kFloat32, 4);
+
+      ASSERT_TRUE(
+          EmbeddingBackward(g_d_table.view(), g_d_out.view(), g_ids.data())
+              .ok());
+
+      EXPECT_EQ(g_d_table.Download().Values(), d_table.Values());
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(DTypes, EmbeddingManyTokensCudaTest,
+                         ::testing::Values(DType::kFloat32, DType::kBFloat16));
 
 class LoraPackCudaTest : public CudaKernelTest {};
 
