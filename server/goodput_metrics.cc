@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/metric_family.h"
 #include "server/store/goodput.h"
 
 namespace lockstep {
@@ -15,15 +16,6 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr double kMillisPerSecond = 1e3;
-
-void AddGauge(prometheus::MetricFamily& family,
-              std::vector<prometheus::ClientMetric::Label> labels,
-              double value) {
-  prometheus::ClientMetric metric;
-  metric.label = std::move(labels);
-  metric.gauge.value = value;
-  family.metric.push_back(std::move(metric));
-}
 
 }  // namespace
 
@@ -37,6 +29,13 @@ std::vector<prometheus::MetricFamily> GoodputMetrics::Collect() const {
       "Share of the device time of the job that went to steps that count.",
       prometheus::MetricType::Gauge,
       {}};
+  // Of all jobs together: by job, each cause would be a series of a thousand.
+  prometheus::MetricFamily devices{
+      "lockstep_goodput_device_seconds",
+      "Device time of the jobs shown here by what it was spent on, and why.",
+      prometheus::MetricType::Gauge,
+      {}};
+  std::map<std::pair<std::string, std::string>, double> held;
   for (const std::string& name : metrics_.JobsShown()) {
     const absl::StatusOr<JobRow> row = store_.FindRow(name);
     if (!row.ok()) continue;
@@ -45,18 +44,27 @@ std::vector<prometheus::MetricFamily> GoodputMetrics::Collect() const {
     std::map<std::string, double> seconds;
     double device_seconds = 0;
     for (const v1::Goodput::Share& share : goodput.shares()) {
-      seconds[absl::AsciiStrToLower(v1::Goodput::Class_Name(share.class_()))] +=
+      const std::string what =
+          absl::AsciiStrToLower(v1::Goodput::Class_Name(share.class_()));
+      seconds[what] +=
           static_cast<double>(TimeUtil::DurationToMilliseconds(share.wall())) /
           kMillisPerSecond;
       device_seconds += share.device_seconds();
+      if (share.device_seconds() > 0) {
+        held[{what, absl::AsciiStrToLower(share.cause())}] +=
+            share.device_seconds();
+      }
     }
     for (const auto& [what, value] : seconds) {
       AddGauge(time, {{"job_id", id}, {"class", what}}, value);
     }
     if (device_seconds > 0) AddGauge(ratio, {{"job_id", id}}, goodput.ratio());
   }
+  for (const auto& [place, value] : held) {
+    AddGauge(devices, {{"class", place.first}, {"cause", place.second}}, value);
+  }
   std::vector<prometheus::MetricFamily> families;
-  for (prometheus::MetricFamily* family : {&time, &ratio}) {
+  for (prometheus::MetricFamily* family : {&time, &ratio, &devices}) {
     if (!family->metric.empty()) families.push_back(std::move(*family));
   }
   return families;

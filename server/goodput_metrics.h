@@ -23,7 +23,8 @@ class GoodputMetrics : public prometheus::Collectable {
       : clock_(clock), store_(store), metrics_(metrics) {}
 
   // lockstep_job_time_seconds by job and class, and
-  // lockstep_train_goodput_ratio by job, once it has held devices.
+  // lockstep_train_goodput_ratio by job, once it has held devices;
+  // lockstep_goodput_device_seconds of all of them.
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:

@@ -14,8 +14,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "lockstep/v1/cluster_service.pb.h"
+#include "proto/contract/nvml.h"
 #include "server/clock.h"
-#include "server/launcher/nvml.h"
 
 namespace lockstep {
 

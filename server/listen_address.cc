@@ -148,4 +148,22 @@ absl::StatusOr<std::string> AddressForWorkers(
                      "before they start: unix:/path or a port");
 }
 
+absl::StatusOr<std::string> AddressForHosts(
+    const std::vector<std::string>& addresses, const ListenTls& tls) {
+  for (const std::string& address : addresses) {
+    if (IsUnix(address)) continue;
+    ASSIGN_OR_RETURN(const int port, PortOf(address));
+    if (port == 0 || IsLoopback(HostOf(address)) ||
+        IsEveryAddress(HostOf(address))) {
+      continue;
+    }
+    RETURN_IF_ERROR(CheckDialled(address, tls));
+    return address;
+  }
+  return InvalidFlag(
+      "listen", addresses.empty() ? "" : addresses[0],
+      "--engine slurm needs host:port, with a host and a port by "
+      "which the nodes of Slurm reach this one");
+}
+
 }  // namespace lockstep

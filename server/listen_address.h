@@ -40,6 +40,11 @@ absl::Status CheckListen(const std::vector<std::string>& addresses,
 absl::StatusOr<std::string> AddressForWorkers(
     const std::vector<std::string>& addresses, const ListenTls& tls);
 
+// The address that processes on other hosts dial: the first of --listen that is
+// one of another host's network, by TLS.
+absl::StatusOr<std::string> AddressForHosts(
+    const std::vector<std::string>& addresses, const ListenTls& tls);
+
 }  // namespace lockstep
 
 #endif  // LOCKSTEP_SERVER_LISTEN_ADDRESS_H_

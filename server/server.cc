@@ -5,6 +5,8 @@
 #include "absl/time/clock.h"
 #include "prometheus/registry.h"
 #include "proto/contract/certificates.h"
+#include "proto/contract/errors.h"
+#include "proto/contract/nvml.h"
 #include "proto/contract/status_macros.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
@@ -13,10 +15,10 @@
 #include "server/gpu_metrics.h"
 #include "server/journal_logger.h"
 #include "server/launcher/local_node.h"
-#include "server/launcher/nvml.h"
 #include "server/listener.h"
 #include "server/metrics/metrics_exposer.h"
 #include "server/metrics/server_metrics.h"
+#include "server/rank_gpus.h"
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/attempt_tokens.h"
 #include "server/scheduler/queue_policy.h"
@@ -33,6 +35,7 @@
 #include "server/store/sqlite_job_store.h"
 #include "server/system_clock.h"
 #include "server/webhook/webhook.h"
+#include "server/worker_metrics.h"
 
 namespace lockstep {
 namespace {
@@ -64,6 +67,29 @@ absl::StatusOr<std::unique_ptr<Webhook>> MakeWebhook(
   return Webhook::Start(webhook, clock, events, sequence);
 }
 
+// A full disk is waited out; after any other error only a new start knows what
+// is in the store.
+SqliteJobStore::TroubleListener ListenerFor(
+    const Server::FailureListener& failed) {
+  return [failed](const absl::Status& trouble) {
+    if (trouble.ok()) {
+      Log({.source = "lockstepd",
+           .message = "there is room for the job store again",
+           .fields = {}});
+    } else if (absl::IsResourceExhausted(trouble)) {
+      Log({.severity = LogSeverity::kError,
+           .source = "lockstepd",
+           .message = absl::StrCat(
+               "the disk of the job store is full (", trouble.message(),
+               "): nothing is decided until there is room; what trains goes "
+               "on"),
+           .fields = {}});
+    } else {
+      failed(errors::StoreUnavailable(trouble.message()));
+    }
+  };
+}
+
 // It is no reason not to start: jobs of this host go on without it.
 void WarnOfExpiry(const ListenTls& tls) {
   if (!tls.enabled()) return;
@@ -84,15 +110,17 @@ void WarnOfExpiry(const ListenTls& tls) {
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
     const ServerOptions& options, const Clock& clock, const JobStore& store,
-    const ServerMetrics& metrics) {
+    const ServerMetrics& metrics, const Scheduler& scheduler) {
   if (options.metrics_address == "off") return nullptr;
   MetricsExposer::Collectables collectables = {
       metrics.registry(),
-      std::make_shared<GoodputMetrics>(clock, store, metrics)};
-  if (std::unique_ptr<GpuMonitor> monitor = GpuMonitor::Open()) {
-    collectables.push_back(
-        std::make_shared<GpuMetrics>(HostName(), std::move(monitor)));
-  }
+      std::make_shared<GoodputMetrics>(clock, store, metrics),
+      std::make_shared<WorkerMetrics>(
+          clock, [&scheduler] { return scheduler.Ranks(); }),
+      std::make_shared<GpuMetrics>(
+          HostName(), GpuMonitor::Open(), [&scheduler, &store] {
+            return GpusOfRanks(scheduler.Gpus(), store);
+          })};
   return MetricsExposer::Start(options.metrics_address,
                                std::move(collectables));
 }
@@ -105,12 +133,12 @@ struct Server::Parts {
         std::unique_ptr<SqliteJobStore> job_store,
         std::unique_ptr<Launcher> job_launcher,
         std::unique_ptr<UserDirectory> user_directory,
-        absl::string_view admin_token)
+        absl::string_view admin_token, const FailureListener& failed)
       : state(std::move(state_dir)),
+        metrics(clock, options.metrics),
         store(std::move(job_store)),
         events(*store, options.held_journal_entries),
         metric_log(state.jobs_dir()),
-        metrics(clock, options.metrics),
         launcher(std::move(job_launcher)),
         rendezvous(clock),
         scheduler(options.scheduler, {.clock = clock,
@@ -121,14 +149,20 @@ struct Server::Parts {
                                       .tokens = tokens,
                                       .policy = policy}),
         users(std::move(user_directory)),
-        access(admin_token, tokens, *users, clock) {}
+        access(admin_token, tokens, *users, clock) {
+    store->SetTransactionListener([this](absl::Duration duration) {
+      metrics.StoreTransaction(duration);
+    });
+    store->SetTroubleListener(ListenerFor(failed));
+  }
 
   SystemClock clock;
   const StateDir state;
+  ServerMetrics metrics;
+  // What it still commits at the end is measured, too.
   const std::unique_ptr<SqliteJobStore> store;
   EventLog events;
   MetricLog metric_log;
-  ServerMetrics metrics;
   AttemptTokens tokens;
   const QueuePolicy policy;
   const std::unique_ptr<Launcher> launcher;
@@ -154,7 +188,8 @@ struct Server::Parts {
 absl::Status Server::Parts::Serve(const ServerOptions& options) {
   // Before somebody scrapes: jobs are counted.
   ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
-  ASSIGN_OR_RETURN(exposer, MakeExposer(options, clock, *store, metrics));
+  ASSIGN_OR_RETURN(exposer,
+                   MakeExposer(options, clock, *store, metrics, scheduler));
   logger = JournalLogger::Start(events, pump, store->LastSequence());
   ASSIGN_OR_RETURN(webhook, MakeWebhook(options, state, clock, events,
                                         store->LastSequence()));
@@ -192,7 +227,8 @@ absl::Status Server::Parts::Serve(const ServerOptions& options) {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    const ServerOptions& options, const LauncherFactory& make_launcher) {
+    const ServerOptions& options, const LauncherFactory& make_launcher,
+    const FailureListener& failed) {
   ASSIGN_OR_RETURN(StateDir state, StateDir::Open(options.state_dir));
   ASSIGN_OR_RETURN(const std::string admin_token, state.AdminToken());
   ASSIGN_OR_RETURN(std::unique_ptr<SqliteJobStore> store,
@@ -202,7 +238,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   ASSIGN_OR_RETURN(std::unique_ptr<Launcher> launcher, make_launcher(options));
   auto parts = std::make_unique<Parts>(options, std::move(state),
                                        std::move(store), std::move(launcher),
-                                       std::move(users), admin_token);
+                                       std::move(users), admin_token, failed);
   WarnOfExpiry(options.tls);
   RETURN_IF_ERROR(parts->Serve(options));
   return std::unique_ptr<Server>(new Server(std::move(parts)));

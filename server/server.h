@@ -23,9 +23,14 @@ class Server {
       std::function<absl::StatusOr<std::unique_ptr<Launcher>>(
           const ServerOptions& options)>;
 
+  // Told, on a thread of its own, that it can decide nothing any more and why:
+  // whoever owns it ends it, as only another start mends that. Must not block.
+  using FailureListener = std::function<void(const absl::Status&)>;
+
   // Serves when it returns.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      const ServerOptions& options, const LauncherFactory& make_launcher);
+      const ServerOptions& options, const LauncherFactory& make_launcher,
+      const FailureListener& failed = [](const absl::Status&) {});
   ~Server();
 
   // With real ports.

@@ -19,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostCpuSlots = 4096;
+// One a second.
+constexpr int kMostStartsPerHour = 3600;
 constexpr char kForever[] = "forever";
 
 absl::StatusOr<absl::Duration> ParseInterval(absl::string_view flag,
@@ -73,6 +75,9 @@ absl::Status Check(const ServerOptions& options) {
     return InvalidFlag("cpu-slots", absl::StrCat(options.cpu_slots),
                        absl::StrCat("not in 1..", kMostCpuSlots));
   }
+  if (options.engine == Engine::kSlurm) {
+    RETURN_IF_ERROR(AddressForHosts(options.listen, options.tls).status());
+  }
   return absl::OkStatus();
 }
 
@@ -88,6 +93,38 @@ void AddAccessFlags(CLI::App& app, ServerOptions& options) {
                  "there is no UNIX socket");
   app.add_option("--tokens", options.tokens,
                  "File of users, their tokens and roles, 0600");
+}
+
+// Those of Slurm mean nothing without it.
+absl::Status CheckSlurmFlags(const CLI::App& app, Engine engine) {
+  if (engine == Engine::kSlurm) return absl::OkStatus();
+  for (const char* flag : {"slurm-partition", "slurm-account", "slurm-qos",
+                           "slurm-bin", "slurm-gpus"}) {
+    const CLI::Option& option = *app.get_option(absl::StrCat("--", flag));
+    if (option.count() == 0) continue;
+    return InvalidFlag(flag, option.as<std::string>(), "needs --engine slurm");
+  }
+  return absl::OkStatus();
+}
+
+void AddSlurmFlags(CLI::App& app, std::string& engine, ServerOptions& options) {
+  app.add_option("--engine", engine,
+                 "local: lockstepd starts ranks on this host; slurm: Slurm "
+                 "places and starts them (docs/slurm.md)")
+      ->check(CLI::IsMember({"local", "slurm"}))
+      ->capture_default_str();
+  SlurmFlags& slurm = options.slurm;
+  app.add_option("--slurm-partition", slurm.partition,
+                 "Partition of jobs that name none");
+  app.add_option("--slurm-account", slurm.account,
+                 "Account of jobs that name none");
+  app.add_option("--slurm-qos", slurm.qos, "QOS of jobs that name none");
+  app.add_option("--slurm-bin", slurm.bin_dir,
+                 "Folder of Slurm's programs [PATH]");
+  app.add_option("--slurm-gpus", slurm.gpus,
+                 "GPU ranks that may be in Slurm at a time [those that the "
+                 "partition has]")
+      ->check(CLI::Range(0, kMostCpuSlots));
 }
 
 // Processes of jobs run in folders of their own, and lockstepd may, too.
@@ -127,8 +164,16 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
       {"tls-client-ca", options.tls.client_ca},
       {"tls-ca", options.tls.ca},
       {"tokens", options.tokens},
+      {"engine", options.engine == Engine::kSlurm ? "slurm" : "local"},
+      {"slurm-partition", options.slurm.partition},
+      {"slurm-account", options.slurm.account},
+      {"slurm-qos", options.slurm.qos},
+      {"slurm-bin", options.slurm.bin_dir},
+      {"slurm-gpus",
+       options.slurm.gpus.has_value() ? absl::StrCat(*options.slurm.gpus) : ""},
       {"cpu-slots", absl::StrCat(options.cpu_slots)},
       {"use-busy-gpus", options.use_busy_gpus ? "true" : "false"},
+      {"no-cpu-binding", options.cpu_binding ? "false" : "true"},
       {"worker", options.worker_path},
       {"metrics-address", options.metrics_address},
       {"log-format", options.log_format == LogFormat::kJson ? "json" : "text"},
@@ -138,6 +183,7 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
        absl::FormatDuration(options.scheduler.heartbeat_interval)},
       {"hang-timeout", absl::FormatDuration(options.scheduler.hang_timeout)},
       {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
+      {"starts-per-hour", absl::StrCat(options.scheduler.starts_per_hour)},
       {"keep-jobs", FormatAge(options.scheduler.keep_ended)},
       {"webhook", options.webhook}};
 }
@@ -174,11 +220,17 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                  "[unix:$XDG_RUNTIME_DIR/lockstep/lockstepd.sock]")
       ->delimiter(',');
   AddAccessFlags(app, options);
+  std::string engine = "local";
+  AddSlurmFlags(app, engine, options);
   app.add_option("--cpu-slots", options.cpu_slots,
-                 "Ranks that may train on CPU at a time")
+                 "Ranks that may train on CPU at a time [cores of this host; "
+                 "with --engine slurm, CPUs of the partition]")
       ->capture_default_str();
   app.add_flag("--use-busy-gpus", options.use_busy_gpus,
                "Give jobs GPUs that processes of others compute on, too");
+  app.add_flag_callback(
+      "--no-cpu-binding", [&options] { options.cpu_binding = false; },
+      "Let ranks use all CPUs, not those next to their GPUs alone");
   app.add_option("--worker", options.worker_path, "The program lockstep-worker")
       ->capture_default_str();
   app.add_option("--metrics-address", options.metrics_address,
@@ -193,7 +245,9 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
                  "How long the ranks of an attempt may take to join")
       ->capture_default_str();
   app.add_option("--heartbeat-interval", heartbeat,
-                 "The longest time that a rank says nothing")
+                 absl::StrCat("The longest time that a rank says nothing "
+                              "[with --engine slurm ",
+                              absl::FormatDuration(kNetworkHeartbeat), "]"))
       ->capture_default_str();
   app.add_option("--hang-timeout", hang,
                  "How long ranks may say nothing, or train without a step, "
@@ -203,6 +257,11 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
          "--drain-grace", drain,
          "How long ranks may take to write a checkpoint and stop, for a "
          "drain, a pause, a more urgent job or their time limit")
+      ->capture_default_str();
+  app.add_option("--starts-per-hour", options.scheduler.starts_per_hour,
+                 "How many attempts of a job that fail may begin within an "
+                 "hour; the next waits")
+      ->check(CLI::Range(1, kMostStartsPerHour))
       ->capture_default_str();
   app.add_option(
          "--keep-jobs", keep,
@@ -223,6 +282,14 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(error.what());
   }
+  if (engine == "slurm") {
+    options.engine = Engine::kSlurm;
+    if (app.get_option("--heartbeat-interval")->count() == 0) {
+      heartbeat = absl::FormatDuration(kNetworkHeartbeat);
+    }
+  }
+  RETURN_IF_ERROR(CheckSlurmFlags(app, options.engine));
+  options.cpu_slots_given = app.get_option("--cpu-slots")->count() > 0;
   if (log_format == "json") options.log_format = LogFormat::kJson;
   ASSIGN_OR_RETURN(options.scheduler.rendezvous_timeout,
                    ParseInterval("rendezvous-timeout", rendezvous));
@@ -236,7 +303,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   for (std::string* path :
        {&options.state_dir, &options.worker_path, &options.tls.cert,
         &options.tls.key, &options.tls.client_ca, &options.tls.ca,
-        &options.tokens, &options.webhook}) {
+        &options.tokens, &options.webhook, &options.slurm.bin_dir}) {
     MakeAbsolute(*path);
   }
   if (options.listen.empty()) {

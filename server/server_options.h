@@ -5,6 +5,7 @@
 // command line that changes them.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,21 @@
 
 namespace lockstep {
 
+// Who places and starts the ranks of jobs.
+enum class Engine { kLocal, kSlurm };
+
+// Of lockstepd --engine slurm.
+struct SlurmFlags {
+  // What jobs get that do not name their own.
+  std::string partition;
+  std::string account;
+  std::string qos;
+  // Folder of Slurm's programs; empty: they are found in PATH.
+  std::string bin_dir;
+  // GPU ranks that may be in Slurm at a time; none: as the partition has them.
+  std::optional<int> gpus;
+};
+
 struct ServerOptions {
   // Jobs, store, token and logs; made when missing.
   std::string state_dir;
@@ -26,10 +42,17 @@ struct ServerOptions {
   ListenTls tls;
   // Users, their tokens and roles (server/service/token_file.h); may be empty.
   std::string tokens;
+  Engine engine = Engine::kLocal;
+  SlurmFlags slurm;
   // Ranks that may train on CPU at a time.
   int cpu_slots = 1;
+  // Whether that was said, and is not this host's number of cores.
+  bool cpu_slots_given = false;
   // Whether jobs get GPUs that others compute on, too.
   bool use_busy_gpus = false;
+  // Whether ranks are bound to the CPUs next to their GPUs, where nobody else
+  // binds them.
+  bool cpu_binding = true;
   // The program lockstep-worker.
   std::string worker_path;
   // host:port of loopback for /metrics, port 0 for a free one; "off".

@@ -22,6 +22,8 @@ void CatchStopSignals() {
   sigaction(SIGPIPE, &action, nullptr);
 }
 
+void RequestStop() { sem_post(&stop); }
+
 void WaitForStopSignal() {
   while (sem_wait(&stop) != 0) {
   }

@@ -10,6 +10,9 @@ namespace lockstep {
 // reader of the log that goes away (SIGPIPE). Called once, before any thread.
 void CatchStopSignals();
 
+// As if one had come. From any thread.
+void RequestStop();
+
 // Returns when one of them has come, also when that was before this call.
 void WaitForStopSignal();
 

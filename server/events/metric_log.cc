@@ -1,5 +1,7 @@
 #include "server/events/metric_log.h"
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -81,7 +83,7 @@ class JobMetrics {
                                  const MetricPoints& points)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<MetricLog::Batch> Read(absl::string_view cursor,
-                                        int max_points)
+                                        int max_points, const StepBounds& steps)
       ABSL_LOCKS_EXCLUDED(mu_);
   WakeList& wakes() { return *wakes_; }
 
@@ -94,16 +96,18 @@ class JobMetrics {
   std::optional<SegmentFolder> segments_ ABSL_GUARDED_BY(mu_);
   // By (attempt, rank).
   std::map<std::pair<int, int>, int64_t> last_seq_ ABSL_GUARDED_BY(mu_);
+  StepIndex index_ ABSL_GUARDED_BY(mu_);
 };
 
 absl::Status JobMetrics::Open() {
   if (segments_.has_value()) return absl::OkStatus();
   last_seq_.clear();
+  index_ = StepIndex();
   ASSIGN_OR_RETURN(
       segments_,
       SegmentFolder::Open(
           folder_, kSegmentBytes,
-          [this](absl::string_view payload)
+          [this](int64_t position, absl::string_view payload)
               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) -> absl::Status {
                 Record record;
                 if (!record.ParseFromArray(payload.data(), payload.size())) {
@@ -112,6 +116,7 @@ absl::Status JobMetrics::Open() {
                 }
                 for (const v1::MetricPoint& point : record.points()) {
                   last_seq_[{point.attempt(), point.rank()}] = point.seq();
+                  index_.Add(position, point.step(), point.step());
                 }
                 return absl::OkStatus();
               }));
@@ -127,6 +132,8 @@ absl::StatusOr<int64_t> JobMetrics::Append(int attempt, int rank,
     const auto stored = last_seq_.find({attempt, rank});
     if (stored != last_seq_.end()) last = stored->second;
     std::string record;
+    int64_t least_step = std::numeric_limits<int64_t>::max();
+    int64_t greatest_step = std::numeric_limits<int64_t>::min();
     const std::string place = PlaceOf(attempt, rank);
     for (const v1::MetricPoint& point : points) {
       if (point.seq() <= last) continue;
@@ -134,9 +141,13 @@ absl::StatusOr<int64_t> JobMetrics::Append(int attempt, int rank,
       if (point.seq() != last + 1) break;
       AppendPoint(point, place, record);
       last = point.seq();
+      least_step = std::min(least_step, point.step());
+      greatest_step = std::max(greatest_step, point.step());
     }
     if (record.empty()) return last;
+    const int64_t position = segments_->end();
     RETURN_IF_ERROR(segments_->Append(record));
+    index_.Add(position, least_step, greatest_step);
     last_seq_[{attempt, rank}] = last;
   }
   wakes_->WakeAll();
@@ -144,12 +155,14 @@ absl::StatusOr<int64_t> JobMetrics::Append(int attempt, int rank,
 }
 
 absl::StatusOr<MetricLog::Batch> JobMetrics::Read(absl::string_view cursor,
-                                                  int max_points) {
+                                                  int max_points,
+                                                  const StepBounds& steps) {
   ASSIGN_OR_RETURN(int64_t position, ParseCursor(cursor));
   MetricLog::Batch batch;
   absl::MutexLock lock(&mu_);
   RETURN_IF_ERROR(Open());
   while (static_cast<int>(batch.points.size()) < max_points) {
+    position = index_.Skip(position, steps, segments_->end());
     const absl::StatusOr<std::string> payload = segments_->Read(position);
     if (absl::IsOutOfRange(payload.status())) break;
     Record record;
@@ -158,6 +171,7 @@ absl::StatusOr<MetricLog::Batch> JobMetrics::Read(absl::string_view cursor,
       return errors::InvalidResumeToken(cursor);
     }
     RETURN_IF_ERROR(payload.status());
+    ++batch.records;
     for (v1::MetricPoint& point : *record.mutable_points()) {
       batch.points.push_back(std::move(point));
     }
@@ -207,8 +221,9 @@ absl::StatusOr<int64_t> MetricLog::Append(absl::string_view job_uid,
 
 absl::StatusOr<MetricLog::Batch> MetricLog::Read(absl::string_view job_uid,
                                                  absl::string_view cursor,
-                                                 int max_points) {
-  return impl_->Of(job_uid)->Read(cursor, max_points);
+                                                 int max_points,
+                                                 const StepBounds& steps) {
+  return impl_->Of(job_uid)->Read(cursor, max_points, steps);
 }
 
 void MetricLog::Forget(absl::string_view job_uid) { impl_->Forget(job_uid); }

@@ -21,6 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "lockstep/v1/job.pb.h"
+#include "server/events/step_index.h"
 
 namespace lockstep {
 
@@ -35,6 +36,8 @@ class MetricLog {
 
   struct Batch {
     std::vector<v1::MetricPoint> points;
+    // That were read for it.
+    int64_t records = 0;
     // Pass it to the next Read.
     std::string cursor;
   };
@@ -50,10 +53,12 @@ class MetricLog {
                                  int rank, const MetricPoints& points);
 
   // Whole records behind `cursor` ("" from the beginning), until `max_points`
-  // points are reached or the log ends.
+  // points are reached or the log ends. Long stretches without a point of
+  // `steps` are passed over; what else there is comes along.
   // INVALID_ARGUMENT: INVALID_RESUME_TOKEN.
   absl::StatusOr<Batch> Read(absl::string_view job_uid,
-                             absl::string_view cursor, int max_points);
+                             absl::string_view cursor, int max_points,
+                             const StepBounds& steps = {});
 
   // `wake` runs once at once and after each Append to this job, on the
   // appender's thread; it must not block and must not call back into this

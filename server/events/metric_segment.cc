@@ -179,7 +179,7 @@ absl::Status SegmentFolder::ScanSegment(int64_t start, bool last,
       }
       break;
     }
-    RETURN_IF_ERROR(visit(*payload));
+    RETURN_IF_ERROR(visit(end_, *payload));
     rest.remove_prefix(kHeader + payload->size());
     end_ += kHeader + static_cast<int64_t>(payload->size());
   }

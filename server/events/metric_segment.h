@@ -25,9 +25,11 @@ namespace lockstep {
 
 class SegmentFolder {
  public:
-  using Visitor = std::function<absl::Status(absl::string_view payload)>;
+  using Visitor =
+      std::function<absl::Status(int64_t position, absl::string_view payload)>;
 
-  // Reads what is there, calls `visit` with each record and cuts off what a
+  // Reads what is there, calls `visit` with each record and where
+  // it begins, and cuts off what a
   // loss of power left at the end. A missing folder is an empty log. DATA_LOSS,
   // naming file and position, when a record before the last segment is broken.
   static absl::StatusOr<SegmentFolder> Open(std::string folder,

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "server/launcher/nvml.h"
+#include "proto/contract/nvml.h"
 
 namespace lockstep {
 

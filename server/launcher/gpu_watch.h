@@ -12,8 +12,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "proto/contract/nvml.h"
 #include "server/launcher/gpu_use.h"
-#include "server/launcher/nvml.h"
 
 namespace lockstep {
 

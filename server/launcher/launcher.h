@@ -8,11 +8,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "lockstep/v1/cluster_service.pb.h"
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
@@ -27,8 +31,20 @@ struct LaunchRequest {
   std::string job_uid;
   v1::JobSpec spec;
   std::string token;
-  // By rank; empty for prepare.
+  // By rank; empty for prepare. Where an engine places them, the slot of the
+  // pool that each has.
   std::vector<v1::RankPlacement> ranks;
+  // Hosts that an engine is not to take: earlier attempts lost them, or a GPU
+  // of them.
+  std::vector<std::string> avoid_nodes;
+};
+
+// Why an engine that places attempts says that one ended.
+struct EngineEnd {
+  v1::Attempt::EndCause cause = v1::Attempt::END_CAUSE_UNSPECIFIED;
+  std::string message;
+  // False: the next attempt would end in the same way.
+  bool another_may_help = true;
 };
 
 // A process that is gone, with what is known of its end.
@@ -40,6 +56,29 @@ struct ProcessEnd {
   // Of the process itself; both 0 when it was not our child and left no file.
   int exit_code = 0;
   int signal = 0;
+  // None where there is no engine, or it knows no better than the ranks.
+  std::optional<EngineEnd> engine;
+};
+
+// What an engine that places attempts says of one that has not ended.
+struct EngineNews {
+  AttemptRef attempt;
+  // Empty while it is not known.
+  std::string id;
+  // Why it waits; empty once it runs.
+  std::string message;
+  // It has nodes: its supervisors are being started.
+  bool started = false;
+  // When, by the engine's clock; none: it does not say.
+  std::optional<absl::Time> start_time = {};
+  // The engine does not know it any more; what the files of its supervisors say
+  // of its end, if they do.
+  std::optional<ProcessEnd> gone;
+};
+// Whether the engine answers.
+struct EngineReach {
+  // Why it does not; empty when it does.
+  std::string trouble;
 };
 
 class Launcher {
@@ -70,13 +109,24 @@ class Launcher {
   // logs and metrics. OK when there is none.
   virtual absl::Status RemoveFiles(const std::string& job_uid) = 0;
 
-  // The devices that ranks can be placed on.
+  // This attempt has ended, or never was: what is left of it in an engine is
+  // not wanted any more. Its ProcessEnd may be still to come.
+  virtual void Close(const AttemptRef&) {}
+
+  // The devices that ranks can be placed on; with an engine that places them
+  // itself, the slots that it may fill.
   virtual std::vector<v1::Node> Nodes() const = 0;
 
   // Gets the devices that others use: once before this returns, then again and
   // again. One that looks at none never calls.
   using UseListener = std::function<void(ForeignUses)>;
   virtual void SetUseListener(UseListener listener) = 0;
+
+  // Gets what an engine says, on the launcher's own thread. Without an engine
+  // it is never called.
+  using EngineListener =
+      std::function<void(std::variant<EngineNews, EngineReach>)>;
+  virtual void SetEngineListener(EngineListener listener) = 0;
 };
 
 }  // namespace lockstep

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/contract/nvml.h"
 #include "proto/contract/status_macros.h"
 #include "server/launcher/local_node.h"
-#include "server/launcher/nvml.h"
 #include "server/launcher/process_folder.h"
 #include "server/launcher/process_table.h"
 #include "server/launcher/subprocess.h"
@@ -89,7 +89,8 @@ LocalLauncher::LocalLauncher(const LocalLauncherOptions& options,
     : context_({.worker_path = options.worker_path,
                 .coordinator = options.coordinator,
                 .tls_ca = options.tls_ca,
-                .state_dir = options.state_dir}),
+                .state_dir = options.state_dir,
+                .cpu_binding = options.cpu_binding}),
       longest_death_(options.longest_death),
       watched_library_(options.use_busy_gpus ? "" : options.nvml_library),
       nodes_(std::move(nodes)) {}

@@ -37,6 +37,8 @@ struct LocalLauncherOptions {
   int cpu_slots = 1;
   // Whether GPUs that others compute on are used all the same.
   bool use_busy_gpus = false;
+  // Whether ranks are bound to the CPUs next to their GPUs.
+  bool cpu_binding = true;
   // How long the end of a supervisor is held back while ranks that it left
   // behind die; ends that follow wait as well.
   absl::Duration longest_death = absl::Seconds(10);
@@ -60,6 +62,7 @@ class LocalLauncher : public Launcher {
   std::vector<v1::Node> Nodes() const override { return nodes_; }
   // Not thread-safe.
   void SetUseListener(UseListener listener) override;
+  void SetEngineListener(EngineListener /*listener*/) override {}
 
  private:
   // A process that lives, or has just ended.

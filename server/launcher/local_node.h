@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lockstep/v1/cluster_service.pb.h"
-#include "server/launcher/nvml.h"
+#include "proto/contract/nvml.h"
 
 namespace lockstep {
 

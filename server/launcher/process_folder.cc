@@ -12,6 +12,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/json_util.h"
 #include "proto/contract/status_macros.h"
@@ -27,8 +28,43 @@ absl::Status IoError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
 }
 
-absl::Status WriteFile(const std::string& path, absl::string_view text,
-                       mode_t mode) {
+absl::StatusOr<std::string> SpecText(const v1::JobSpec& spec) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  const auto status =
+      google::protobuf::util::MessageToJsonString(spec, &text, options);
+  if (!status.ok()) return absl::InternalError(status.ToString());
+  return text;
+}
+
+// Of one file; nothing of one that is not whole.
+absl::StatusOr<std::vector<worker::v1::RankProcess>> ReadExits(
+    const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat("there is no ", path));
+  std::ostringstream text;
+  text << file.rdbuf();
+  // The fields are those of the message that tells the same.
+  worker::v1::AttachRequest report;
+  const auto status =
+      google::protobuf::util::JsonStringToMessage(text.str(), &report);
+  if (!status.ok() || !report.ended()) {
+    return absl::DataLossError(absl::StrCat(
+        path, " is not an exit file: ",
+        status.ok() ? "it does not say \"ended\"" : status.ToString()));
+  }
+  std::vector<worker::v1::RankProcess> ranks(report.ranks().begin(),
+                                             report.ranks().end());
+  for (worker::v1::RankProcess& rank : ranks) rank.set_exited(true);
+  return ranks;
+}
+
+}  // namespace
+
+absl::Status WriteProcessFile(const std::string& path, absl::string_view text,
+                              mode_t mode) {
   // A new file each time: nobody who has the old one open reads the new token.
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
     return IoError("replace", path);
@@ -46,19 +82,6 @@ absl::Status WriteFile(const std::string& path, absl::string_view text,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> SpecText(const v1::JobSpec& spec) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  const auto status =
-      google::protobuf::util::MessageToJsonString(spec, &text, options);
-  if (!status.ok()) return absl::InternalError(status.ToString());
-  return text;
-}
-
-}  // namespace
-
 absl::Status WriteProcessFolder(const std::string& folder,
                                 const LaunchRequest& request) {
   std::error_code error;
@@ -66,11 +89,11 @@ absl::Status WriteProcessFolder(const std::string& folder,
   if (error) {
     return absl::ErrnoToStatus(error.value(), absl::StrCat("create ", folder));
   }
-  RETURN_IF_ERROR(WriteFile(absl::StrCat(folder, "/", kTokenFile),
-                            absl::StrCat(request.token, "\n"), 0600));
+  RETURN_IF_ERROR(WriteProcessFile(absl::StrCat(folder, "/", kTokenFile),
+                                   absl::StrCat(request.token, "\n"), 0600));
   if (request.attempt.attempt != 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string spec, SpecText(request.spec));
-  return WriteFile(absl::StrCat(folder, "/", kSpecFile), spec, 0640);
+  return WriteProcessFile(absl::StrCat(folder, "/", kSpecFile), spec, 0640);
 }
 
 absl::Status RemoveJobFolder(const std::string& folder) {
@@ -91,24 +114,24 @@ absl::Status RemoveJobFolder(const std::string& folder) {
 
 absl::StatusOr<std::vector<worker::v1::RankProcess>> ReadExitFile(
     const std::string& folder) {
-  const std::string path = absl::StrCat(folder, "/", kExitFile);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("there is no ", path));
-  std::ostringstream text;
-  text << file.rdbuf();
-  // The fields are those of the message that tells the same.
-  worker::v1::AttachRequest report;
-  const auto status =
-      google::protobuf::util::JsonStringToMessage(text.str(), &report);
-  if (!status.ok() || !report.ended()) {
-    return absl::DataLossError(absl::StrCat(
-        path, " is not an exit file: ",
-        status.ok() ? "it does not say \"ended\"" : status.ToString()));
+  return ReadExits(absl::StrCat(folder, "/", kExitFile));
+}
+
+std::vector<worker::v1::RankProcess> ReadExitFiles(const std::string& folder) {
+  std::vector<worker::v1::RankProcess> all;
+  std::error_code error;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!absl::StartsWith(name, "exit-") || !absl::EndsWith(name, ".json")) {
+      continue;
+    }
+    const auto ranks = ReadExits(entry.path().string());
+    if (ranks.ok()) all.insert(all.end(), ranks->begin(), ranks->end());
   }
-  std::vector<worker::v1::RankProcess> ranks(report.ranks().begin(),
-                                             report.ranks().end());
-  for (worker::v1::RankProcess& rank : ranks) rank.set_exited(true);
-  return ranks;
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.rank() < b.rank(); });
+  return all;
 }
 
 }  // namespace lockstep

@@ -1,11 +1,11 @@
 #include "server/launcher/subprocess.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "server/launcher/fresh_process.h"
 
 extern char** environ;
 
@@ -24,20 +24,6 @@ void SetFiles(const SubprocessOptions& options,
   posix_spawn_file_actions_addclosefrom_np(files, 3);
 }
 
-// lockstepd blocks signals in its threads and ignores SIGPIPE; its children
-// start afresh. The session keeps a terminal's ^C from them.
-void SetAttributes(posix_spawnattr_t* attributes) {
-  sigset_t none;
-  sigemptyset(&none);
-  sigset_t all;
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(attributes, &none);
-  posix_spawnattr_setsigdefault(attributes, &all);
-  posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
-                                           POSIX_SPAWN_SETSIGDEF |
-                                           POSIX_SPAWN_SETSID);
-}
-
 }  // namespace
 
 absl::StatusOr<pid_t> StartSubprocess(const SubprocessOptions& options) {
@@ -50,13 +36,9 @@ absl::StatusOr<pid_t> StartSubprocess(const SubprocessOptions& options) {
     posix_spawn_file_actions_destroy(&files);
   });
   SetFiles(options, &files);
-  SetAttributes(&attributes);
-  std::vector<char*> argv;
-  argv.reserve(options.argv.size() + 1);
-  for (const std::string& argument : options.argv) {
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  }
-  argv.push_back(nullptr);
+  // The session keeps a terminal's ^C from it.
+  StartAfresh(POSIX_SPAWN_SETSID, &attributes);
+  const std::vector<char*> argv = ArgumentsOf(options.argv);
   pid_t pid = 0;
   const int error =
       posix_spawn(&pid, argv[0], &files, &attributes, argv.data(), environ);

@@ -1,5 +1,6 @@
 #include "server/launcher/worker_command.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -34,6 +35,20 @@ std::vector<std::string> SuperviseCommand(const WorkerContext& context,
     ranks.push_back(rank.rank());
     devices.push_back(rank.device());
   }
+  std::vector<std::string> words = SuperviseWords(context, request, folder);
+  words.insert(words.end(),
+               {"--node", request.ranks.empty() ? "" : request.ranks[0].node(),
+                "--ranks", absl::StrJoin(ranks, ","), "--devices",
+                absl::StrJoin(devices, ",")});
+  if (!context.cpu_binding) words.emplace_back("--no-cpu-binding");
+  return words;
+}
+
+}  // namespace
+
+std::vector<std::string> SuperviseWords(const WorkerContext& context,
+                                        const LaunchRequest& request,
+                                        const std::string& folder) {
   return {context.worker_path,
           "supervise",
           "--coordinator",
@@ -45,16 +60,17 @@ std::vector<std::string> SuperviseCommand(const WorkerContext& context,
           "--token-file",
           absl::StrCat(folder, "/", kTokenFile),
           "--attempt-dir",
-          folder,
-          "--node",
-          request.ranks.empty() ? "" : request.ranks[0].node(),
-          "--ranks",
-          absl::StrJoin(ranks, ","),
-          "--devices",
-          absl::StrJoin(devices, ",")};
+          folder};
 }
 
-}  // namespace
+void AddTlsCa(const WorkerContext& context, std::vector<std::string>& words) {
+  // A socket speaks no TLS.
+  if (context.tls_ca.empty() ||
+      absl::StartsWith(context.coordinator, "unix:")) {
+    return;
+  }
+  words.insert(words.end(), {"--tls-ca", context.tls_ca});
+}
 
 std::string JobFolder(const std::string& state_dir,
                       const std::string& job_uid) {
@@ -79,9 +95,7 @@ std::vector<std::string> WorkerCommand(const WorkerContext& context,
   std::vector<std::string> words =
       request.attempt.attempt == 0 ? PrepareCommand(context, request, folder)
                                    : SuperviseCommand(context, request, folder);
-  if (!context.tls_ca.empty()) {
-    words.insert(words.end(), {"--tls-ca", context.tls_ca});
-  }
+  AddTlsCa(context, words);
   return words;
 }
 

@@ -16,7 +16,7 @@
 //   lockstep-worker supervise --coordinator ADDRESS --job jobs/{job}
 //       --attempt N --token-file STATE/jobs/{uid}/attempt-N/token
 //       --attempt-dir STATE/jobs/{uid}/attempt-N
-//       --node NAME --ranks 0,1 --devices cpu:0,cpu:1
+//       --node NAME --ranks 0,1 --devices cpu:0,cpu:1 [--no-cpu-binding]
 //
 // Its own output goes to STATE/jobs/{uid}/attempt-N/supervisor.log, and that of
 // its ranks to rank-R.log beside it.
@@ -37,6 +37,8 @@ struct WorkerContext {
   // PEM file of the CA that they trust a host:port by; empty: without TLS.
   std::string tls_ca;
   std::string state_dir;
+  // Whether ranks are bound to the CPUs next to their GPUs.
+  bool cpu_binding = true;
 };
 
 // STATE/jobs/{uid}: all that is kept of a job beside the store.
@@ -53,6 +55,13 @@ inline constexpr char kExitFile[] = "exit.json";
 
 // "prepare.log" for attempt 0, else "supervisor.log".
 std::string LogFileName(int attempt);
+
+// The words with which every supervisor begins, wherever it runs.
+std::vector<std::string> SuperviseWords(const WorkerContext& context,
+                                        const LaunchRequest& request,
+                                        const std::string& folder);
+// What it trusts the coordinator by, where that is needed.
+void AddTlsCa(const WorkerContext& context, std::vector<std::string>& words);
 
 // argv of the process. Nothing secret is in it: the token is named by its file.
 std::vector<std::string> WorkerCommand(const WorkerContext& context,

@@ -2,7 +2,9 @@
 #define LOCKSTEP_SERVER_METRICS_METRICS_EXPOSER_H_
 
 // Serves /metrics over HTTP while it lives. Loopback only: the numbers say what
-// is trained here, and there is no token on this address.
+// is trained here, and there is no token on this address. prometheus-cpp has an
+// exposer, too, on the same HTTP server (CivetWeb); this one writes the page
+// itself (text_format.h), one family after another.
 
 #include <memory>
 #include <string>
@@ -11,9 +13,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+class CivetServer;
+
 namespace prometheus {
 class Collectable;
-class Exposer;
 }  // namespace prometheus
 
 namespace lockstep {
@@ -33,12 +36,14 @@ class MetricsExposer {
   const std::string& url() const { return url_; }
 
  private:
-  MetricsExposer(std::unique_ptr<prometheus::Exposer> exposer,
-                 Collectables collectables, int port);
+  class Page;
 
-  // The exposer does not keep them.
-  const Collectables collectables_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  MetricsExposer(std::unique_ptr<Page> page,
+                 std::unique_ptr<CivetServer> server, int port);
+
+  const std::unique_ptr<Page> page_;
+  // Answers from page_ on threads of its own.
+  std::unique_ptr<CivetServer> server_;
   const int port_;
   const std::string url_;
 };

@@ -51,14 +51,21 @@ class ServerMetrics {
   // Jobs that have series.
   std::vector<std::string> JobsShown() const;
 
+  // The newest checkpoint of a job.
+  void CheckpointListed(absl::string_view job_name,
+                        const v1::Checkpoint& checkpoint);
+
   // Stored points of rank 0 of a job that was seen, in the order of seq. One
   // that comes again, by its attempt and seq, changes nothing.
-  void PointsStored(absl::string_view job_name, int attempt,
+  void PointsStored(const v1::Job& job, int attempt,
                     const std::vector<const v1::MetricPoint*>& points);
 
   // A call was answered. `method` is Service/Method, `code` a gRPC code's name.
   void RpcHandled(absl::string_view method, absl::string_view code,
                   absl::Duration duration) ABSL_LOCKS_EXCLUDED(calls_mu_);
+
+  // The store has committed a transaction, or failed to.
+  void StoreTransaction(absl::Duration duration);
 
   // Removes the series of jobs that ended long enough ago.
   void RemoveEnded();
@@ -68,11 +75,8 @@ class ServerMetrics {
  private:
   struct Families;
   class JobSeries;
-  struct SeenJob {
-    v1::Job::State state = v1::Job::STATE_UNSPECIFIED;
-    absl::Duration ended_at = absl::InfiniteDuration();
-    std::unique_ptr<JobSeries> series;
-  };
+  class JobTally;
+  struct SeenJob;
 
   // To find a series by its labels costs as much as a small call.
   struct MethodSeries {
@@ -80,19 +84,19 @@ class ServerMetrics {
     std::map<std::string, prometheus::Counter*, std::less<>> handled;
   };
 
-  void Count(v1::Job::State state, int by) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void CountStep(JobSeries& series, const v1::MetricPoint& point)
+  // Null where the job has none.
+  JobSeries* SeriesOf(absl::string_view job_name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock& clock_;
   const ServerMetricsOptions options_;
   const std::unique_ptr<Families> families_;
-  std::map<v1::Job::State, prometheus::Gauge*> state_gauges_;  // All of them.
+  prometheus::Histogram& store_transaction_;
 
   mutable absl::Mutex mu_;
   // By job name.
   std::map<std::string, SeenJob, std::less<>> jobs_ ABSL_GUARDED_BY(mu_);
-  std::map<v1::Job::State, int> jobs_by_state_ ABSL_GUARDED_BY(mu_);
+  const std::unique_ptr<JobTally> tally_ ABSL_PT_GUARDED_BY(mu_);
 
   absl::Mutex calls_mu_;
   std::map<std::string, MethodSeries, std::less<>> calls_

@@ -53,6 +53,10 @@ RankGathering::RankGathering(AttemptRef attempt, int world_size,
       joined_before_(joined_before),
       welcome_(joined_before) {}
 
+void RankGathering::StartClock(absl::Duration now) {
+  if (deadline_ == absl::InfiniteDuration()) deadline_ = now + timeout_;
+}
+
 bool RankGathering::Complete() const {
   return joined_before_ || static_cast<int>(joined_.size()) == world_size_;
 }

@@ -24,6 +24,10 @@ class RankGathering {
   RankGathering(AttemptRef attempt, int world_size, absl::Duration timeout,
                 absl::Duration deadline, bool joined_before);
 
+  // The ranks are being started: they are waited for from `now` on, if no
+  // deadline runs yet.
+  void StartClock(absl::Duration now);
+
   // Answers at once when all are welcome, or when this rank may not.
   void Join(const worker::v1::JoinRequest& request, Rendezvous::JoinReply reply,
             Answers& answers);
@@ -46,7 +50,7 @@ class RankGathering {
   const AttemptRef attempt_;
   const int world_size_;
   const absl::Duration timeout_;
-  const absl::Duration deadline_;
+  absl::Duration deadline_;
   const bool joined_before_;
   bool welcome_;
   std::map<int, worker::v1::JoinRequest> joined_;

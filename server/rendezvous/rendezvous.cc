@@ -51,17 +51,24 @@ class Rendezvous::Impl {
   }
 
   void Open(const AttemptRef& attempt, int world_size, absl::Duration timeout,
-            bool joined_before) {
+            bool joined_before, bool waits_for_engine) {
     absl::MutexLock lock(&mu_);
+    const absl::Duration deadline =
+        waits_for_engine ? absl::InfiniteDuration() : clock_.Now() + timeout;
     const bool is_new =
         attempts_
             .try_emplace({attempt.job, attempt.attempt},
                          OpenAttempt{RankGathering(attempt, world_size, timeout,
-                                                   clock_.Now() + timeout,
-                                                   joined_before),
+                                                   deadline, joined_before),
                                      AttemptKeys(timeout)})
             .second;
     LOCKSTEP_CHECK(is_new);
+  }
+
+  void StartClock(const AttemptRef& attempt) {
+    absl::MutexLock lock(&mu_);
+    const auto found = attempts_.find({attempt.job, attempt.attempt});
+    if (found != attempts_.end()) found->second.ranks.StartClock(clock_.Now());
   }
 
   void Welcome(const AttemptRef& attempt) {
@@ -190,8 +197,13 @@ void Rendezvous::SetListener(Listener listener) {
 }
 
 void Rendezvous::Open(const AttemptRef& attempt, int world_size,
-                      absl::Duration timeout, bool joined_before) {
-  impl_->Open(attempt, world_size, timeout, joined_before);
+                      absl::Duration timeout, bool joined_before,
+                      bool waits_for_engine) {
+  impl_->Open(attempt, world_size, timeout, joined_before, waits_for_engine);
+}
+
+void Rendezvous::StartClock(const AttemptRef& attempt) {
+  impl_->StartClock(attempt);
 }
 
 void Rendezvous::Welcome(const AttemptRef& attempt) { impl_->Welcome(attempt); }

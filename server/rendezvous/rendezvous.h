@@ -47,8 +47,11 @@ class Rendezvous {
 
   // From the scheduler. `joined_before`: an adopted attempt whose ranks joined
   // in an earlier life of the coordinator; it waits for nobody.
+  // `waits_for_engine`: its ranks are not being started yet, and their deadline
+  // runs from StartClock on.
   void Open(const AttemptRef& attempt, int world_size, absl::Duration timeout,
-            bool joined_before);
+            bool joined_before, bool waits_for_engine = false);
+  void StartClock(const AttemptRef& attempt);
   // That all have joined is on disk: they are answered. Before, a coordinator
   // that dies would leave its successor waiting for ranks that do not ask
   // again.

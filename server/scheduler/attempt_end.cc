@@ -156,15 +156,38 @@ bool StoppedByOrder(const LiveAttempt& live, const ProcessEnd& end) {
          (end.ranks.empty() && live.failures.empty());
 }
 
+// Some may be missing: of hosts that are gone.
+bool AllSucceeded(const v1::Job& job, const ProcessEnd& end) {
+  const int ranks =
+      job.attempts().empty() ? 0 : job.attempts().rbegin()->ranks_size();
+  return !end.ranks.empty() && static_cast<int>(end.ranks.size()) >= ranks &&
+         std::all_of(end.ranks.begin(), end.ranks.end(), Succeeded);
+}
+
+// A rank said why, or exited with a code that does.
+bool OneFailedItself(const LiveAttempt& live, const ProcessEnd& end) {
+  return !live.failures.empty() ||
+         std::any_of(end.ranks.begin(), end.ranks.end(),
+                     [](const RankProcess& rank) {
+                       return !Succeeded(rank) && !rank.asked_to_stop() &&
+                              rank.signal() == 0 && !Follows(rank);
+                     });
+}
+
 }  // namespace
+
+bool EngineMayKnow(const v1::Job& job, const LiveAttempt& live,
+                   const ProcessEnd& end) {
+  return !AllSucceeded(job, end) && job.desired() != v1::Job::CANCEL &&
+         !live.verdict.has_value() && !live.order.has_value() &&
+         !OneFailedItself(live, end);
+}
 
 AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
                     const ProcessEnd& end) {
-  const bool success =
-      !end.ranks.empty() &&
-      std::all_of(end.ranks.begin(), end.ranks.end(), Succeeded);
   // A finish that wins the race against a request to stop is a finish.
-  if (success) return {v1::Attempt::SUCCESS, "all ranks trained to the end"};
+  if (AllSucceeded(job, end))
+    return {v1::Attempt::SUCCESS, "all ranks trained to the end"};
   if (job.desired() == v1::Job::CANCEL) {
     return {v1::Attempt::CANCELLED, "cancelled by a user"};
   }
@@ -173,6 +196,10 @@ AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
   }
   if (StoppedByOrder(live, end)) {
     return {live.order->cause, live.order->reason};
+  }
+  if (end.engine.has_value() && EngineMayKnow(job, live, end)) {
+    return {end.engine->cause, end.engine->message,
+            end.engine->another_may_help};
   }
   if (end.ranks.empty()) return OfLostSupervisor(live, end);
   AttemptEnd why = OfRanks(live, end);

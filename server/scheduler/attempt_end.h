@@ -29,6 +29,11 @@ struct AttemptEnd {
 AttemptEnd WhyEnded(const v1::Job& job, const LiveAttempt& live,
                     const ProcessEnd& end);
 
+// Whether an engine that places attempts may say better why all these ranks are
+// gone: none of them failed by itself, and nobody here asked them to stop.
+bool EngineMayKnow(const v1::Job& job, const LiveAttempt& live,
+                   const ProcessEnd& end);
+
 // An end that somebody asked for, and that costs the job nothing.
 bool WasAskedToStop(v1::Attempt::EndCause cause);
 

@@ -149,7 +149,7 @@ StepResult Decision::Finish() && {
     result_.write.jobs.push_back(entry.record.Share());
   }
   for (const std::string& id : touched_queues_) {
-    result_.write.queues.push_back(state_.queues.at(id));
+    result_.write.queues.push_back(MakeQueueRow(state_.queues.at(id)));
   }
   // Callers are answered before processes are started for them.
   std::vector<Effect> effects;

@@ -9,11 +9,16 @@
 namespace lockstep {
 
 absl::StatusOr<std::vector<std::string>> FindDependencies(
-    const v1::JobSpec& spec, FindJob find) {
+    const std::string& job_name, const v1::JobSpec& spec, FindJob find) {
   std::vector<std::string> waits_for;
   std::vector<FieldViolation> violations;
   for (const std::string& id : spec.after()) {
     const std::string name = JobName(id);
+    if (name == job_name) {
+      violations.push_back(
+          {"after", absl::StrCat(name, " cannot come after itself")});
+      continue;
+    }
     const v1::Job* job = find(name);
     if (job == nullptr) {
       violations.push_back(

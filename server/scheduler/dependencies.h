@@ -16,10 +16,11 @@ namespace lockstep {
 // The job of this name, or null.
 using FindJob = absl::FunctionRef<const v1::Job*(const std::string& name)>;
 
-// Names of those that have still to succeed. INVALID_SPEC, with all that are
-// unknown, and all that have ended otherwise and never will.
+// Names of those that have still to succeed, for the job of this name; empty
+// while it has none. INVALID_SPEC, with all that are unknown, all that have
+// ended otherwise and never will, and the job itself.
 absl::StatusOr<std::vector<std::string>> FindDependencies(
-    const v1::JobSpec& spec, FindJob find);
+    const std::string& job_name, const v1::JobSpec& spec, FindJob find);
 
 // Why a job with such dependencies, of which there is one at least, waits.
 std::string WaitsForInWords(const std::vector<std::string>& names);

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "proto/contract/cuda_rules.h"
 #include "proto/contract/errors.h"
+#include "server/launcher/slurm_text.h"
 
 namespace lockstep {
 namespace {
@@ -26,6 +27,24 @@ bool Is(const v1::Device& device, v1::Device::Kind kind,
 
 std::string HostName(const v1::Node& node) {
   return std::string(absl::StripPrefix(node.name(), "nodes/"));
+}
+
+absl::Status WithoutEngine(const v1::ResourceSpec& resources) {
+  constexpr char kWhy[] =
+      "only where Slurm places ranks, which is not so here (lockstepd "
+      "--engine local)";
+  std::vector<FieldViolation> violations;
+  if (resources.nodes() > 1) {
+    violations.push_back(
+        {"resources.nodes",
+         absl::StrCat(resources.nodes(), " is allowed ", kWhy, "; at most 1")});
+  }
+  if (resources.has_slurm()) {
+    violations.push_back(
+        {"resources.slurm", absl::StrCat("is allowed ", kWhy)});
+  }
+  return violations.empty() ? absl::OkStatus()
+                            : errors::InvalidSpec(violations);
 }
 
 }  // namespace
@@ -47,8 +66,21 @@ std::string DrainedInWords(const std::map<std::string, std::string>& drained) {
                       absl::StrJoin(named, "; "), ")");
 }
 
-DevicePool::DevicePool(std::vector<v1::Node> nodes)
-    : nodes_(std::move(nodes)) {}
+bool DevicePool::Slot::Is(v1::Device::Kind wanted,
+                          absl::string_view part) const {
+  return kind == wanted && (part.empty() || absl::StrContains(model, part));
+}
+
+DevicePool::DevicePool(std::vector<v1::Node> nodes) : nodes_(std::move(nodes)) {
+  for (const v1::Node& node : nodes_) {
+    const std::string host = HostName(node);
+    for (const v1::Device& device : node.devices()) {
+      slots_.push_back({.kind = device.kind(),
+                        .model = absl::AsciiStrToLower(device.model()),
+                        .key = {host, device.id()}});
+    }
+  }
+}
 
 DeviceDemand DevicePool::DemandOf(const v1::JobSpec& spec) const {
   const v1::ResourceSpec& resources = spec.resources();
@@ -68,23 +100,16 @@ DeviceDemand DevicePool::DemandOf(const v1::JobSpec& spec) const {
 }
 
 int DevicePool::Total(v1::Device::Kind kind, absl::string_view model) const {
-  int total = 0;
-  for (const v1::Node& node : nodes_) {
-    for (const v1::Device& device : node.devices()) {
-      total += Is(device, kind, model) ? 1 : 0;
-    }
-  }
-  return total;
+  return static_cast<int>(
+      std::count_if(slots_.begin(), slots_.end(),
+                    [&](const Slot& slot) { return slot.Is(kind, model); }));
 }
 
 std::vector<DevicePlace> DevicePool::All(v1::Device::Kind kind,
                                          absl::string_view model) const {
   std::vector<DevicePlace> all;
-  for (const v1::Node& node : nodes_) {
-    for (const v1::Device& device : node.devices()) {
-      if (!Is(device, kind, model)) continue;
-      all.push_back({HostName(node), device.id()});
-    }
+  for (const Slot& slot : slots_) {
+    if (slot.Is(kind, model)) all.push_back(slot.Place());
   }
   return all;
 }
@@ -92,13 +117,9 @@ std::vector<DevicePlace> DevicePool::All(v1::Device::Kind kind,
 std::vector<DevicePlace> DevicePool::Free(v1::Device::Kind kind,
                                           absl::string_view model) const {
   std::vector<DevicePlace> free;
-  for (const v1::Node& node : nodes_) {
-    const std::string host = HostName(node);
-    for (const v1::Device& device : node.devices()) {
-      const Key key = {host, device.id()};
-      if (Is(device, kind, model) && IsFree(key) && !kept_.contains(key)) {
-        free.push_back({host, device.id()});
-      }
+  for (const Slot& slot : slots_) {
+    if (slot.Is(kind, model) && IsFree(slot.key) && !kept_.contains(slot.key)) {
+      free.push_back(slot.Place());
     }
   }
   return free;
@@ -124,18 +145,23 @@ int DevicePool::Kept(v1::Device::Kind kind, absl::string_view model) const {
   return kept;
 }
 
+void DevicePool::ForEachHeld(
+    v1::Device::Kind kind, absl::string_view model,
+    absl::FunctionRef<void(const DevicePlace&, const std::string&)> visit)
+    const {
+  for (const Slot& slot : slots_) {
+    if (!slot.Is(kind, model)) continue;
+    const auto found = holder_.find(slot.key);
+    if (found != holder_.end()) visit(slot.Place(), found->second);
+  }
+}
+
 std::map<std::string, std::vector<DevicePlace>> DevicePool::HeldPlaces(
     v1::Device::Kind kind, absl::string_view model) const {
   std::map<std::string, std::vector<DevicePlace>> held;
-  for (const v1::Node& node : nodes_) {
-    const std::string host = HostName(node);
-    for (const v1::Device& device : node.devices()) {
-      if (!Is(device, kind, model)) continue;
-      const auto found = holder_.find({host, device.id()});
-      if (found == holder_.end()) continue;
-      held[found->second].push_back({host, device.id()});
-    }
-  }
+  ForEachHeld(kind, model, [&](const auto& place, const auto& holder) {
+    held[holder].push_back(place);
+  });
   return held;
 }
 
@@ -211,7 +237,17 @@ bool DevicePool::SetForeignUses(std::map<std::string, std::string> uses) {
   return true;
 }
 
+bool DevicePool::IsOfEngine() const {
+  return !nodes_.empty() && nodes_[0].devices_size() > 0 &&
+         absl::StartsWith(nodes_[0].devices(0).id(), kSlurmSlot);
+}
+
 absl::Status DevicePool::CheckFits(const v1::JobSpec& spec) const {
+  if (!IsOfEngine()) {
+    if (absl::Status allowed = WithoutEngine(spec.resources()); !allowed.ok()) {
+      return allowed;
+    }
+  }
   const DeviceDemand demand = DemandOf(spec);
   const int total = Total(demand.kind, demand.model);
   if (demand.count <= total) return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lockstep/v1/cluster_service.pb.h"
@@ -70,6 +71,11 @@ class DevicePool {
   }
   // How many of these no job holds.
   int DrainedAndIdle(v1::Device::Kind kind, absl::string_view model = "") const;
+  // Those that jobs hold, by node and index, each with its holder.
+  void ForEachHeld(
+      v1::Device::Kind kind, absl::string_view model,
+      absl::FunctionRef<void(const DevicePlace&, const std::string&)> visit)
+      const;
   // Those that each job holds.
   std::map<std::string, std::vector<DevicePlace>> HeldPlaces(
       v1::Device::Kind kind, absl::string_view model = "") const;
@@ -90,7 +96,8 @@ class DevicePool {
   void SetDrained(std::map<std::string, std::string> drained);
 
   // FAILED_PRECONDITION: NOT_ENOUGH_DEVICES, the pool is too small even when
-  // all of it is free.
+  // all of it is free. INVALID_ARGUMENT: INVALID_SPEC, it asks for what only
+  // Slurm can do, and there is none.
   absl::Status CheckFits(const v1::JobSpec& spec) const;
 
   // From now on `job` holds these. A place that no node has any more (the host
@@ -117,6 +124,10 @@ class DevicePool {
   std::vector<DevicePlace> KeptFor(const std::string& job) const;
   std::set<std::string> HoldersOfKept(const std::string& job) const;
 
+  // Whether an engine, Slurm, chooses hosts and devices: those here are slots
+  // that it fills.
+  bool IsOfEngine() const;
+
   // All nodes, with the holder of each device, or who else uses it.
   std::vector<v1::Node> Nodes() const;
   // Another one after each change of what Nodes says.
@@ -125,6 +136,16 @@ class DevicePool {
  private:
   // Host name and device id.
   using Key = std::pair<std::string, std::string>;
+  // A device of nodes_, as what is asked for each job needs it.
+  struct Slot {
+    v1::Device::Kind kind = v1::Device::CPU;
+    // In small letters.
+    std::string model;
+    Key key;
+
+    bool Is(v1::Device::Kind wanted, absl::string_view part) const;
+    DevicePlace Place() const { return {key.first, key.second}; }
+  };
 
   bool IsFree(const Key& key) const {
     return !holder_.contains(key) && !foreign_uses_.contains(key.second) &&
@@ -132,6 +153,7 @@ class DevicePool {
   }
 
   std::vector<v1::Node> nodes_;
+  std::vector<Slot> slots_;  // By node and index.
   std::map<Key, std::string> holder_;
   // For which job.
   std::map<Key, std::string> kept_;

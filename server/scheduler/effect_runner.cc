@@ -121,10 +121,15 @@ void EffectRunner::Do(PutTokenEffect effect) {
 
 void EffectRunner::Do(const OpenRendezvousEffect& effect) {
   parts_.rendezvous.Open(effect.attempt, effect.world_size,
-                         options_.rendezvous_timeout, effect.joined_before);
+                         options_.rendezvous_timeout, effect.joined_before,
+                         effect.waits_for_engine);
   if (effect.joined_before) {
     watch_.Open(effect.attempt, effect.world_size, parts_.clock.Now());
   }
+}
+
+void EffectRunner::Do(const StartRendezvousEffect& effect) {
+  parts_.rendezvous.StartClock(effect.attempt);
 }
 
 void EffectRunner::Do(const LaunchEffect& effect) {
@@ -155,6 +160,7 @@ void EffectRunner::Do(const CloseEffect& effect) {
   parts_.tokens.Remove(effect.attempt);
   if (effect.attempt.attempt != 0) parts_.rendezvous.Close(effect.attempt);
   watch_.Close(effect.attempt);
+  parts_.launcher.Close(effect.attempt);
   board_.Remove(effect.attempt);
 }
 

@@ -67,6 +67,7 @@ class EffectRunner {
   void Do(AckEffect effect);
   void Do(PutTokenEffect effect);
   void Do(const OpenRendezvousEffect& effect);
+  void Do(const StartRendezvousEffect& effect);
   void Do(const LaunchEffect& effect);
   void Do(const WelcomeEffect& effect);
   void Do(const SignalEffect& effect);

@@ -142,6 +142,15 @@ std::string ResumeInWords(const JobEntry& entry) {
                              : "starts from the beginning";
 }
 
+std::string EngineInWords(const v1::Attempt& attempt) {
+  const std::string job = attempt.engine_id().empty()
+                              ? "a Slurm job"
+                              : absl::StrCat("Slurm job ", attempt.engine_id());
+  return attempt.engine_message().empty()
+             ? job
+             : absl::StrCat(job, ": ", attempt.engine_message());
+}
+
 std::string TrainingInWords(const SchedulerState& state,
                             const JobEntry& entry) {
   const v1::Job& job = entry.job();
@@ -150,6 +159,9 @@ std::string TrainingInWords(const SchedulerState& state,
       job.state() == v1::Job::RUNNING ? "trains" : "is being started",
       " since ", At(attempt.start_time()), ", attempt ", job.attempt(), ", on ",
       Devices(attempt.ranks_size(), state.pool.DemandOf(job.spec()).kind));
+  if (!attempt.engine_id().empty() || !attempt.engine_message().empty()) {
+    absl::StrAppend(&words, "; ", EngineInWords(attempt));
+  }
   if (job.progress().step() > 0) {
     absl::StrAppend(&words, "; step ", job.progress().step());
     if (job.plan().steps() > 0) {

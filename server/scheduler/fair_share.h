@@ -48,16 +48,23 @@ void ChargeUsage(const std::vector<HeldDevices>& held, absl::Time now,
 
 // In device-seconds by unit of weight, rounded down.
 struct FairShares {
-  absl::flat_hash_map<std::string, int64_t> of_queue;
+  using OfNames = absl::flat_hash_map<std::string, int64_t>;
+
+  OfNames of_queue;
   // By queue; all owners weigh the same.
-  absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, int64_t>>
-      of_owner;
+  absl::flat_hash_map<std::string, OfNames> of_owner;
 
   int64_t OfQueue(const std::string& queue) const;
   int64_t OfOwner(const std::string& queue, const std::string& owner) const;
+  const OfNames& OwnersOf(const std::string& queue) const;
 };
 
+// 0 for one that is not in there.
+int64_t ShareIn(const FairShares::OfNames& shares, const std::string& name);
+
 FairShares SharesAt(const QueueRecords& queues, absl::Time now);
+// The same, in the place of older ones: most queues and owners stay.
+void TakeShares(const QueueRecords& queues, absl::Time now, FairShares& shares);
 
 }  // namespace lockstep
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace lockstep {
 
@@ -25,12 +26,12 @@ FreeDevices::FreeDevices(const SchedulingView& view, v1::Device::Kind kind)
     : view_(view),
       kind_(kind),
       devices_(view.pool.All(kind)),
-      is_free_(devices_.size(), false) {
+      free_(devices_.size()) {
   size_t device = 0;
   // Both are in the order of the pool.
   for (const DevicePlace& place : view.pool.Free(kind)) {
     while (!(devices_[device] == place)) ++device;
-    is_free_[device] = true;
+    free_.Add(device);
   }
   ModelOf("");
 }
@@ -41,51 +42,36 @@ FreeDevices::Model FreeDevices::ModelOf(const std::string& name) {
   }
   KnownModel& known = models_.emplace_back();
   known.name = name;
-  known.has.resize(devices_.size(), false);
+  known.has = None();
   size_t device = 0;
-  for (const DevicePlace& place : view_.pool.All(kind_, name)) {
+  for (const DevicePlace& place :
+       name.empty() ? devices_ : view_.pool.All(kind_, name)) {
     while (!(devices_[device] == place)) ++device;
-    known.has[device] = true;
+    known.has.Add(device);
     if (!view_.pool.IsDrained(place)) ++known.usable;
-    if (is_free_[device]) ++known.free;
+    if (free_.Has(device)) ++known.free;
   }
   return models_.size() - 1;
 }
 
-bool FreeDevices::IsOfAny(size_t device,
-                          const std::vector<Model>& models) const {
-  return std::any_of(models.begin(), models.end(),
-                     [&](Model model) { return models_[model].has[device]; });
-}
-
-int FreeDevices::Count(Model model, const std::vector<Model>& not_of) const {
-  if (not_of.empty() || Count(model) == 0) return Count(model);
-  int count = 0;
-  for (size_t device = 0; device < devices_.size(); ++device) {
-    count += is_free_[device] && models_[model].has[device] &&
-             !IsOfAny(device, not_of);
-  }
-  return count;
-}
-
-std::vector<DevicePlace> FreeDevices::Of(
-    Model model, const std::vector<Model>& not_of) const {
+std::vector<DevicePlace> FreeDevices::Of(Model model,
+                                         const DeviceSet& but) const {
   std::vector<DevicePlace> places;
   for (size_t device = 0; device < devices_.size(); ++device) {
-    if (is_free_[device] && models_[model].has[device] &&
-        !IsOfAny(device, not_of)) {
+    if (free_.Has(device) && models_[model].has.Has(device) &&
+        !but.Has(device)) {
       places.push_back(devices_[device]);
     }
   }
   return places;
 }
 
-std::vector<DevicePlace> FreeDevices::OfWithLast(
-    Model model, const std::vector<Model>& last) const {
+std::vector<DevicePlace> FreeDevices::OfWithLast(Model model,
+                                                 const DeviceSet& last) const {
   std::vector<DevicePlace> places = Of(model, last);
   for (size_t device = 0; device < devices_.size(); ++device) {
-    if (is_free_[device] && models_[model].has[device] &&
-        IsOfAny(device, last)) {
+    if (free_.Has(device) && models_[model].has.Has(device) &&
+        last.Has(device)) {
       places.push_back(devices_[device]);
     }
   }
@@ -98,16 +84,8 @@ int FreeDevices::CountIn(const std::vector<DevicePlace>& places,
   return static_cast<int>(
       std::count_if(places.begin(), places.end(), [&](const auto& place) {
         const size_t device = Find(place);
-        return device < devices_.size() && models_[model].has[device];
+        return device < devices_.size() && models_[model].has.Has(device);
       }));
-}
-
-bool FreeDevices::Overlap(Model a, Model b) const {
-  if (a == b || a == 0 || b == 0) return true;
-  for (size_t device = 0; device < devices_.size(); ++device) {
-    if (models_[a].has[device] && models_[b].has[device]) return true;
-  }
-  return false;
 }
 
 size_t FreeDevices::Find(const DevicePlace& place) const {
@@ -119,28 +97,37 @@ void FreeDevices::Take(const WaitingJob& job,
   for (const DevicePlace& place : places) {
     const size_t device = Find(place);
     // One that is kept was not free for others.
-    if (device == devices_.size() || !is_free_[device]) continue;
-    is_free_[device] = false;
-    for (KnownModel& model : models_) model.free -= model.has[device] ? 1 : 0;
+    if (device == devices_.size() || !free_.Has(device)) continue;
+    free_.Remove(device);
+    for (KnownModel& model : models_) {
+      model.free -= model.has.Has(device) ? 1 : 0;
+    }
   }
   taken_.push_back({job.longest, places});
 }
 
 FreeDevices::Shadow FreeDevices::ShadowOf(const WaitingJob& job) {
   const Model model = ModelOf(job.demand.model);
-  std::multimap<absl::Duration, int> returns;
-  for (const auto& [holder, places] :
-       view_.pool.HeldPlaces(kind_, job.demand.model)) {
-    const auto count =
-        std::count_if(places.begin(), places.end(), [&](const auto& place) {
-          return !view_.pool.IsKeptFrom(job.name, place) &&
-                 !view_.pool.IsDrained(place);
-        });
-    returns.emplace(view_.time_left(holder), static_cast<int>(count));
-  }
+  // When some come back, and how many.
+  std::vector<std::pair<absl::Duration, int>> returns;
+  const std::string* holder = nullptr;
+  absl::Duration left;
+  view_.pool.ForEachHeld(kind_, job.demand.model,
+                         [&](const auto& place, const auto& name) {
+                           if (view_.pool.IsKeptFrom(job.name, place) ||
+                               view_.pool.IsDrained(place)) {
+                             return;
+                           }
+                           // Those of one job mostly lie together.
+                           if (holder == nullptr || *holder != name)
+                             left = view_.time_left(name);
+                           holder = &name;
+                           returns.emplace_back(left, 1);
+                         });
   for (const Held& held : taken_) {
-    returns.emplace(held.left, CountIn(held.places, model));
+    returns.emplace_back(held.left, CountIn(held.places, model));
   }
+  std::sort(returns.begin(), returns.end());
   int have =
       Count(model) + static_cast<int>(view_.pool.FreeFor(job.name).size());
   absl::Duration time = absl::ZeroDuration();

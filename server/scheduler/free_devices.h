@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/scheduler/device_set.h"
 #include "server/scheduler/scheduling_policy.h"
 
 namespace lockstep {
@@ -32,17 +33,19 @@ class FreeDevices {
   int Usable(Model model) const { return models_[model].usable; }
   // Those that a job of this model may have,
   int Count(Model model) const { return models_[model].free; }
-  // but none that a job of one of the others may have as well.
-  int Count(Model model, const std::vector<Model>& not_of) const;
-  std::vector<DevicePlace> Of(Model model,
-                              const std::vector<Model>& not_of) const;
-  // All of them, those first that no job of the others may have.
-  std::vector<DevicePlace> OfWithLast(Model model,
-                                      const std::vector<Model>& last) const;
+  // but none of these.
+  int Count(Model model, const DeviceSet& but) const {
+    return DeviceSet::CountBoth(free_, models_[model].has, but);
+  }
+  std::vector<DevicePlace> Of(Model model, const DeviceSet& but) const;
+  // All of them, these at the end.
+  std::vector<DevicePlace> OfWithLast(Model model, const DeviceSet& last) const;
   // How many of these are of a model.
   int CountIn(const std::vector<DevicePlace>& places, Model model) const;
-  // Whether some device, free or not, is of both.
-  bool Overlap(Model a, Model b) const;
+
+  // All of a model, free or not; none.
+  const DeviceSet& All(Model model) const { return models_[model].has; }
+  DeviceSet None() const { return DeviceSet(devices_.size()); }
 
   // `job` has these from now on.
   void Take(const WaitingJob& job, const std::vector<DevicePlace>& places);
@@ -58,9 +61,9 @@ class FreeDevices {
  private:
   struct KnownModel {
     std::string name;
-    // By device; how many of them are free.
-    std::vector<bool> has;
+    DeviceSet has;
     int usable = 0;
+    // How many of them are free.
     int free = 0;
   };
   struct Held {
@@ -70,12 +73,11 @@ class FreeDevices {
 
   // Its index among the devices; how many there are when it is none.
   size_t Find(const DevicePlace& place) const;
-  bool IsOfAny(size_t device, const std::vector<Model>& models) const;
 
   const SchedulingView& view_;
   const v1::Device::Kind kind_;
   std::vector<DevicePlace> devices_;
-  std::vector<bool> is_free_;
+  DeviceSet free_;
   std::vector<KnownModel> models_;
   // By those that start now.
   std::vector<Held> taken_;

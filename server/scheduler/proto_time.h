@@ -34,6 +34,11 @@ inline absl::Duration FromProto(const google::protobuf::Duration& proto) {
   return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }
 
+// "14:05:09.3 UTC", of today or tomorrow.
+inline std::string ClockText(absl::Time time) {
+  return absl::FormatTime("%H:%M:%E1S UTC", time, absl::UTCTimeZone());
+}
+
 }  // namespace lockstep
 
 #endif  // LOCKSTEP_SERVER_SCHEDULER_PROTO_TIME_H_

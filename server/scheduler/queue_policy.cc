@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -31,12 +32,6 @@ std::string Shortage(const DeviceDemand& demand, int available,
                       DrainedInWords(pool.Drained(demand.kind, demand.model)));
 }
 
-std::string AboveQuota(const WaitingJob& job, const QueueUse& use) {
-  return absl::StrCat(Need(job.demand), "; the jobs of ", QueueName(job.queue),
-                      " have ", use.used, " of the ", *use.quota,
-                      " that they may have");
-}
-
 // One decision under construction.
 class Round {
  public:
@@ -44,9 +39,8 @@ class Round {
       : view_(view),
         backfill_(backfill),
         takers_(view.pool.Takers()),
-        uses_(LimitedOf(view.uses)),
-        cpus_(view, v1::Device::CPU),
-        gpus_(view, v1::Device::CUDA) {}
+        limits_(LimitsOf(view.uses)),
+        wishes_(view.line.lanes().size()) {}
 
   std::vector<SchedulingDecision> Decide() && {
     for (const std::string& name : takers_) StartOnKept(name);
@@ -56,12 +50,14 @@ class Round {
     const LineCursor begin(view_.line, view_.shares);
     LineCursor cursor = begin;
     while (const WaitingJob* job = cursor.Peek()) {
+      std::optional<Wish>& wish = wishes_[cursor.lane()];
+      if (!wish.has_value()) wish.emplace(WishOf(*job));
       if (started_.contains(job->name)) {
         cursor.Advance();
-      } else if (IsOver(*job)) {
+      } else if (IsOver(*job, *wish)) {
         cursor.DropLane();
       } else {
-        Look(*job);
+        Look(*job, *wish);
         cursor.Advance();
       }
     }
@@ -75,41 +71,83 @@ class Round {
   using Shadow = FreeDevices::Shadow;
   using QueueKey = std::pair<std::string, v1::Device::Kind>;
 
+  // What a queue with a quota may have, and has, of one kind of device.
+  struct Limit {
+    int quota = 0;
+    int used = 0;
+    // One of it waits for the quota, and those behind that one with it.
+    bool is_up = false;
+  };
+  // Finds by a view of the name, too.
+  struct BeforeInKeys {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      const absl::string_view a_queue = a.first;
+      const absl::string_view b_queue = b.first;
+      return a_queue != b_queue ? a_queue < b_queue : a.second < b.second;
+    }
+  };
+  using Limits = std::map<QueueKey, Limit, BeforeInKeys>;
+
   // The first that does not fit, of those that want the same devices.
   struct Head {
     Model model = 0;
     Shadow shadow;
-    QueueKey queue;
+    // Null: its queue has no quota.
+    const Limit* limit = nullptr;
     int count = 0;
   };
   // All of one kind of device.
   struct Kind {
     Kind(const SchedulingView& view, v1::Device::Kind kind)
-        : free(view, kind) {}
+        : free(view, kind), barred(free.None()), before(free.None()) {}
 
     FreeDevices free;
     std::vector<Head> heads;
-    // Models of those that nobody may pass, and of those and the heads.
-    std::vector<Model> barred;
-    std::vector<Model> before;
+    // What those that nobody may pass could have, and those and the heads.
+    DeviceSet barred;
+    DeviceSet before;
+    bool is_held_back = false;
     int looked_at = 0;
     // That want more than is not drained.
     int out_of_reach = 0;
   };
 
-  static QueueUses LimitedOf(const QueueUses& all) {
-    QueueUses limited;
-    for (const auto& [key, use] : all) {
-      if (use.quota.has_value()) limited.emplace(key, use);
+  // Of all jobs of a lane.
+  struct Wish {
+    Kind& kind;
+    Model model = 0;
+    // Of their queue; null when that has no quota.
+    Limit* limit = nullptr;
+  };
+
+  static Limits LimitsOf(const QueueUses& uses) {
+    Limits limits;
+    for (const auto& [key, use] : uses) {
+      if (!use.quota.has_value()) continue;
+      limits[key] = {.quota = *use.quota, .used = use.used};
     }
-    return limited;
+    return limits;
   }
 
-  Kind& KindOf(const WaitingJob& job) {
-    return job.demand.kind == v1::Device::CUDA ? gpus_ : cpus_;
+  Wish WishOf(const WaitingJob& job) {
+    const v1::Device::Kind wanted = job.demand.kind;
+    std::optional<Kind>& kind = wanted == v1::Device::CUDA ? gpus_ : cpus_;
+    if (!kind.has_value()) kind.emplace(view_, wanted);
+    return {*kind, kind->free.ModelOf(job.demand.model), LimitOf(job)};
   }
-  static QueueKey KeyOf(const WaitingJob& job) {
-    return {job.queue, job.demand.kind};
+  Limit* LimitOf(const WaitingJob& job) {
+    if (limits_.empty()) return nullptr;
+    const auto limit =
+        limits_.find(std::pair(absl::string_view(job.queue), job.demand.kind));
+    return limit == limits_.end() ? nullptr : &limit->second;
+  }
+
+  // Devices that only this one may have now.
+  std::vector<DevicePlace> OwnOf(const WaitingJob& job) const {
+    if (!takers_.contains(job.name)) return {};
+    return view_.pool.FreeFor(job.name);
   }
 
   void StartOnKept(const std::string& name) {
@@ -117,20 +155,19 @@ class Round {
     if (job == nullptr) return;
     const std::vector<DevicePlace> own = view_.pool.FreeFor(name);
     if (static_cast<int>(own.size()) < job->demand.count) return;
-    Start(*job, ChoosePlaces(own, job->demand.count));
+    const Wish wish = WishOf(*job);
+    Start(*job, wish, ChoosePlaces(own, job->demand.count));
   }
 
   // Whether neither this one nor any behind it in its lane can start now.
-  bool IsOver(const WaitingJob& job) {
-    Kind& kind = KindOf(job);
-    if (!quota_is_up_.empty() && quota_is_up_.contains(KeyOf(job))) {
-      return true;
-    }
-    const Model model = kind.free.ModelOf(job.demand.model);
+  bool IsOver(const WaitingJob& job, const Wish& wish) const {
+    if (wish.limit != nullptr && wish.limit->is_up) return true;
+    const Kind& kind = wish.kind;
+    const Model model = wish.model;
     if (IsOutOfReach(kind, job, model)) {
       return kind.out_of_reach >= QueuePolicy::kMostLookedAt;
     }
-    if (kind.before.empty()) return false;
+    if (!kind.is_held_back) return false;
     if (kind.free.Count(model, kind.before) > 0) return false;
     return !MayBePassed(kind, model) ||
            kind.looked_at >= QueuePolicy::kMostLookedAt;
@@ -145,27 +182,26 @@ class Round {
   // Whether of all that it would pass it is known until when they wait.
   bool MayBePassed(const Kind& kind, Model model) const {
     return backfill_ && kind.free.Count(model) > 0 &&
-           std::none_of(
-               kind.barred.begin(), kind.barred.end(),
-               [&](Model other) { return kind.free.Overlap(model, other); });
+           !kind.barred.Overlaps(kind.free.All(model));
   }
 
-  void Look(const WaitingJob& job) {
-    const QueueUse* use = UseOf(job);
-    if (use != nullptr && !takers_.contains(job.name) && IsAbove(job, *use)) {
+  void Look(const WaitingJob& job, const Wish& wish) {
+    Limit* limit = wish.limit;
+    if (limit != nullptr && IsAbove(job, *limit) &&
+        !takers_.contains(job.name)) {
       // One that is above it alone, as the quota shrank, waits for its queue to
       // be changed, and others not for it.
-      if (job.demand.count <= *use->quota) {
-        quota_is_up_.insert(KeyOf(job));
+      if (job.demand.count <= limit->quota) {
+        limit->is_up = true;
       } else {
         above_quota_.insert(job.name);
       }
-      Say(job, v1::Job::QUOTA, AboveQuota(job, *use));
+      SayAboveQuota(job, *limit);
       return;
     }
-    Kind& kind = KindOf(job);
-    const Model model = kind.free.ModelOf(job.demand.model);
-    const std::vector<DevicePlace> own = view_.pool.FreeFor(job.name);
+    Kind& kind = wish.kind;
+    const Model model = wish.model;
+    const std::vector<DevicePlace> own = OwnOf(job);
     const int more = job.demand.count - static_cast<int>(own.size());
     const int free = kind.free.Count(model, kind.before);
     if (IsOutOfReach(kind, job, model)) {
@@ -178,79 +214,67 @@ class Round {
       std::vector<DevicePlace> places =
           ChoosePlaces(kind.free.Of(model, kind.before), more);
       places.insert(places.end(), own.begin(), own.end());
-      Start(job, std::move(places));
-    } else if (!IsBehind(kind, model)) {
-      Block(kind, job, free + static_cast<int>(own.size()));
+      Start(job, wish, std::move(places));
+    } else if (!kind.before.Overlaps(kind.free.All(model))) {
+      Block(job, wish, free + static_cast<int>(own.size()));
     } else if (!MayBePassed(kind, model) ||
                kind.looked_at >= QueuePolicy::kMostLookedAt) {
       HoldBack(kind, model);
     } else {
       ++kind.looked_at;
-      if (own.empty()) Backfill(kind, job, model);
+      if (own.empty()) Backfill(job, wish);
     }
   }
 
-  // Whether one before it waits for devices that it could have.
-  static bool IsBehind(const Kind& kind, Model model) {
-    return std::any_of(
-        kind.before.begin(), kind.before.end(),
-        [&](Model other) { return kind.free.Overlap(model, other); });
+  static bool IsAbove(const WaitingJob& job, const Limit& limit) {
+    return limit.used + job.demand.count > limit.quota;
   }
 
-  // Of its queue, if that has a quota.
-  QueueUse* UseOf(const WaitingJob& job) {
-    if (uses_.empty()) return nullptr;
-    const auto use = uses_.find(KeyOf(job));
-    return use == uses_.end() ? nullptr : &use->second;
+  // What it could have is for those behind it only if they may pass it;
+  static void PutBefore(Kind& kind, Model model) {
+    kind.before.AddAll(kind.free.All(model));
+    kind.is_held_back = true;
   }
-
-  static bool IsAbove(const WaitingJob& job, const QueueUse& use) {
-    return use.used + job.demand.count > *use.quota;
-  }
-
-  static void AddOnce(Model model, std::vector<Model>& models) {
-    if (std::find(models.begin(), models.end(), model) == models.end()) {
-      models.push_back(model);
-    }
-  }
-
-  // Those behind it get nothing that it could have.
+  // they may not.
   static void HoldBack(Kind& kind, Model model) {
-    AddOnce(model, kind.barred);
-    AddOnce(model, kind.before);
+    kind.barred.AddAll(kind.free.All(model));
+    PutBefore(kind, model);
   }
 
-  void Block(Kind& kind, const WaitingJob& job, int available) {
+  void Block(const WaitingJob& job, const Wish& wish, int available) {
+    Kind& kind = wish.kind;
     Say(job, v1::Job::CAPACITY, Shortage(job.demand, available, view_.pool));
-    Head head{.model = kind.free.ModelOf(job.demand.model),
+    Head head{.model = wish.model,
               .shadow = {},
-              .queue = KeyOf(job),
+              .limit = wish.limit,
               .count = job.demand.count};
     if (backfill_ && kind.free.Count(0) > 0) {
       head.shadow = kind.free.ShadowOf(job);
     }
-    AddOnce(head.model, kind.before);
     if (head.shadow.time == absl::InfiniteDuration()) {
       HoldBack(kind, head.model);
+    } else {
+      PutBefore(kind, head.model);
     }
     kind.heads.push_back(head);
   }
 
   // Starts it when that delays none of the heads.
-  void Backfill(Kind& kind, const WaitingJob& job, Model model) {
+  void Backfill(const WaitingJob& job, const Wish& wish) {
+    Kind& kind = wish.kind;
+    const Model model = wish.model;
+    const Limit* limit = wish.limit;
     const int count = job.demand.count;
     if (kind.free.Count(model) < count) return;
-    const QueueUse* use = UseOf(job);
     for (const Head& head : kind.heads) {
       if (job.longest <= head.shadow.time) continue;
       // Nor may it have what the quota leaves that one.
-      if (use != nullptr && head.queue == KeyOf(job) &&
-          use->used + head.count + count > *use->quota) {
+      if (limit != nullptr && head.limit == limit &&
+          limit->used + head.count + count > limit->quota) {
         return;
       }
-      if (count - kind.free.Count(model, {head.model}) > head.shadow.spare) {
-        return;
-      }
+      const int others = kind.free.Count(model, kind.free.All(head.model));
+      if (count - others > head.shadow.spare) return;
     }
     std::vector<DevicePlace> places =
         ChoosePlaces(kind.free.OfWithLast(model, kind.before), count);
@@ -262,15 +286,15 @@ class Round {
       uses.emplace_back(&head, taken);
     }
     for (const auto& [head, taken] : uses) head->shadow.spare -= taken;
-    Start(job, std::move(places));
+    Start(job, wish, std::move(places));
   }
 
-  void Start(const WaitingJob& job, std::vector<DevicePlace> places) {
-    KindOf(job).free.Take(job, places);
+  void Start(const WaitingJob& job, const Wish& wish,
+             std::vector<DevicePlace> places) {
+    wish.kind.free.Take(job, places);
     // What is kept is in use already.
-    QueueUse* use = UseOf(job);
-    if (use != nullptr && !takers_.contains(job.name)) {
-      use->used += job.demand.count;
+    if (wish.limit != nullptr && !takers_.contains(job.name)) {
+      wish.limit->used += job.demand.count;
     }
     started_.insert(job.name);
     decisions_.push_back({.name = job.name, .places = std::move(places)});
@@ -284,25 +308,36 @@ class Round {
                           .message = std::move(message)});
   }
 
+  void SayAboveQuota(const WaitingJob& job, const Limit& limit) {
+    Say(job, v1::Job::QUOTA,
+        absl::StrCat(Need(job.demand), "; the jobs of ", QueueName(job.queue),
+                     " have ", limit.used, " of the ", limit.quota,
+                     " that they may have"));
+  }
+
   // The walk may have ended before the first of a queue: that its quota is up
   // holds all the same, whoever is before it.
   void SayQuotas(LineCursor cursor) {
-    if (quota_is_up_.size() == uses_.size()) return;
+    if (std::all_of(limits_.begin(), limits_.end(),
+                    [](const auto& entry) { return entry.second.is_up; })) {
+      return;
+    }
     std::map<QueueKey, const WaitingJob*> first;
     while (const WaitingJob* job = cursor.Peek()) {
-      if (UseOf(*job) == nullptr || quota_is_up_.contains(KeyOf(*job))) {
+      const Limit* limit = LimitOf(*job);
+      if (limit == nullptr || limit->is_up) {
         cursor.DropLane();
       } else if (started_.contains(job->name) || takers_.contains(job->name) ||
                  above_quota_.contains(job->name)) {
         cursor.Advance();
       } else {
-        first.try_emplace(KeyOf(*job), job);
+        first.try_emplace({job->queue, job->demand.kind}, job);
         cursor.DropLane();
       }
     }
     for (const auto& [key, job] : first) {
-      const QueueUse& use = uses_.at(key);
-      if (IsAbove(*job, use)) Say(*job, v1::Job::QUOTA, AboveQuota(*job, use));
+      const Limit& limit = *LimitOf(*job);
+      if (IsAbove(*job, limit)) SayAboveQuota(*job, limit);
     }
   }
 
@@ -311,10 +346,12 @@ class Round {
   // For whom devices are kept.
   const std::set<std::string> takers_;
   // Only of queues with quotas.
-  QueueUses uses_;
-  Kind cpus_;
-  Kind gpus_;
-  std::set<QueueKey> quota_is_up_;
+  Limits limits_;
+  // By lane, when it is come to.
+  std::vector<std::optional<Wish>> wishes_;
+  // When one is wanted.
+  std::optional<Kind> cpus_;
+  std::optional<Kind> gpus_;
   // Those that were told that they are, by themselves.
   std::set<std::string> above_quota_;
   std::set<std::string> started_;

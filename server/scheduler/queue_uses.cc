@@ -7,11 +7,9 @@
 namespace lockstep {
 namespace {
 
-void AddUse(const SchedulerState& state, const std::string& name,
+void AddUse(const std::string& queue, const DeviceDemand& demand,
             QueueUses& uses) {
-  const v1::Job& job = state.jobs.at(name).job();
-  const DeviceDemand demand = state.pool.DemandOf(job.spec());
-  uses[{QueueOf(job), demand.kind}].used += demand.count;
+  uses[{queue, demand.kind}].used += demand.count;
 }
 
 }  // namespace
@@ -23,10 +21,13 @@ QueueUses UsesOf(const SchedulerState& state) {
       uses[{id, kind}].quota = QuotaOf(record.queue(), kind);
     }
   }
-  for (const std::string& name : state.live) AddUse(state, name, uses);
+  for (const auto& [name, holding] : state.live) {
+    AddUse(holding.queue, holding.demand, uses);
+  }
   // Others have stopped for these already.
   for (const std::string& name : state.pool.Takers()) {
-    AddUse(state, name, uses);
+    const v1::Job& job = state.jobs.at(name).job();
+    AddUse(QueueOf(job), state.pool.DemandOf(job.spec()), uses);
   }
   return uses;
 }

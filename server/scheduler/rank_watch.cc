@@ -10,6 +10,17 @@ using worker::v1::Phase;
 // Of which the median is taken.
 constexpr size_t kStepsKept = 21;
 
+// Each reading becomes series of metrics, and whoever has an attempt's token
+// may write it. A UUID has 40 characters, one of a part of a GPU as many; a GPU
+// that has had more kinds of errors than this was replaced.
+constexpr size_t kLongestUuid = 96;
+constexpr int kMostXids = 32;
+
+bool IsSound(const worker::v1::GpuReading& gpu) {
+  return !gpu.uuid().empty() && gpu.uuid().size() <= kLongestUuid &&
+         gpu.xid_errors_size() <= kMostXids;
+}
+
 double MedianOf(const std::deque<double>& values) {
   std::vector<double> sorted(values.begin(), values.end());
   const auto middle =
@@ -25,11 +36,27 @@ int64_t SequenceOf(const RankSign& rank) {
 }  // namespace
 
 void RankWatch::Open(const AttemptRef& attempt, int ranks, absl::Duration now) {
-  Attempt opened;
+  Attempt opened(ranks);
   opened.ranks.resize(ranks, Rank{.heard_at = now});
   opened.waits_since = now;
   absl::MutexLock lock(&mu_);
-  attempts_[{attempt.job, attempt.attempt}] = std::move(opened);
+  attempts_.insert_or_assign({attempt.job, attempt.attempt}, std::move(opened));
+}
+
+void RankWatch::HearPoints(const worker::v1::Caller& caller,
+                           const MetricPoints& points) {
+  absl::MutexLock lock(&mu_);
+  Attempt* attempt = nullptr;
+  if (Find(caller, &attempt) == nullptr) return;
+  for (const v1::MetricPoint& point : points)
+    attempt->paces.Add(caller.rank(), point);
+}
+
+std::vector<double> RankWatch::Slowdowns(const AttemptRef& attempt) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = attempts_.find({attempt.job, attempt.attempt});
+  if (found == attempts_.end()) return {};
+  return found->second.paces.Slowdowns();
 }
 
 void RankWatch::Close(const AttemptRef& attempt) {
@@ -76,6 +103,10 @@ bool RankWatch::Hear(const worker::v1::HeartbeatRequest& heartbeat,
   rank->heard_at = now;
   rank->left = false;
   if (heartbeat.has_collective()) rank->collective = heartbeat.collective();
+  if (heartbeat.has_gpu() && IsSound(heartbeat.gpu())) {
+    rank->gpu = heartbeat.gpu();
+    rank->gpu_at = now;
+  }
   if (rank->phase != heartbeat.phase()) {
     // What it did until now was no step.
     attempt->step = std::max(attempt->step, heartbeat.step());
@@ -164,8 +195,47 @@ std::vector<WatchFinding> RankWatch::Look(absl::Duration now) {
       for (Rank& rank : attempt.ranks) rank.heard_at += since;
     }
     LookAt(key, attempt, now, findings);
+    for (RankSlowness& rank : attempt.paces.Look(now)) {
+      findings.push_back(SlowFound{{key.first, key.second}, rank});
+    }
   }
   return findings;
+}
+
+std::vector<RankHeard> RankWatch::Ranks() const {
+  std::vector<RankHeard> heard;
+  absl::MutexLock lock(&mu_);
+  for (const auto& [key, attempt] : attempts_) {
+    const std::vector<double> slowdowns = attempt.paces.Slowdowns();
+    for (size_t i = 0; i < attempt.ranks.size(); ++i) {
+      const Rank& rank = attempt.ranks[i];
+      heard.push_back({.attempt = {key.first, key.second},
+                       .rank = static_cast<int>(i),
+                       .at = rank.heard_at,
+                       .phase = rank.phase,
+                       .silent = rank.silent,
+                       .left = rank.left,
+                       .slowdown = slowdowns[i]});
+    }
+  }
+  return heard;
+}
+
+std::vector<RankGpu> RankWatch::Gpus(absl::Duration now) const {
+  const absl::Duration silence = SilenceOf(options_);
+  std::vector<RankGpu> gpus;
+  absl::MutexLock lock(&mu_);
+  for (const auto& [key, attempt] : attempts_) {
+    for (size_t i = 0; i < attempt.ranks.size(); ++i) {
+      const Rank& rank = attempt.ranks[i];
+      if (!rank.gpu.has_value() || now - rank.gpu_at >= silence) continue;
+      gpus.push_back({.attempt = {key.first, key.second},
+                      .rank = static_cast<int>(i),
+                      .at = rank.gpu_at,
+                      .reading = *rank.gpu});
+    }
+  }
+  return gpus;
 }
 
 std::optional<int> StuckRank(const std::vector<RankSign>& ranks,

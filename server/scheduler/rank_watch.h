@@ -9,7 +9,8 @@
 // A rank says something in every heartbeat interval whatever its trainer does,
 // so one that is silent for two is stopped, cut off, or gone. A rank may also
 // talk on while its trainer stands; then no step is done by anyone, since all
-// wait for it. How long a step may take follows from the steps before it.
+// wait for it. How long a step may take follows from the steps before it. And
+// one may only be slower than the others (rank_paces.h).
 //
 // Thread-safe: connections tell, the scheduler's thread looks.
 
@@ -26,7 +27,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
+#include "server/events/metric_log.h"
 #include "server/scheduler/attempt_tokens.h"
+#include "server/scheduler/rank_paces.h"
 #include "server/scheduler/scheduler_options.h"
 
 namespace lockstep {
@@ -54,7 +57,34 @@ struct HangFound {
   absl::Duration limit;
   std::vector<RankSign> ranks;
 };
-using WatchFinding = std::variant<SilenceFound, HangFound>;
+// A rank holds the others up, or no longer.
+struct SlowFound {
+  AttemptRef attempt;
+  RankSlowness rank;
+};
+using WatchFinding = std::variant<SilenceFound, HangFound, SlowFound>;
+
+// When a rank was heard last.
+struct RankHeard {
+  AttemptRef attempt;
+  int rank = 0;
+  absl::Duration at;
+  worker::v1::Phase phase = worker::v1::PHASE_UNSPECIFIED;
+  // It was told of as silent.
+  bool silent = false;
+  // It has said its last word.
+  bool left = false;
+  // How long it computes over the median rank; 0 where that is not known.
+  double slowdown = 0;
+};
+
+// What a rank told of its GPU.
+struct RankGpu {
+  AttemptRef attempt;
+  int rank = 0;
+  absl::Duration at;
+  worker::v1::GpuReading reading;
+};
 
 class RankWatch {
  public:
@@ -75,10 +105,20 @@ class RankWatch {
   // It reports something, and with it, perhaps, the steps done.
   void HearReport(const worker::v1::Caller& caller, std::optional<int64_t> step,
                   absl::Duration now);
+  // Where its time went, among other points.
+  void HearPoints(const worker::v1::Caller& caller, const MetricPoints& points);
+  // Of each rank of an open attempt, how long it computes over the median rank;
+  // 0 where that is not known. Empty for others.
+  std::vector<double> Slowdowns(const AttemptRef& attempt) const;
 
   // What became so since the last look. When that is long ago, this process did
   // not run, and knows nothing of the time between.
   std::vector<WatchFinding> Look(absl::Duration now);
+
+  // All ranks of open attempts.
+  std::vector<RankHeard> Ranks() const;
+  // What each of them told last of its GPU, unless that is as old as a silence.
+  std::vector<RankGpu> Gpus(absl::Duration now) const;
 
  private:
   struct Rank {
@@ -88,8 +128,12 @@ class RankWatch {
     std::optional<worker::v1::Collective> collective;
     bool silent = false;
     bool left = false;
+    std::optional<worker::v1::GpuReading> gpu;
+    absl::Duration gpu_at;
   };
   struct Attempt {
+    explicit Attempt(int world_size) : paces(world_size) {}
+
     std::vector<Rank> ranks;
     // The most steps that any rank has told, and since when they are waited
     // for: the one before, or the end of what was not training.
@@ -98,6 +142,7 @@ class RankWatch {
     // Seconds a step of the newest ones, oldest first.
     std::deque<double> step_seconds;
     bool told = false;
+    RankPaces paces;
   };
   using Key = std::pair<std::string, int>;
 
@@ -111,7 +156,7 @@ class RankWatch {
               std::vector<WatchFinding>& findings) const;
 
   const SchedulerOptions options_;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   std::map<Key, Attempt> attempts_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> looked_at_ ABSL_GUARDED_BY(mu_);
 };

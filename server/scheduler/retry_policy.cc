@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/contract/end_cause.h"
 #include "server/scheduler/attempt_end.h"
+#include "server/scheduler/proto_time.h"
 
 namespace lockstep {
 namespace {
@@ -33,10 +34,25 @@ Failures CountFailures(const v1::Job& job, int64_t newest_step) {
   return failures;
 }
 
+// Until fewer attempts that failed have begun within an hour than may.
+absl::Duration TimeToNextStart(const v1::Job& job, absl::Time wall,
+                               const SchedulerOptions& options) {
+  int left = options.starts_per_hour;
+  for (int i = job.attempts_size() - 1; i >= 0; --i) {
+    const v1::Attempt& attempt = job.attempts(i);
+    if (WasAskedToStop(attempt.end_cause()) || --left > 0) continue;
+    const absl::Duration age = wall - FromProto(attempt.start_time());
+    // The wall may have been set back since.
+    return std::clamp(absl::Hours(1) - age, absl::ZeroDuration(),
+                      absl::Hours(1));
+  }
+  return absl::ZeroDuration();
+}
+
 }  // namespace
 
 RetryDecision DecideRetry(const v1::Job& job, int64_t newest_step,
-                          const SchedulerOptions& options) {
+                          absl::Time wall, const SchedulerOptions& options) {
   const Failures failures = CountFailures(job, newest_step);
   RetryDecision decision;
   if (failures.counted > job.spec().max_restarts()) {
@@ -55,6 +71,9 @@ RetryDecision DecideRetry(const v1::Job& job, int64_t newest_step,
   for (int i = 1; i < failures.in_a_row; ++i) {
     decision.backoff = std::min(decision.backoff * 2, options.longest_backoff);
   }
+  const absl::Duration next = TimeToNextStart(job, wall, options);
+  decision.too_often = next > decision.backoff;
+  if (decision.too_often) decision.backoff = next;
   return decision;
 }
 

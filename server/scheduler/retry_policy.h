@@ -7,6 +7,9 @@
 // attempt that left a new checkpoint restores the budget. Attempts in a row
 // that leave none are bounded on their own, so that a job which crashes at the
 // same place does not do so for ever.
+//
+// And however far each one gets: no more than options.starts_per_hour attempts
+// that fail begin within an hour.
 
 #include <cstdint>
 #include <string>
@@ -21,14 +24,16 @@ struct RetryDecision {
   bool retry = false;
   // Pause before the next attempt.
   absl::Duration backoff;
+  // It lasts so long since so many attempts began within an hour.
+  bool too_often = false;
   // Why there is no other attempt.
   std::string refusal;
 };
 
 // `job`'s newest attempt has just ended with a cause that allows another;
-// `newest_step` is its newest checkpoint.
+// `newest_step` is its newest checkpoint, `wall` is now.
 RetryDecision DecideRetry(const v1::Job& job, int64_t newest_step,
-                          const SchedulerOptions& options);
+                          absl::Time wall, const SchedulerOptions& options);
 
 }  // namespace lockstep
 

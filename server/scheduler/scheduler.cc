@@ -5,8 +5,14 @@
 
 #include "server/scheduler/scheduler_thread.h"
 #include "server/scheduler/step.h"
+#include "server/store/job_store.h"
 
 namespace lockstep {
+namespace {
+
+constexpr auto kChange = JobStore::Demand::kChange;
+
+}  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options, Parts parts)
     : thread_(std::make_unique<SchedulerThread>(options, parts)) {}
@@ -17,25 +23,26 @@ absl::Status Scheduler::Start() { return thread_->Start(); }
 
 void Scheduler::Create(CreateJob request, Reply<v1::Job> reply) {
   Actor actor{request.owner};
-  thread_->PostCall(CreateEvent{0, std::move(request)}, std::move(reply),
+  thread_->PostWish(JobStore::Demand::kNewJob,
+                    CreateEvent{0, std::move(request)}, std::move(reply),
                     std::move(actor));
 }
 
 void Scheduler::Cancel(Actor actor, std::string name, std::string etag,
                        Reply<v1::Job> reply) {
-  thread_->PostCall(CancelEvent{0, std::move(name), std::move(etag)},
+  thread_->PostWish(kChange, CancelEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
 
 void Scheduler::Pause(Actor actor, std::string name, std::string etag,
                       Reply<v1::Job> reply) {
-  thread_->PostCall(PauseEvent{0, std::move(name), std::move(etag)},
+  thread_->PostWish(kChange, PauseEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
 
 void Scheduler::Resume(Actor actor, std::string name, std::string etag,
                        Reply<v1::Job> reply) {
-  thread_->PostCall(ResumeEvent{0, std::move(name), std::move(etag)},
+  thread_->PostWish(kChange, ResumeEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
 
@@ -44,55 +51,59 @@ void Scheduler::Explain(std::string name, Reply<v1::JobExplanation> reply) {
 }
 
 void Scheduler::Update(Actor actor, UpdateJob request, Reply<v1::Job> reply) {
-  thread_->PostCall(UpdateEvent{0, std::move(request)}, std::move(reply),
-                    std::move(actor));
+  thread_->PostWish(kChange, UpdateEvent{0, std::move(request)},
+                    std::move(reply), std::move(actor));
 }
 
 void Scheduler::Delete(Actor actor, std::string name, std::string etag,
                        Reply<v1::Job> reply) {
-  thread_->PostCall(DeleteEvent{0, std::move(name), std::move(etag)},
+  thread_->PostWish(kChange, DeleteEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
 
 void Scheduler::Pin(Actor actor, std::string job, int64_t step, bool pinned,
                     Ack ack) {
-  thread_->PostCall(PinEvent{0, std::move(job), step, pinned}, std::move(ack),
-                    std::move(actor));
+  thread_->PostWish(kChange, PinEvent{0, std::move(job), step, pinned},
+                    std::move(ack), std::move(actor));
 }
 
 void Scheduler::Drain(Actor actor, bool let_run, Ack ack) {
-  thread_->PostCall(DrainEvent{.drain = true, .let_run = let_run},
+  thread_->PostWish(kChange, DrainEvent{.drain = true, .let_run = let_run},
                     std::move(ack), std::move(actor));
 }
 
 void Scheduler::Undrain(Actor actor, Ack ack) {
-  thread_->PostCall(DrainEvent{.drain = false}, std::move(ack),
+  thread_->PostWish(kChange, DrainEvent{.drain = false}, std::move(ack),
                     std::move(actor));
 }
 
 void Scheduler::DrainDevice(Actor actor, std::string device, std::string reason,
                             Ack ack) {
-  thread_->PostCall(
+  thread_->PostWish(
+      kChange,
       DrainDeviceEvent{0, std::move(device), /*drain=*/true, std::move(reason)},
       std::move(ack), std::move(actor));
 }
 
 void Scheduler::UndrainDevice(Actor actor, std::string device, Ack ack) {
-  thread_->PostCall(
-      DrainDeviceEvent{.device = std::move(device), .drain = false},
+  thread_->PostWish(
+      kChange, DrainDeviceEvent{.device = std::move(device), .drain = false},
       std::move(ack), std::move(actor));
 }
 
 void Scheduler::CreateQueue(v1::Queue queue, Reply<v1::Queue> reply) {
-  thread_->PostCall(CreateQueueEvent{0, std::move(queue)}, std::move(reply));
+  thread_->PostWish(kChange, CreateQueueEvent{0, std::move(queue)},
+                    std::move(reply));
 }
 
 void Scheduler::UpdateQueue(QueueUpdate request, Reply<v1::Queue> reply) {
-  thread_->PostCall(UpdateQueueEvent{0, std::move(request)}, std::move(reply));
+  thread_->PostWish(kChange, UpdateQueueEvent{0, std::move(request)},
+                    std::move(reply));
 }
 
 void Scheduler::DeleteQueue(std::string name, Ack ack) {
-  thread_->PostCall(DeleteQueueEvent{0, std::move(name)}, std::move(ack));
+  thread_->PostWish(kChange, DeleteQueueEvent{0, std::move(name)},
+                    std::move(ack));
 }
 
 void Scheduler::ListQueues(Reply<v1::ListQueuesResponse> reply) {
@@ -104,6 +115,13 @@ void Scheduler::Prepared(worker::v1::ReportPreparedRequest report, Ack ack) {
 }
 
 void Scheduler::SupervisorAttached(worker::v1::AttachRequest report, Ack ack) {
+  // Whoever is known to have ended is not silent.
+  for (const worker::v1::RankProcess& rank : report.ranks()) {
+    if (!rank.exited()) continue;
+    worker::v1::Caller caller = report.caller();
+    caller.set_rank(rank.rank());
+    thread_->watch().Leave(caller);
+  }
   thread_->PostCall(AttachedEvent{0, std::move(report)}, std::move(ack));
 }
 
@@ -136,6 +154,17 @@ void Scheduler::HeardReport(const worker::v1::Caller& caller,
   thread_->watch().HearReport(caller, step, thread_->Now());
 }
 
+void Scheduler::Measured(
+    const worker::v1::Caller& caller,
+    const google::protobuf::RepeatedPtrField<v1::MetricPoint>& points) {
+  thread_->watch().HearPoints(caller, points);
+}
+
+std::vector<double> Scheduler::Slowdowns(const std::string& job,
+                                         int attempt) const {
+  return thread_->watch().Slowdowns({job, attempt});
+}
+
 void Scheduler::Checkpoint(worker::v1::CommitCheckpointRequest request,
                            Ack ack) {
   thread_->PostCall(CheckpointEvent{0, std::move(*request.mutable_caller()),
@@ -158,6 +187,14 @@ std::unique_ptr<Scheduler::CommandSubscription> Scheduler::SubscribeCommands(
     const worker::v1::Caller& caller, std::function<void()> wake) {
   return thread_->board().Subscribe({caller.job(), caller.attempt()},
                                     std::move(wake));
+}
+
+std::vector<RankHeard> Scheduler::Ranks() const {
+  return thread_->watch().Ranks();
+}
+
+std::vector<RankGpu> Scheduler::Gpus() const {
+  return thread_->watch().Gpus(thread_->Now());
 }
 
 std::vector<v1::Node> Scheduler::Nodes() const { return thread_->Nodes(); }

@@ -8,7 +8,8 @@
 //
 // The public methods are thread-safe and return at once; `reply` runs on the
 // store's or the scheduler's thread once the decision is on disk, and must not
-// block.
+// block. What a user asks for is refused on the caller's own thread, with
+// RESOURCE_EXHAUSTED (STORE_FULL), while the store has no room for it.
 
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,8 @@ class Rendezvous;
 class SchedulerThread;
 class AttemptTokens;
 class SchedulingPolicy;
+struct RankGpu;
+struct RankHeard;
 struct SchedulerOptions;
 
 class Scheduler {
@@ -51,6 +54,8 @@ class Scheduler {
     std::string request_id;  // May be empty.
     std::string request_digest;
     std::string owner;
+    // W3C trace context of the call; empty when it had none.
+    std::string traceparent;
     // Where it goes on from; or why it cannot, which an exact retry of an
     // earlier request does not ask.
     absl::StatusOr<std::optional<v1::Checkpoint>> origin =
@@ -145,6 +150,10 @@ class Scheduler {
   void Left(const worker::v1::Caller& caller);
   void HeardReport(const worker::v1::Caller& caller,
                    std::optional<int64_t> step);
+  // Of points it brings, those that say where a rank's time went count.
+  void Measured(
+      const worker::v1::Caller& caller,
+      const google::protobuf::RepeatedPtrField<v1::MetricPoint>& points);
   void Checkpoint(worker::v1::CommitCheckpointRequest request, Ack ack);
   // Whether the ranks of this attempt shall stop, for their heartbeats'
   // streams.
@@ -163,8 +172,16 @@ class Scheduler {
   std::unique_ptr<CommandSubscription> SubscribeCommands(
       const worker::v1::Caller& caller, std::function<void()> wake);
 
+  // RankPlacement.slowdown of each rank of a live attempt; empty for others.
+  std::vector<double> Slowdowns(const std::string& job, int attempt) const;
+
   // For ClusterService.
   std::vector<v1::Node> Nodes() const;
+
+  // Of all attempts whose ranks have joined, for the metrics.
+  std::vector<RankHeard> Ranks() const;
+  // What they told of their GPUs, those that did not fall silent since.
+  std::vector<RankGpu> Gpus() const;
 
  private:
   const std::unique_ptr<SchedulerThread> thread_;

@@ -3,6 +3,8 @@
 
 // Every limit and delay of the scheduler, with its default.
 
+#include <algorithm>
+
 #include "absl/time/time.h"
 
 namespace lockstep {
@@ -32,6 +34,12 @@ struct SchedulerOptions {
   // So many failed attempts in a row that left no new checkpoint end a job,
   // whatever its max_restarts allows.
   int attempts_without_progress = 3;
+  // So many attempts of a job that failed may have begun within an hour; the
+  // next one waits until fewer have, whatever progress they made.
+  int starts_per_hour = 10;
+  // How long an attempt whose ranks were stopped by nobody here waits for the
+  // engine's word on why.
+  absl::Duration engine_word = absl::Seconds(15);
   // Prepare processes at a time.
   int concurrent_prepares = 2;
   // Starts of prepare whose end is unknown (the coordinator was away).
@@ -42,10 +50,20 @@ struct SchedulerOptions {
   absl::Duration tick = absl::Milliseconds(250);
 };
 
+// The longest that a job waits after a failure.
+inline absl::Duration LongestPause(const SchedulerOptions& options) {
+  return std::max(options.longest_backoff, absl::Hours(1));
+}
+
 // After which a rank is called silent.
 inline absl::Duration SilenceOf(const SchedulerOptions& options) {
   return 2 * options.heartbeat_interval;
 }
+
+// The heartbeat interval where ranks are on other hosts, unless told otherwise.
+// One that dies may have spoken just before: it is lost within 8 seconds, which
+// leaves a busy coordinator two of the 10 that are promised.
+inline constexpr absl::Duration kNetworkHeartbeat = absl::Milliseconds(2500);
 
 }  // namespace lockstep
 

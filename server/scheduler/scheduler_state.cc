@@ -16,8 +16,16 @@ void RestoreReservation(const JobEntry& entry, DevicePool& pool) {
   const v1::Attempt* attempt = LiveAttemptOf(entry.job());
   if (attempt == nullptr) return;
   std::vector<DevicePlace> places;
-  for (const v1::RankPlacement& rank : attempt->ranks()) {
-    places.push_back({rank.node(), rank.device()});
+  const server::ProcessRecord* process =
+      FindProcess(entry, entry.job().attempt());
+  if (process != nullptr && process->slots_size() > 0) {
+    for (const server::KeptDevice& slot : process->slots()) {
+      places.push_back({slot.node(), slot.device()});
+    }
+  } else {
+    for (const v1::RankPlacement& rank : attempt->ranks()) {
+      places.push_back({rank.node(), rank.device()});
+    }
   }
   pool.Reserve(entry.job().name(), places);
 }
@@ -28,7 +36,18 @@ void RestoreTimeLimit(JobEntry& entry, absl::Duration now, absl::Time wall) {
   const v1::Attempt* attempt = LiveAttemptOf(entry.job());
   if (attempt == nullptr) return;
   const absl::Duration limit = TimeLimitOf(entry.job().spec());
-  const absl::Duration left = FromProto(attempt->start_time()) + limit - wall;
+  const server::ProcessRecord* process =
+      FindProcess(entry, entry.job().attempt());
+  // One that waits in an engine has not begun.
+  if (process != nullptr && process->slots_size() > 0 &&
+      !process->has_engine_start_time()) {
+    return;
+  }
+  const google::protobuf::Timestamp& start =
+      process != nullptr && process->has_engine_start_time()
+          ? process->engine_start_time()
+          : attempt->start_time();
+  const absl::Duration left = FromProto(start) + limit - wall;
   entry.live.time_limit = now + std::clamp(left, absl::ZeroDuration(), limit);
 }
 
@@ -93,7 +112,7 @@ SchedulerState RestoreState(const SchedulerOptions& options,
       // can be.
       const absl::Duration left = FromProto(entry.record->not_before()) - wall;
       entry.not_before =
-          now + std::clamp(left, absl::ZeroDuration(), options.longest_backoff);
+          now + std::clamp(left, absl::ZeroDuration(), LongestPause(options));
     }
     if (const auto found = listed.find(job.name()); found != listed.end()) {
       for (const v1::Checkpoint& checkpoint : found->second) {
@@ -109,13 +128,14 @@ SchedulerState RestoreState(const SchedulerOptions& options,
     }
     if (job.state() == v1::Job::QUEUED) Enqueue(state, entry);
     Follow(state, entry);
-    if (LiveAttemptOf(job) != nullptr) state.live.insert(job.name());
     if (job.state() == v1::Job::PREPARING) ++state.preparing;
     RestoreReservation(entry, state.pool);
     RestoreKept(entry, state.pool);
     RestoreTimeLimit(entry, now, wall);
+    const bool is_live = LiveAttemptOf(job) != nullptr;
     const std::string name = job.name();
-    state.jobs.emplace(name, std::move(entry));
+    const auto place = state.jobs.emplace(name, std::move(entry)).first;
+    if (is_live) AddLive(state, place->second);
   }
   return state;
 }
@@ -169,6 +189,19 @@ void Unfollow(SchedulerState& state, const JobEntry& entry) {
   }
 }
 
+void AddLive(SchedulerState& state, const JobEntry& entry) {
+  const v1::Job& job = entry.job();
+  const v1::Attempt& attempt = *LiveAttemptOf(job);
+  state.live[job.name()] = {.entry = &entry,
+                            .queue = QueueOf(job),
+                            .demand = state.pool.DemandOf(job.spec()),
+                            .held = {.owner = job.owner(),
+                                     .devices = attempt.ranks_size(),
+                                     .since = FromProto(attempt.start_time())},
+                            .preemptible = job.spec().resources().preemptible(),
+                            .limited = job.spec().resources().has_timeout()};
+}
+
 void Dequeue(SchedulerState& state, const JobEntry& entry) {
   state.following.erase(PlaceInQueue(entry));
   state.unprepared.erase(PlaceInQueue(entry));
@@ -183,17 +216,16 @@ absl::Duration LongestOf(const SchedulerState& state, const v1::JobSpec& spec) {
 }
 
 absl::Duration TimeLeftAtMost(const SchedulerState& state,
-                              const JobEntry& entry, absl::Duration now) {
+                              const Holding& holding, absl::Duration now) {
   // Without a limit of its own it might as well not be stopping.
-  if (!entry.job().spec().resources().has_timeout()) {
-    return absl::InfiniteDuration();
-  }
-  const absl::Duration killed = entry.live.kill_at - now;
+  if (!holding.limited) return absl::InfiniteDuration();
+  const LiveAttempt& live = holding.entry->live;
+  const absl::Duration killed = live.kill_at - now;
   if (killed < absl::InfiniteDuration()) {
     return std::max(killed, absl::ZeroDuration()) +
            state.options.kill_after_grace + state.options.tick;
   }
-  return std::max(entry.live.time_limit - now, absl::ZeroDuration()) +
+  return std::max(live.time_limit - now, absl::ZeroDuration()) +
          TimeToStop(state.options);
 }
 

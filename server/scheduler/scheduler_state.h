@@ -45,12 +45,36 @@ struct LiveAttempt {
   std::optional<worker::v1::RankFailure> verdict;
   // Its ranks were asked to write a checkpoint and stop.
   std::optional<StopOrder> order;
+  // Ranks that have said nothing for long, and hosts all of whose ranks were
+  // taken for lost with them.
+  std::set<int> silent;
+  std::set<std::string> lost_nodes;
+  // A supervisor of it has called since the coordinator started.
+  bool attached = false;
+  // When the engine's word on the end of all ranks is no longer waited for, or
+  // a word of hosts that are silent.
+  absl::Duration engine_word_due = absl::InfiniteDuration();
   // Ranks that are gone, as their supervisors told.
   std::map<int, worker::v1::RankProcess> ended;
   // When the whole gang is killed, by Clock::Now.
   absl::Duration kill_at = absl::InfiniteDuration();
   // When its time is up (resources.timeout), by Clock::Now.
   absl::Duration time_limit = absl::InfiniteDuration();
+};
+
+struct JobEntry;
+
+// What a live attempt has; all of it stays as it is while the attempt is live.
+struct Holding {
+  // In SchedulerState.jobs.
+  const JobEntry* entry = nullptr;
+  std::string queue;
+  DeviceDemand demand;
+  HeldDevices held;
+  // It gives way to more urgent jobs.
+  bool preemptible = false;
+  // It has a time limit.
+  bool limited = false;
 };
 
 struct JobEntry {
@@ -115,7 +139,7 @@ struct SchedulerState {
   // Of each job that others wait for, which.
   std::map<std::string, std::set<std::string>> followers;
   // Jobs with an attempt that has not ended.
-  std::set<std::string> live;
+  std::map<std::string, Holding> live;
   int64_t next_order = 0;
   int preparing = 0;
   // When jobs that ended long ago are looked for, by Clock::Now.
@@ -126,6 +150,9 @@ struct SchedulerState {
   bool schedule = true;
   // As it will be on disk when the writes under way are.
   server::CoordinatorRecord coordinator;
+
+  // Why the engine that places attempts does not answer; empty when it does.
+  std::string engine_trouble;
 
   bool draining() const { return coordinator.has_drain_time(); }
 };
@@ -160,6 +187,9 @@ void JoinLine(SchedulerState& state, const JobEntry& entry);
 void Follow(SchedulerState& state, const JobEntry& entry);
 void Unfollow(SchedulerState& state, const JobEntry& entry);
 
+// The newest attempt of the job, which is in `jobs`, is live from now on.
+void AddLive(SchedulerState& state, const JobEntry& entry);
+
 // What resources.timeout allows an attempt; infinite when it is not set.
 absl::Duration TimeLimitOf(const v1::JobSpec& spec);
 
@@ -168,7 +198,7 @@ absl::Duration TimeLimitOf(const v1::JobSpec& spec);
 absl::Duration LongestOf(const SchedulerState& state, const v1::JobSpec& spec);
 // The same of a live attempt, from now on.
 absl::Duration TimeLeftAtMost(const SchedulerState& state,
-                              const JobEntry& entry, absl::Duration now);
+                              const Holding& holding, absl::Duration now);
 
 // The newest attempt if it has not ended, else null.
 const v1::Attempt* LiveAttemptOf(const v1::Job& job);

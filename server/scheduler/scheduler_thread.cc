@@ -12,7 +12,6 @@
 #include "server/launcher/launcher.h"
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/scheduling_policy.h"
-#include "server/store/job_store.h"
 
 namespace lockstep {
 namespace {
@@ -109,6 +108,14 @@ void SchedulerThread::Listen() {
   parts_.launcher.SetUseListener([inbox = inbox_](ForeignUses uses) {
     inbox->Post(ForeignUseEvent{std::move(uses)});
   });
+  parts_.launcher.SetEngineListener(
+      [inbox = inbox_](std::variant<EngineNews, EngineReach> said) {
+        if (auto* news = std::get_if<EngineNews>(&said)) {
+          inbox->Post(EngineEvent{std::move(*news)});
+        } else {
+          inbox->Post(EngineReachEvent{std::get<EngineReach>(said)});
+        }
+      });
   parts_.rendezvous.SetListener([inbox = inbox_](Rendezvous::Outcome outcome) {
     inbox->Post(RendezvousEvent{std::move(outcome)});
   });
@@ -141,8 +148,9 @@ void SchedulerThread::Run() {
     }
     for (const Event& event : events) Decide(event);
     RunCommitted();
-    // Whoever was told nothing yet may have to wait for the disk, not longer.
-    if (stopping && pending_.empty()) return;
+    // Whoever was told nothing yet may have to wait for the disk, not longer,
+    // and not for one that is full.
+    if (stopping && (pending_.empty() || !HasRoom())) return;
     if (stopping || parts_.clock.Now() < next_tick) continue;
     next_tick = parts_.clock.Now() + options_.tick;
     Tick();
@@ -159,6 +167,10 @@ std::deque<Event> SchedulerThread::WaitForEvents(absl::Duration timeout) {
   inbox_->mu.AwaitWithTimeout(absl::Condition(&work), timeout);
   inbox_->committed = false;
   return std::exchange(inbox_->events, {});
+}
+
+bool SchedulerThread::HasRoom() const {
+  return parts_.store.CheckRoom(JobStore::Demand::kChange).ok();
 }
 
 void SchedulerThread::Tick() {
@@ -213,9 +225,7 @@ void SchedulerThread::RunCommitted() {
       if (!next->done) return;
     }
     pending_.pop_front();
-    if (broken_.ok() && !next->entries.ok()) {
-      broken_ = errors::StoreUnavailable(next->entries.status().message());
-    }
+    if (broken_.ok()) broken_ = next->entries.status();
     if (!broken_.ok()) {
       // Not on disk: nothing of it happens, and all who wait are told.
       callers_.FailAll(broken_);

@@ -24,6 +24,7 @@
 #include "server/scheduler/scheduler.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/scheduler/step.h"
+#include "server/store/job_store.h"
 
 namespace lockstep {
 
@@ -45,6 +46,16 @@ class SchedulerThread {
   void PostCall(What what, Answer answer, Actor actor = {}) {
     what.ticket = callers_.Add(std::move(answer));
     inbox_->Post(std::move(what), std::move(actor));
+  }
+  // The same of what a user asks for, unless the store has no room for it: what
+  // would only wait for the disk is refused at once.
+  template <typename What, typename Answer>
+  void PostWish(JobStore::Demand demand, What what, Answer answer,
+                Actor actor = {}) {
+    if (absl::Status room = parts_.store.CheckRoom(demand); !room.ok()) {
+      return answer(std::move(room));
+    }
+    PostCall(std::move(what), std::move(answer), std::move(actor));
   }
 
   // Thread-safe.
@@ -84,6 +95,8 @@ class SchedulerThread {
   void Adopt();
   void Run();
   std::deque<Event> WaitForEvents(absl::Duration timeout);
+  // False while no decision gets to the disk.
+  bool HasRoom() const;
   void Tick();
   void Decide(const Event& event);
   void Submit(StepResult result);

@@ -26,6 +26,16 @@ std::string WhyQueued(const v1::Job& job) {
              : v1::Job::PendingReason_Name(job.pending_reason());
 }
 
+// It has slots, and no engine has begun to start it.
+bool WaitsInEngine(const server::JobRecord& record) {
+  for (const server::ProcessRecord& process : record.processes()) {
+    if (process.attempt() == record.job().attempt()) {
+      return process.slots_size() > 0 && !process.has_engine_start_time();
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Spending SpendingOf(const server::JobRecord& record) {
@@ -33,6 +43,7 @@ Spending SpendingOf(const server::JobRecord& record) {
   const server::TimeAccount& account = record.time_account();
   if (IsTerminal(job.state())) return {};
   if (const v1::Attempt* attempt = LiveAttemptOf(job)) {
+    if (WaitsInEngine(record)) return {v1::Goodput::QUEUE, "SLURM"};
     if (IsOfAttempts(account.class_())) {
       return {account.class_(), account.cause(), account.devices()};
     }

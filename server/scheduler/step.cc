@@ -1,6 +1,8 @@
 #include "server/scheduler/step.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "server/scheduler/decision.h"
 #include "server/scheduler/explain.h"
@@ -11,9 +13,13 @@ namespace {
 
 void OnTick(Decision& decision) {
   SchedulerState& state = decision.state();
-  for (const std::string& name : state.live) {
+  // The end of one takes it from the map.
+  std::vector<std::string> live;
+  for (const auto& [name, holding] : state.live) live.push_back(name);
+  for (const std::string& name : live) {
     JobEntry& entry = state.jobs.at(name);
     StopAtTimeLimit(decision, entry);
+    if (EndWithoutEngine(decision, entry)) continue;
     if (decision.now() < entry.live.kill_at) continue;
     if (AwaitsCheckpoint(entry)) {
       GiveUpCheckpoint(decision, entry);
@@ -61,6 +67,7 @@ struct Dispatch {
   void operator()(const AttachedEvent& event) { OnAttached(decision, event); }
   void operator()(const ReportedEvent& event) { OnReported(decision, event); }
   void operator()(const HeardEvent& event) { OnHeard(decision, event); }
+  void operator()(const SlowEvent& event) { OnSlow(decision, event.found); }
   void operator()(const SilenceEvent& event) {
     OnSilence(decision, event.found);
   }
@@ -79,6 +86,12 @@ struct Dispatch {
   void operator()(const ForeignUseEvent& event) {
     SchedulerState& state = decision.state();
     if (state.pool.SetForeignUses(event.uses)) state.schedule = true;
+  }
+  void operator()(const EngineEvent& event) {
+    OnEngineNews(decision, event.news);
+  }
+  void operator()(const EngineReachEvent& event) {
+    OnEngineReach(decision, event.reach);
   }
   void operator()(const CreateQueueEvent& event) {
     OnCreateQueue(decision, event);

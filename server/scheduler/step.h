@@ -109,6 +109,9 @@ struct SilenceEvent {
 struct HangEvent {
   HangFound found;
 };
+struct SlowEvent {
+  SlowFound found;
+};
 struct CheckpointEvent {
   Ticket ticket = 0;
   worker::v1::Caller caller;
@@ -138,6 +141,13 @@ struct ProcessEndEvent {
 struct ForeignUseEvent {
   std::map<std::string, std::string> uses;
 };
+// What an engine that places attempts says.
+struct EngineEvent {
+  EngineNews news;
+};
+struct EngineReachEvent {
+  EngineReach reach;
+};
 struct CreateQueueEvent {
   Ticket ticket = 0;
   v1::Queue queue;  // Valid.
@@ -160,15 +170,17 @@ struct TickEvent {};
 
 inline SilenceEvent EventOf(SilenceFound found) { return {std::move(found)}; }
 inline HangEvent EventOf(HangFound found) { return {std::move(found)}; }
+inline SlowEvent EventOf(SlowFound found) { return {std::move(found)}; }
 
 struct Event {
   std::variant<CreateEvent, CancelEvent, PauseEvent, ResumeEvent, ExplainEvent,
                UpdateEvent, DeleteEvent, DrainEvent, DrainDeviceEvent,
                PreparedEvent, AttachedEvent, ReportedEvent, HeardEvent,
-               SilenceEvent, HangEvent, CheckpointEvent, PinEvent,
+               SilenceEvent, HangEvent, SlowEvent, CheckpointEvent, PinEvent,
                RendezvousEvent, LaunchedEvent, ProcessEndEvent, ForeignUseEvent,
-               CreateQueueEvent, UpdateQueueEvent, DeleteQueueEvent,
-               ListQueuesEvent, RestoreEvent, TickEvent>
+               EngineEvent, EngineReachEvent, CreateQueueEvent,
+               UpdateQueueEvent, DeleteQueueEvent, ListQueuesEvent,
+               RestoreEvent, TickEvent>
       what;
   // 32 unpredictable bytes, of which uids, ids and tokens are made.
   std::string entropy;
@@ -212,6 +224,12 @@ struct OpenRendezvousEffect {
   AttemptRef attempt;
   int world_size = 0;
   bool joined_before = false;
+  // Its ranks are waited for only once they are started.
+  bool waits_for_engine = false;
+};
+// Its ranks are being started: from now on they are waited for.
+struct StartRendezvousEffect {
+  AttemptRef attempt;
 };
 struct LaunchEffect {
   LaunchRequest request;
@@ -255,9 +273,10 @@ struct RemoveFilesEffect {
 
 using Effect =
     std::variant<ReplyEffect, ExplainEffect, QueueEffect, QueuesEffect,
-                 AckEffect, PutTokenEffect, OpenRendezvousEffect, LaunchEffect,
-                 WelcomeEffect, SignalEffect, StopCommandEffect, CloseEffect,
-                 ProgressEffect, GoodputEffect, RemoveFilesEffect>;
+                 AckEffect, PutTokenEffect, OpenRendezvousEffect,
+                 StartRendezvousEffect, LaunchEffect, WelcomeEffect,
+                 SignalEffect, StopCommandEffect, CloseEffect, ProgressEffect,
+                 GoodputEffect, RemoveFilesEffect>;
 
 struct StepResult {
   StoreWrite write;  // May be empty.

@@ -48,8 +48,9 @@ bool AnswerRetry(Decision& decision, const CreateEvent& event) {
 }
 
 absl::StatusOr<std::vector<std::string>> Dependencies(
-    const SchedulerState& state, const v1::JobSpec& spec) {
-  return FindDependencies(spec, [&](const std::string& name) {
+    const SchedulerState& state, const std::string& job_name,
+    const v1::JobSpec& spec) {
+  return FindDependencies(job_name, spec, [&](const std::string& name) {
     const auto found = state.jobs.find(name);
     return found == state.jobs.end() ? nullptr : &found->second.job();
   });
@@ -63,6 +64,7 @@ server::JobRecord NewRecord(Decision& decision,
   *record.mutable_waits_for() = {waits_for.begin(), waits_for.end()};
   record.set_request_id(request.request_id);
   record.set_request_digest(request.request_digest);
+  record.set_traceparent(request.traceparent);
   v1::Job& job = *record.mutable_job();
   job.set_name(name);
   job.set_uid(decision.Unpredictable("uid").substr(0, 32));
@@ -108,7 +110,7 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
     return;
   }
   const absl::StatusOr<std::vector<std::string>> waits_for =
-      Dependencies(state, request.spec);
+      Dependencies(state, name, request.spec);
   if (!waits_for.ok()) {
     decision.Do(ReplyEffect{event.ticket, waits_for.status()});
     return;

@@ -16,7 +16,7 @@ void Begin(Decision& decision) {
 
 void StopAll(Decision& decision) {
   SchedulerState& state = decision.state();
-  for (const std::string& name : state.live) {
+  for (const auto& [name, holding] : state.live) {
     JobEntry& entry = state.jobs.at(name);
     // One that is being stopped already goes on with that.
     if (LiveAttemptOf(entry.job())->state() == v1::Attempt::DRAINING) continue;
@@ -38,7 +38,7 @@ void End(Decision& decision) {
   }
   for (const auto& [place, name] : state.backing_off) state.untold.insert(name);
   for (const auto& [key, lane] : state.line.lanes()) {
-    for (const auto& [order, job] : lane) state.untold.insert(job.name);
+    for (const auto& [order, job] : lane) state.untold.insert(job->name);
   }
   state.schedule = true;
 }
@@ -70,7 +70,7 @@ void HoldBack(Decision& decision) {
     HoldBackOne(decision, name);
   }
   for (const auto& [key, lane] : state.line.lanes()) {
-    for (const auto& [order, job] : lane) HoldBackOne(decision, job.name);
+    for (const auto& [order, job] : lane) HoldBackOne(decision, job->name);
   }
 }
 

@@ -1,5 +1,6 @@
 // The end of an attempt: its one cause, and what the job does next.
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -24,18 +25,25 @@ void MarkProcessEnded(Decision& decision, JobEntry& entry, int attempt) {
 }
 
 void Retry(Decision& decision, JobEntry& entry, const AttemptEnd& why,
-           absl::Duration backoff) {
+           const RetryDecision& retry) {
   v1::Job& job = entry.record.MutableJob();
-  entry.not_before = decision.now() + backoff;
+  entry.not_before = decision.now() + retry.backoff;
+  const std::string since =
+      retry.too_often
+          ? absl::StrCat(", as only ", decision.options().starts_per_hour,
+                         " that fail may begin within an hour")
+          : "";
+  const absl::Duration shown =
+      absl::Ceil(retry.backoff, absl::Milliseconds(100));
   decision.SetState(entry, v1::Job::QUEUED, v1::Event::WARNING,
                     absl::StrCat(why.message, "; next attempt in ",
-                                 absl::FormatDuration(backoff)));
-  const absl::Time at = decision.wall() + backoff;
+                                 absl::FormatDuration(shown), since));
+  const absl::Time at = decision.wall() + retry.backoff;
   *entry.record.Mutable().mutable_not_before() = ToProto(at);
   job.set_pending_reason(v1::Job::BACKOFF);
-  job.set_pending_message(absl::StrCat(
-      "attempt ", job.attempt(), " failed: ", why.message, "; the next starts ",
-      absl::FormatTime("%H:%M:%E1S UTC", at, absl::UTCTimeZone())));
+  job.set_pending_message(
+      absl::StrCat("attempt ", job.attempt(), " failed: ", why.message,
+                   "; the next starts ", ClockText(at), since));
 }
 
 void Fail(Decision& decision, JobEntry& entry, const AttemptEnd& why,
@@ -67,14 +75,14 @@ void WaitOrHold(Decision& decision, JobEntry& entry, const AttemptEnd& why,
 void RetryOrFail(Decision& decision, JobEntry& entry, const AttemptEnd& why) {
   v1::Job& job = entry.record.MutableJob();
   if (CountsAgainstMaxRestarts(why.cause)) job.set_restarts(job.restarts() + 1);
-  const RetryDecision retry =
-      DecideRetry(job, entry.newest_checkpoint.step(), decision.options());
+  const RetryDecision retry = DecideRetry(job, entry.newest_checkpoint.step(),
+                                          decision.wall(), decision.options());
   if (!retry.retry) {
     Fail(decision, entry, why, retry.refusal);
   } else if (job.desired() == v1::Job::PAUSE) {
     WaitOrHold(decision, entry, why, v1::Event::WARNING);
   } else {
-    Retry(decision, entry, why, retry.backoff);
+    Retry(decision, entry, why, retry);
   }
 }
 
@@ -112,20 +120,64 @@ std::string WithReceipt(const JobEntry& entry, const AttemptEnd& why) {
                       newest.step());
 }
 
-// Of the ranks that said so of their GPUs, whatever the attempt ended with.
-std::set<std::string> FaultyDevices(const v1::Attempt& attempt,
-                                    const LiveAttempt& live,
-                                    const AttemptEnd& why) {
+// Those that said so of their GPUs, whatever the attempt ended with.
+std::set<int> FaultyRanks(const LiveAttempt& live, const AttemptEnd& why) {
   std::set<int> ranks;
   for (const auto& [rank, failure] : live.failures) {
     if (failure.cause() == v1::Attempt::GPU_FAULT) ranks.insert(rank);
   }
-  if (why.cause == v1::Attempt::GPU_FAULT) ranks.insert(why.rank);
+  if (why.cause == v1::Attempt::GPU_FAULT && why.rank >= 0) {
+    ranks.insert(why.rank);
+  }
+  return ranks;
+}
+
+// Their devices are given to no job any more.
+void ExcludeDevices(Decision& decision, JobEntry& entry,
+                    const v1::Attempt& attempt, const std::set<int>& ranks) {
   std::set<std::string> devices;
   for (const v1::RankPlacement& rank : attempt.ranks()) {
     if (ranks.contains(rank.rank())) devices.insert(rank.device());
   }
-  return devices;
+  for (const std::string& device : devices) {
+    ExcludeAfterFault(decision, entry, device);
+    decision.Record(entry, v1::Event::WARNING, "DEVICE_EXCLUDED",
+                    absl::StrCat(device,
+                                 " is given to no job until `lockstep "
+                                 "nodes undrain ",
+                                 device, "`"),
+                    entry.job().attempt());
+  }
+}
+
+// An engine, which places whole hosts, is asked for others by the next attempts
+// of the job.
+void AvoidNodes(Decision& decision, JobEntry& entry,
+                const std::set<std::string>& nodes) {
+  server::ProcessRecord& process =
+      *MutableProcess(entry, entry.job().attempt());
+  const std::set<std::string> known(process.avoid_nodes().begin(),
+                                    process.avoid_nodes().end());
+  for (const std::string& node : nodes) {
+    if (!known.contains(node)) process.add_avoid_nodes(node);
+    decision.Record(
+        entry, v1::Event::WARNING, "NODE_AVOIDED",
+        absl::StrCat("the next attempts of the job avoid node ", node),
+        entry.job().attempt());
+  }
+}
+
+// With what supervisors told of ranks whose files nobody can read.
+ProcessEnd Whole(const JobEntry& entry, ProcessEnd end) {
+  for (const auto& [rank, process] : entry.live.ended) {
+    const bool known =
+        std::any_of(end.ranks.begin(), end.ranks.end(),
+                    [rank = rank](const worker::v1::RankProcess& other) {
+                      return other.rank() == rank;
+                    });
+    if (!known) end.ranks.push_back(process);
+  }
+  return end;
 }
 
 }  // namespace
@@ -146,7 +198,8 @@ void OnProcessEnd(Decision& decision, const ProcessEndEvent& event) {
   }
 }
 
-void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
+void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& told) {
+  const ProcessEnd end = Whole(entry, told);
   ChargeQueue(decision, QueueOf(entry.job()));
   v1::Attempt& attempt = *MutableLiveAttempt(entry);
   const AttemptEnd why = WhyEnded(entry.job(), entry.live, end);
@@ -154,7 +207,10 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
   attempt.set_end_cause(why.cause);
   attempt.set_end_message(WithReceipt(entry, why));
   *attempt.mutable_end_time() = ToProto(decision.wall());
-  const std::set<std::string> faulty = FaultyDevices(attempt, entry.live, why);
+  attempt.clear_engine_message();
+  const std::set<int> faulty = FaultyRanks(entry.live, why);
+  const std::set<std::string> avoided =
+      NodesToAvoid(attempt, entry.live, end, why.cause, faulty);
   entry.live = LiveAttempt();
   MarkProcessEnded(decision, entry, end.attempt.attempt);
   decision.state().live.erase(entry.job().name());
@@ -167,14 +223,10 @@ void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end) {
       absl::StrCat(attempt.name(), " ended: ", EndCauseName(why.cause), ": ",
                    attempt.end_message()),
       end.attempt.attempt);
-  for (const std::string& device : faulty) {
-    ExcludeAfterFault(decision, entry, device);
-    decision.Record(entry, v1::Event::WARNING, "DEVICE_EXCLUDED",
-                    absl::StrCat(device,
-                                 " is given to no job until `lockstep "
-                                 "nodes undrain ",
-                                 device, "`"),
-                    end.attempt.attempt);
+  if (decision.state().pool.IsOfEngine()) {
+    AvoidNodes(decision, entry, avoided);
+  } else {
+    ExcludeDevices(decision, entry, attempt, faulty);
   }
   decision.Do(CloseEffect{end.attempt});
   Conclude(decision, entry, why);

@@ -16,14 +16,6 @@ std::string Rounded(absl::Duration duration) {
   return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(100)));
 }
 
-// "rank 1 (cpu:1 on here)"
-std::string Place(const v1::Attempt& attempt, int rank) {
-  if (rank >= attempt.ranks_size()) return absl::StrCat("rank ", rank);
-  const v1::RankPlacement& placement = attempt.ranks(rank);
-  return absl::StrCat("rank ", rank, " (", placement.device(), " on ",
-                      placement.node(), ")");
-}
-
 std::string InWords(const std::optional<worker::v1::Collective>& collective) {
   if (!collective.has_value()) return "no collective yet";
   return absl::StrCat("collective ", collective->sequence(), ", ",
@@ -63,7 +55,7 @@ std::string InWords(const v1::Attempt& attempt, const HangFound& hang,
                          " after step ", hang.step, ", last at ")
           : absl::StrCat("holds the others up after step ", hang.step, " for ",
                          Rounded(hang.stands_for), ", at ");
-  return absl::StrCat(Place(attempt, *stuck), " ", what,
+  return absl::StrCat(RankInWords(attempt, *stuck), " ", what,
                       InWords(rank.collective), Furthest(hang.ranks, *stuck));
 }
 
@@ -91,23 +83,36 @@ void Kill(Decision& decision, JobEntry& entry, const std::string& message) {
 
 }  // namespace
 
+std::string RankInWords(const v1::Attempt& attempt, int rank) {
+  if (rank >= attempt.ranks_size()) return absl::StrCat("rank ", rank);
+  const v1::RankPlacement& placement = attempt.ranks(rank);
+  return absl::StrCat("rank ", rank, " (", placement.device(), " on ",
+                      placement.node(), ")");
+}
+
 void OnSilence(Decision& decision, const SilenceFound& found) {
   absl::StatusOr<JobEntry*> live =
       FindLive(decision, found.attempt.job, found.attempt.attempt);
   if (!live.ok()) return;
   const v1::Attempt& attempt = *LiveAttemptOf((*live)->job());
-  if (attempt.state() == v1::Attempt::DRAINING) return;
-  const std::string who = Place(attempt, found.rank.rank);
+  const bool stops = attempt.state() == v1::Attempt::DRAINING;
+  const std::string who = RankInWords(attempt, found.rank.rank);
   if (found.over) {
+    (*live)->live.silent.erase(found.rank.rank);
+    if (stops) return;
     decision.Record(**live, v1::Event::INFO, "RANK_HEARD",
                     absl::StrCat(who, " is heard again"),
                     found.attempt.attempt);
     return;
   }
-  decision.Record(**live, v1::Event::WARNING, "RANK_SILENT",
-                  absl::StrCat(who, " has said nothing for ",
-                               Rounded(found.rank.silent_for)),
-                  found.attempt.attempt);
+  (*live)->live.silent.insert(found.rank.rank);
+  if (!stops) {
+    decision.Record(**live, v1::Event::WARNING, "RANK_SILENT",
+                    absl::StrCat(who, " has said nothing for ",
+                                 Rounded(found.rank.silent_for)),
+                    found.attempt.attempt);
+  }
+  LoseSilentNodes(decision, **live, /*nobody_speaks=*/false);
 }
 
 void OnHang(Decision& decision, const HangFound& hang) {
@@ -118,6 +123,7 @@ void OnHang(Decision& decision, const HangFound& hang) {
   const v1::Attempt& attempt = *LiveAttemptOf(entry.job());
   // What is being stopped has a deadline of its own.
   if (attempt.state() == v1::Attempt::DRAINING) return;
+  if (LoseSilentNodes(decision, entry, /*nobody_speaks=*/true)) return;
   const std::string message =
       InWords(attempt, hang, SilenceOf(decision.options()));
   // The verdict outlives this process.

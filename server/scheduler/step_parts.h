@@ -4,6 +4,7 @@
 // The pieces of Step, one file a topic. Only step.cc and these files use it.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -99,9 +100,38 @@ void OnRendezvous(Decision& decision, const RendezvousEvent& event);
 absl::StatusOr<JobEntry*> FindLive(Decision& decision, const std::string& job,
                                    int attempt);
 
+// step_engine.cc: an engine that places attempts itself.
+void OnEngineNews(Decision& decision, const EngineNews& news);
+void OnEngineReach(Decision& decision, const EngineReach& reach);
+// Says of each job that waits for devices that the engine does not answer.
+void HoldBackForEngine(Decision& decision);
+// Its supervisors are being started: deadlines run from now on. Once.
+void NoteStarted(Decision& decision, JobEntry& entry,
+                 std::optional<absl::Time> told);
+// Where a supervisor says that its ranks are.
+void LearnNode(Decision& decision, JobEntry& entry,
+               const worker::v1::AttachRequest& report);
+// Stops an attempt with hosts all of whose ranks are silent: they are lost, if
+// others speak, or if that has gone on for too long. Whether it did.
+bool LoseSilentNodes(Decision& decision, JobEntry& entry, bool nobody_speaks);
+// After a restart: whether this attempt was being stopped for a lost host,
+// which is then begun again.
+bool StopLostAgain(Decision& decision, JobEntry& entry);
+// All ranks are gone, or on hosts that are lost; whether that ends the attempt,
+// or the engine's word is waited for.
+void EndGang(Decision& decision, JobEntry& entry);
+// Ends an attempt whose engine says nothing more; whether it did.
+bool EndWithoutEngine(Decision& decision, JobEntry& entry);
+// Hosts that an attempt which ended so shows to be avoided.
+std::set<std::string> NodesToAvoid(const v1::Attempt& attempt,
+                                   const LiveAttempt& live,
+                                   const ProcessEnd& end,
+                                   v1::Attempt::EndCause cause,
+                                   const std::set<int>& faulty_ranks);
+
 // step_end.cc: how an attempt ends, and what follows.
 void OnProcessEnd(Decision& decision, const ProcessEndEvent& event);
-void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& end);
+void EndAttempt(Decision& decision, JobEntry& entry, const ProcessEnd& told);
 
 // step_goodput.cc
 void OnHeard(Decision& decision, const HeardEvent& event);
@@ -109,11 +139,16 @@ void OnHeard(Decision& decision, const HeardEvent& event);
 void NoteProgress(Decision& decision, JobEntry& entry, int64_t step);
 
 // step_hang.cc
+// "rank 1 (cpu:1 on here)"
+std::string RankInWords(const v1::Attempt& attempt, int rank);
 void OnSilence(Decision& decision, const SilenceFound& found);
 void OnHang(Decision& decision, const HangFound& hang);
 // After a restart: whether this attempt was being killed for a hang, which is
 // then begun again.
 bool KillHungAgain(Decision& decision, JobEntry& entry);
+
+// step_slow.cc
+void OnSlow(Decision& decision, const SlowFound& found);
 
 // step_checkpoint.cc
 void OnCheckpoint(Decision& decision, const CheckpointEvent& event);

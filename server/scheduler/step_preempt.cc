@@ -29,6 +29,15 @@ struct Holders {
   std::vector<PreemptionCandidate> candidates;
 };
 
+bool AnyGivesWay(const SchedulerState& state, const JobEntry& taker) {
+  return std::any_of(state.live.begin(), state.live.end(),
+                     [&](const auto& live) {
+                       const Holding& holding = live.second;
+                       return holding.preemptible &&
+                              GivesWay(holding.entry->job(), taker.job());
+                     });
+}
+
 Holders FindHolders(const SchedulerState& state, const JobEntry& taker,
                     const DeviceDemand& demand) {
   Holders holders;
@@ -88,6 +97,7 @@ bool GivesWay(const v1::Job& holder, const v1::Job& taker) {
 
 bool Preempt(Decision& decision, JobEntry& taker) {
   SchedulerState& state = decision.state();
+  if (!AnyGivesWay(state, taker)) return false;
   const DeviceDemand demand = state.pool.DemandOf(taker.job().spec());
   const Holders holders = FindHolders(state, taker, demand);
   const std::vector<DevicePlace> kept = state.pool.KeptFor(taker.job().name());

@@ -122,9 +122,11 @@ absl::Status Delete(Decision& decision, const std::string& name) {
   if (left > 0) {
     return errors::Error(
         absl::StatusCode::kFailedPrecondition, "QUEUE_NOT_EMPTY",
-        absl::StrCat(name, ": ", left, left == 1 ? " job" : " jobs",
-                     " of it have not ended; cancel them, or give them "
-                     "another queue"),
+        absl::StrCat(name, ": ", left,
+                     left == 1 ? " job of it has not ended; cancel it, or give "
+                                 "it another queue"
+                               : " jobs of it have not ended; cancel them, or "
+                                 "give them another queue"),
         {{"name", name}, {"jobs", absl::StrCat(left)}});
   }
   decision.DeleteQueue(id);

@@ -19,12 +19,14 @@ void Reopen(Decision& decision, JobEntry& entry) {
     if (process.ended() || (!prepares && !lives)) continue;
     decision.Do(PutTokenEffect{process.token_sha256(), ref});
     if (!lives) continue;
-    decision.Do(
-        OpenRendezvousEffect{ref, attempt->ranks_size(), process.joined()});
+    decision.Do(OpenRendezvousEffect{
+        ref, attempt->ranks_size(), process.joined(),
+        process.slots_size() > 0 && !process.has_engine_start_time()});
   }
   if (attempt != nullptr && attempt->state() == v1::Attempt::DRAINING) {
     const std::optional<StopOrder> order = OrderOnDisk(entry);
     if (KillHungAgain(decision, entry)) return;
+    if (StopLostAgain(decision, entry)) return;
     if (order.has_value() && job.desired() != v1::Job::CANCEL) {
       StopWithCheckpoint(decision, entry, *order);
     } else {

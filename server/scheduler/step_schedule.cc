@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/scheduler/proto_time.h"
 #include "server/scheduler/queue_uses.h"
 #include "server/scheduler/scheduling_policy.h"
 #include "server/scheduler/step_parts.h"
@@ -26,8 +27,11 @@ void EndBackoffs(Decision& decision) {
   }
   for (const auto& [place, name] : backing_off) {
     if (state.untold.erase(name) == 0) continue;
-    Wait(decision, state.jobs.at(name), v1::Job::BACKOFF,
-         "waits before the next attempt");
+    JobEntry& entry = state.jobs.at(name);
+    const absl::Time at = decision.wall() + (entry.not_before - decision.now());
+    Wait(decision, entry, v1::Job::BACKOFF,
+         absl::StrCat("waits before the next attempt, which starts ",
+                      ClockText(at)));
   }
 }
 
@@ -35,7 +39,7 @@ std::vector<SchedulingDecision> AskPolicy(const Decision& decision,
                                           const SchedulerState& state) {
   const QueueUses uses = UsesOf(state);
   const auto time_left = [&](const std::string& job) {
-    return TimeLeftAtMost(state, state.jobs.at(job), decision.now());
+    return TimeLeftAtMost(state, state.live.at(job), decision.now());
   };
   return state.policy->Decide({.line = state.line,
                                .pool = state.pool,
@@ -142,6 +146,11 @@ void StartAttempts(Decision& decision) {
     return;
   }
   EndBackoffs(decision);
+  if (!state.engine_trouble.empty()) {
+    HoldBackForEngine(decision);
+    state.schedule = false;
+    return;
+  }
   // Who takes devices of others keeps what is free as well, which changes what
   // the rest can have.
   while (Decide(decision)) {

@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "proto/contract/queue.h"
-#include "server/scheduler/proto_time.h"
 #include "server/scheduler/step_parts.h"
 
 namespace lockstep {
@@ -17,13 +15,8 @@ namespace {
 std::vector<HeldDevices> HeldIn(const SchedulerState& state,
                                 const std::string& queue) {
   std::vector<HeldDevices> held;
-  for (const std::string& name : state.live) {
-    const v1::Job& job = state.jobs.at(name).job();
-    if (QueueOf(job) != queue) continue;
-    const v1::Attempt& attempt = *LiveAttemptOf(job);
-    held.push_back({.owner = job.owner(),
-                    .devices = attempt.ranks_size(),
-                    .since = FromProto(attempt.start_time())});
+  for (const auto& [name, holding] : state.live) {
+    if (holding.queue == queue) held.push_back(holding.held);
   }
   return held;
 }
@@ -34,7 +27,7 @@ void ChargeQueue(Decision& decision, const std::string& id) {
   SchedulerState& state = decision.state();
   ChargeUsage(HeldIn(state, id), decision.wall(), state.queues[id]);
   decision.TouchQueue(id);
-  state.shares = SharesAt(state.queues, decision.wall());
+  TakeShares(state.queues, decision.wall(), state.shares);
   state.schedule = true;
 }
 
@@ -45,9 +38,7 @@ void ChargeAll(Decision& decision) {
   if (since >= absl::ZeroDuration() && since < kUsagePeriod) return;
   state.charged = decision.wall();
   std::set<std::string> queues;
-  for (const std::string& name : state.live) {
-    queues.insert(QueueOf(state.jobs.at(name).job()));
-  }
+  for (const auto& [name, holding] : state.live) queues.insert(holding.queue);
   for (const std::string& id : queues) ChargeQueue(decision, id);
 }
 

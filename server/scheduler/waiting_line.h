@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
@@ -48,7 +50,8 @@ class WaitingLine {
              std::tie(b.priority, b.kind, b.model, b.queue, b.owner);
     }
   };
-  using Lane = std::map<int64_t, WaitingJob>;
+  // By order. What a policy goes through lies together.
+  using Lane = absl::btree_map<int64_t, std::unique_ptr<const WaitingJob>>;
   using Lanes = std::map<LaneKey, Lane>;
 
   // One that is not in it.
@@ -81,19 +84,24 @@ class LineCursor {
 
   // Null at the end.
   const WaitingJob* Peek() const;
+  // Of the one that Peek shows: the same for all of it, below lanes().size().
+  size_t lane() const { return heads_.front().lane; }
   void Advance();
   // Over all of the lane of the one that Peek shows.
   void DropLane();
 
  private:
   struct Head {
-    // Of the lane; the smaller goes first.
-    std::tuple<int, int64_t, int64_t> rank;
+    // What decides, and last the order of the job; the smaller goes first.
+    std::tuple<int, int64_t, int64_t, int64_t> rank;
+    size_t lane;
     WaitingLine::Lane::const_iterator job;
     WaitingLine::Lane::const_iterator end;
   };
 
-  static bool Later(const Head& a, const Head& b);
+  static bool Later(const Head& a, const Head& b) { return a.rank > b.rank; }
+  // The first head is another one: moves it to where it belongs.
+  void SiftFirst();
 
   std::vector<Head> heads_;  // A heap.
 };

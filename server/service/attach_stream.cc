@@ -13,7 +13,7 @@ AttachStream::AttachStream(const ServiceParts& parts)
       record_(parts, "lockstep.worker.v1.WorkerService/Attach") {}
 
 AttachStream* AttachStream::Start(const ServiceParts& parts,
-                                  const grpc::CallbackServerContext& context) {
+                                  grpc::CallbackServerContext& context) {
   std::shared_ptr<AttachStream> stream(new AttachStream(parts));
   stream->self_ = stream;
   stream->principal_ = stream->record_.Admit(context);
@@ -48,7 +48,9 @@ void AttachStream::Subscribe() {
   }
   commands_ = parts_.scheduler.SubscribeCommands(
       request_.caller(),
-      [&pump = parts_.pump, stream = weak_from_this()] { pump.Wake(stream); });
+      [&pump = parts_.pump, stream = StreamPump::Reference(weak_from_this())] {
+        pump.Wake(stream);
+      });
 }
 
 void AttachStream::Reported(const absl::Status& status, bool ended) {

@@ -29,7 +29,7 @@ class AttachStream final
       public std::enable_shared_from_this<AttachStream> {
  public:
   static AttachStream* Start(const ServiceParts& parts,
-                             const grpc::CallbackServerContext& context);
+                             grpc::CallbackServerContext& context);
 
   // Writes what is to be told, or ends the stream.
   void Pump() override ABSL_LOCKS_EXCLUDED(mu_);

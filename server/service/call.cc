@@ -10,6 +10,7 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/resource_name.h"
+#include "proto/contract/trace_context.h"
 #include "server/clock.h"
 #include "server/metrics/server_metrics.h"
 
@@ -43,8 +44,10 @@ CallRecord::CallRecord(const ServiceParts& parts, absl::string_view method)
     : parts_(parts), method_(method), start_(parts.clock.Now()) {}
 
 absl::StatusOr<Principal> CallRecord::Admit(
-    const grpc::CallbackServerContext& context) {
+    grpc::CallbackServerContext& context) {
   tags_ = TagsOf(context);
+  // So that who asks about a call can name it.
+  context.AddTrailingMetadata(kRequestIdKey, tags_.request_id);
   CallOrigin origin{.peer = context.peer(),
                     .authorization = "",
                     .certificate = CertificateName(context)};

@@ -27,8 +27,10 @@ class CallRecord {
   // `method` is package.Service/Method and lives for ever.
   CallRecord(const ServiceParts& parts, absl::string_view method);
 
-  // Before End, on the thread that starts the call.
-  absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context);
+  // Before End, on the thread that starts the call. Tells the client the id
+  // that the call has in the log.
+  absl::StatusOr<Principal> Admit(grpc::CallbackServerContext& context);
+  const CallTags& tags() const { return tags_; }
   // Counts the call, and logs one that was refused; the status as it goes out.
   grpc::Status End(const absl::Status& status) const;
 
@@ -50,9 +52,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   static std::shared_ptr<UnaryCall> Start(const ServiceParts& parts,
                                           absl::string_view method);
 
-  absl::StatusOr<Principal> Admit(const grpc::CallbackServerContext& context) {
+  absl::StatusOr<Principal> Admit(grpc::CallbackServerContext& context) {
     return record_.Admit(context);
   }
+
+  // Once admitted.
+  const CallTags& tags() const { return record_.tags(); }
 
   void Finish(const absl::Status& status);
 

@@ -50,9 +50,10 @@ CallTags TagsOf(const grpc::CallbackServerContext& context) {
   tags.request_id =
       CheckedRequestId(OnlyValue(context, kRequestIdKey).value_or(""));
   if (tags.request_id.empty()) tags.request_id = NewId();
-  const std::optional<TraceContext> trace =
-      ParseTraceparent(OnlyValue(context, kTraceparentKey).value_or(""));
+  const std::string header(OnlyValue(context, kTraceparentKey).value_or(""));
+  const std::optional<TraceContext> trace = ParseTraceparent(header);
   if (trace.has_value()) {
+    tags.traceparent = header.substr(0, kTraceparentBytes);
     tags.trace_id = trace->trace_id;
     tags.parent_id = trace->parent_id;
   }

@@ -20,6 +20,7 @@ struct CallTags {
   std::string request_id;  // The client's or ours.
   std::string trace_id;    // Empty without a valid traceparent.
   std::string parent_id;
+  std::string traceparent;  // As it came, where it is valid.
   std::string peer;
   std::string principal;  // Empty for whom nobody knows.
 };

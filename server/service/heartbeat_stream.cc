@@ -13,8 +13,8 @@ HeartbeatStream::HeartbeatStream(const ServiceParts& parts)
     : parts_(parts),
       record_(parts, "lockstep.worker.v1.WorkerService/Heartbeat") {}
 
-HeartbeatStream* HeartbeatStream::Start(
-    const ServiceParts& parts, const grpc::CallbackServerContext& context) {
+HeartbeatStream* HeartbeatStream::Start(const ServiceParts& parts,
+                                        grpc::CallbackServerContext& context) {
   std::shared_ptr<HeartbeatStream> stream(new HeartbeatStream(parts));
   stream->self_ = stream;
   stream->principal_ = stream->record_.Admit(context);
@@ -26,10 +26,9 @@ HeartbeatStream* HeartbeatStream::Start(
   stream->attempt_.set_job(stream->principal_->attempt->job);
   stream->attempt_.set_attempt(stream->principal_->attempt->attempt);
   // Before the first look: what changes after that wakes the stream.
+  const StreamPump::Reference weak = stream;
   stream->commands_ = parts.scheduler.SubscribeCommands(
-      stream->attempt_, [&pump = parts.pump, weak = stream->weak_from_this()] {
-        pump.Wake(weak);
-      });
+      stream->attempt_, [&pump = parts.pump, weak] { pump.Wake(weak); });
   stream->StartRead(&stream->request_);
   stream->Pump();
   return stream.get();
@@ -37,8 +36,10 @@ HeartbeatStream* HeartbeatStream::Start(
 
 void HeartbeatStream::OnReadDone(bool ok) {
   if (!ok) {
-    // A rank that is killed ends like one that is done; its supervisor says so.
-    if (caller_.has_value()) parts_.scheduler.Left(*caller_);
+    {
+      absl::MutexLock lock(&mu_);
+      said_all_ = true;
+    }
     return EndWith(absl::OkStatus());
   }
   if (absl::Status status = CheckCaller(*principal_, request_.caller());
@@ -106,10 +107,20 @@ void HeartbeatStream::OnWriteDone(bool ok) {
 }
 
 void HeartbeatStream::OnCancel() {
+  {
+    absl::MutexLock lock(&mu_);
+    broken_ = true;
+  }
   EndWith(absl::CancelledError("the rank went away"));
 }
 
 void HeartbeatStream::OnDone() {
+  bool left;
+  {
+    absl::MutexLock lock(&mu_);
+    left = said_all_ && !broken_ && caller_.has_value();
+  }
+  if (left) parts_.scheduler.Left(*caller_);
   parts_.pump.Unregister(this);
   // The last reference may be this one.
   const std::shared_ptr<HeartbeatStream> self = std::move(self_);

@@ -33,7 +33,7 @@ class HeartbeatStream final
       public std::enable_shared_from_this<HeartbeatStream> {
  public:
   static HeartbeatStream* Start(const ServiceParts& parts,
-                                const grpc::CallbackServerContext& context);
+                                grpc::CallbackServerContext& context);
 
   // Writes what is to be told, or ends the stream.
   void Pump() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -68,6 +68,10 @@ class HeartbeatStream final
   absl::Mutex mu_;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  // The rank has ended its side. One whose process or host dies does not: the
+  // stream breaks, and what follows is silence.
+  bool said_all_ ABSL_GUARDED_BY(mu_) = false;
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
   Command told_ ABSL_GUARDED_BY(mu_) =
       worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);

@@ -1,6 +1,8 @@
 #include "server/service/job_service.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "proto/contract/errors.h"
 #include "proto/contract/queue.h"
@@ -30,7 +32,8 @@ namespace {
 
 absl::Status CheckDependencies(const JobStore& store, const v1::JobSpec& spec) {
   SharedJob found;
-  return FindDependencies(spec,
+  const std::string name = spec.name().empty() ? "" : JobName(spec.name());
+  return FindDependencies(name, spec,
                           [&](const std::string& name) {
                             found = store.Find(name).value_or(nullptr);
                             return found.get();
@@ -88,12 +91,25 @@ absl::StatusOr<v1::WatchJobsRequest> ParseWatchRequest(
   return request;
 }
 
+void SetSlowdowns(const Scheduler& scheduler, v1::Job& job) {
+  if (job.attempts().empty()) return;
+  v1::Attempt& attempt = *job.mutable_attempts()->rbegin();
+  const std::vector<double> slowdowns =
+      scheduler.Slowdowns(job.name(), job.attempt());
+  const int ranks =
+      std::min(attempt.ranks_size(), static_cast<int>(slowdowns.size()));
+  for (int i = 0; i < ranks; ++i) {
+    attempt.mutable_ranks(i)->set_slowdown(slowdowns[i]);
+  }
+}
+
 absl::StatusOr<v1::Job> Get(const ServiceParts& parts,
                             const std::string& name) {
   RETURN_IF_ERROR(CheckJobName(name));
   ASSIGN_OR_RETURN(const JobRow row, parts.store.FindRow(name));
   v1::Job job = row->job();
   *job.mutable_goodput() = GoodputAt(*row, parts.clock.WallTime());
+  SetSlowdowns(parts.scheduler, job);
   return job;
 }
 
@@ -122,6 +138,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(
                      ResolveCreateRequest(*request, std::move(principal.name),
                                           parts_.scheduler.Nodes()));
     create.origin = FindOrigin(parts_.store, create.spec);
+    create.traceparent = call->tags().traceparent;
     if (request->validate_only()) {
       call->Finish(Validate(parts_, create), response);
       return absl::OkStatus();

@@ -15,6 +15,16 @@ namespace {
 constexpr int kJobsAtATime = 16;
 constexpr int kChangesAtATime = 8;
 
+// Entries are told when they are on disk, so only a restored backup forgets
+// one.
+absl::Status ResumeTokenExpired(const std::string& token, int64_t newest) {
+  return errors::Error(
+      absl::StatusCode::kOutOfRange, "RESUME_TOKEN_EXPIRED",
+      absl::StrCat("resume_token: \"", token,
+                   "\" is ahead of the journal, whose newest entry is ", newest,
+                   ": the store was replaced by an older one; list again"));
+}
+
 }  // namespace
 
 JobWatch::JobWatch(const ServiceParts& parts, ChangeCache& cache,
@@ -63,10 +73,12 @@ absl::Status JobWatch::Begin() {
 }
 
 absl::Status JobWatch::BeginAtToken() {
-  if (!absl::SimpleAtoi(request_.resume_token(), &cursor_) || cursor_ < 0 ||
-      cursor_ > parts().store.LastSequence()) {
-    return errors::InvalidResumeToken(request_.resume_token());
+  const std::string& token = request_.resume_token();
+  if (!absl::SimpleAtoi(token, &cursor_) || cursor_ < 0) {
+    return errors::InvalidResumeToken(token);
   }
+  const int64_t newest = parts().store.LastSequence();
+  if (cursor_ > newest) return ResumeTokenExpired(token, newest);
   return absl::OkStatus();
 }
 

@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "proto/contract/log_time.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep {
@@ -74,6 +77,56 @@ absl::StatusOr<std::string> LogFile::ReadLines(int64_t offset,
     bytes.clear();
   }
   return bytes;
+}
+
+absl::StatusOr<LogFile::TimedLine> LogFile::NextTimedLine(int fd, int64_t from,
+                                                          int64_t end) const {
+  bool begins = from == 0;
+  while (from < end) {
+    ASSIGN_OR_RETURN(
+        const std::string block,
+        ReadAt(path_, fd, from,
+               std::min(kBlock, end - from) + int64_t{kLogTimeBytes}));
+    const auto whole = std::min<int64_t>(kBlock, end - from);
+    for (int64_t i = 0; i < whole; ++i) {
+      if (begins) {
+        const std::optional<absl::Time> time =
+            LogTimeOf(absl::ClippedSubstr(block, i));
+        if (time.has_value()) return TimedLine{from + i, *time};
+      }
+      begins = block[i] == '\n';
+    }
+    from += whole;
+  }
+  return TimedLine{end, absl::InfiniteFuture()};
+}
+
+absl::StatusOr<int64_t> LogFile::SinceOffset(absl::Time since) const {
+  ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
+  auto closer = absl::MakeCleanup([fd] { close(fd); });
+  // No line before `begin` is new enough, and that at `end` is, if there is
+  // one.
+  int64_t begin = 0;
+  int64_t end = SizeOf(fd);
+  int64_t search_to = end;
+  while (search_to - begin > kBlock) {
+    const int64_t middle = begin + (search_to - begin) / 2;
+    ASSIGN_OR_RETURN(const TimedLine line,
+                     NextTimedLine(fd, middle, search_to));
+    if (line.offset == search_to) {
+      search_to = middle;
+    } else if (line.time >= since) {
+      end = line.offset;
+      search_to = middle;
+    } else {
+      begin = line.offset;
+    }
+  }
+  while (true) {
+    ASSIGN_OR_RETURN(const TimedLine line, NextTimedLine(fd, begin, end));
+    if (line.offset == end || line.time >= since) return line.offset;
+    begin = line.offset + 1;
+  }
 }
 
 absl::StatusOr<int64_t> LogFile::TailOffset(int lines) const {

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace lockstep {
 
@@ -29,7 +30,21 @@ class LogFile {
   // Where the last `lines` lines begin.
   absl::StatusOr<int64_t> TailOffset(int lines) const;
 
+  // Where the first line begins that has a time (worker/io/timed_lines.h) and
+  // is not older than `since`; the end when there is none. Times only grow.
+  absl::StatusOr<int64_t> SinceOffset(absl::Time since) const;
+
  private:
+  struct TimedLine {
+    int64_t offset = 0;
+    absl::Time time;
+  };
+
+  // The first line with a time that begins in [from, end); at `end` when there
+  // is none.
+  absl::StatusOr<TimedLine> NextTimedLine(int fd, int64_t from,
+                                          int64_t end) const;
+
   std::string path_;
 };
 

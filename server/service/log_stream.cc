@@ -1,5 +1,6 @@
 #include "server/service/log_stream.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -10,7 +11,7 @@
 #include "proto/contract/job_state.h"
 #include "proto/contract/status_macros.h"
 #include "server/clock.h"
-#include "server/service/log_file.h"
+#include "server/scheduler/proto_time.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
@@ -25,7 +26,7 @@ LogStream::LogStream(const ServiceParts& parts, v1::StreamLogsRequest request)
     : PullStream(parts, "lockstep.v1.JobService/StreamLogs"),
       request_(std::move(request)),
       attempt_(request_.prepare() ? 0 : request_.attempt()),
-      tail_(request_.tail_lines() > 0) {}
+      skips_(request_.tail_lines() > 0 || request_.has_since()) {}
 
 absl::Status LogStream::Begin() {
   RETURN_IF_ERROR(CheckJobName(request_.name()));
@@ -48,8 +49,19 @@ absl::Status LogStream::BeginAtToken() {
     return errors::InvalidResumeToken(token);
   }
   attempt_ = attempt;
-  tail_ = false;
+  skips_ = false;
   return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> LogStream::FirstOffset(const LogFile& log) const {
+  int64_t first = 0;
+  if (request_.tail_lines() > 0) {
+    ASSIGN_OR_RETURN(first, log.TailOffset(request_.tail_lines()));
+  }
+  if (!request_.has_since()) return first;
+  ASSIGN_OR_RETURN(const int64_t since,
+                   log.SinceOffset(FromProto(request_.since())));
+  return std::max(first, since);
 }
 
 std::string LogStream::PathIn(const v1::Job& job) const {
@@ -124,8 +136,8 @@ StreamTurn LogStream::Next(v1::StreamLogsResponse* response) {
     return StreamTurn::End(
         errors::InvalidResumeToken(absl::StrCat(attempt_, ":", offset_)));
   }
-  if (std::exchange(tail_, false)) {
-    const absl::StatusOr<int64_t> start = log.TailOffset(request_.tail_lines());
+  if (std::exchange(skips_, false)) {
+    const absl::StatusOr<int64_t> start = FirstOffset(log);
     if (!start.ok()) return StreamTurn::End(start.status());
     offset_ = *start;
   }

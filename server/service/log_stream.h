@@ -11,6 +11,7 @@
 
 #include "lockstep/v1/job_service.pb.h"
 #include "server/events/event_log.h"
+#include "server/service/log_file.h"
 #include "server/service/pull_stream.h"
 
 namespace lockstep {
@@ -23,6 +24,8 @@ class LogStream final : public PullStream<v1::StreamLogsResponse> {
   StreamTurn Next(v1::StreamLogsResponse* response) override;
   absl::Status Begin();
   absl::Status BeginAtToken();
+  // Where the first wanted line of the first log is.
+  absl::StatusOr<int64_t> FirstOffset(const LogFile& log) const;
   // The file of attempt_.
   std::string PathIn(const v1::Job& job) const;
   // Whether the process that writes the file is gone.
@@ -37,8 +40,8 @@ class LogStream final : public PullStream<v1::StreamLogsResponse> {
   // Unknown until there is one.
   int attempt_ = 0;
   int64_t offset_ = 0;
-  // tail_lines is still to be applied.
-  bool tail_ = false;
+  // tail_lines and since are still to be applied.
+  bool skips_ = false;
   std::unique_ptr<EventLog::Subscription> changes_;
 };
 

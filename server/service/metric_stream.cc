@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/status_macros.h"
@@ -15,6 +16,20 @@ namespace {
 // holds two copies of it.
 constexpr int kPointsAtATime = 100;
 
+absl::Status CheckFilter(const v1::StreamMetricsRequest& request) {
+  const std::pair<const char*, int64_t> fields[] = {
+      {"rank", request.rank()},
+      {"first_step", request.first_step()},
+      {"last_step", request.last_step()}};
+  for (const auto& [field, value] : fields) {
+    if (value >= 0) continue;
+    return errors::Error(
+        absl::StatusCode::kInvalidArgument, "INVALID_FILTER",
+        absl::StrCat(field, ": ", value, "; it is not to be below 0"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 MetricStream::MetricStream(const ServiceParts& parts,
@@ -25,6 +40,7 @@ MetricStream::MetricStream(const ServiceParts& parts,
 
 absl::Status MetricStream::Begin() {
   RETURN_IF_ERROR(CheckJobName(request_.name()));
+  RETURN_IF_ERROR(CheckFilter(request_));
   ASSIGN_OR_RETURN(const SharedJob job, parts().store.Find(request_.name()));
   job_uid_ = job->uid();
   if (request_.follow()) {
@@ -33,6 +49,12 @@ absl::Status MetricStream::Begin() {
   }
   begun_ = true;
   return absl::OkStatus();
+}
+
+bool MetricStream::IsWanted(const v1::MetricPoint& point) const {
+  if (request_.has_rank() && point.rank() != request_.rank()) return false;
+  if (point.step() < request_.first_step()) return false;
+  return request_.last_step() == 0 || point.step() <= request_.last_step();
 }
 
 StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
@@ -49,8 +71,9 @@ StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
   if (job.uid() != job_uid_) {
     return StreamTurn::End(errors::JobNotFound(request_.name()));
   }
-  absl::StatusOr<MetricLog::Batch> batch =
-      parts().metric_log.Read(job_uid_, cursor_, kPointsAtATime);
+  absl::StatusOr<MetricLog::Batch> batch = parts().metric_log.Read(
+      job_uid_, cursor_, kPointsAtATime,
+      {.first = request_.first_step(), .last = request_.last_step()});
   if (!batch.ok()) return StreamTurn::End(batch.status());
   cursor_ = batch->cursor;
   if (batch->points.empty()) {
@@ -60,7 +83,16 @@ StreamTurn MetricStream::Next(v1::StreamMetricsResponse* response) {
     return StreamTurn::Wait();
   }
   for (v1::MetricPoint& point : batch->points) {
+    if (!IsWanted(point)) continue;
+    if (!request_.spans()) {
+      point.clear_spans();
+      point.clear_spans_time();
+    }
     *response->add_points() = std::move(point);
+  }
+  // Others may be behind them.
+  if (response->points().empty()) {
+    return StreamTurn::Wait(absl::ZeroDuration());
   }
   response->set_resume_token(cursor_);
   return StreamTurn::Write();

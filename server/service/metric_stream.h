@@ -21,6 +21,7 @@ class MetricStream final : public PullStream<v1::StreamMetricsResponse> {
  private:
   StreamTurn Next(v1::StreamMetricsResponse* response) override;
   absl::Status Begin();
+  bool IsWanted(const v1::MetricPoint& point) const;
 
   const v1::StreamMetricsRequest request_;
   bool begun_ = false;

@@ -1,5 +1,6 @@
 #include "server/service/metrics_feed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -9,6 +10,8 @@ namespace lockstep {
 namespace {
 
 constexpr int kEntriesAtATime = 256;
+// Type of the event that says that there is a new one.
+constexpr char kCheckpointCommitted[] = "CHECKPOINT_COMMITTED";
 constexpr absl::Duration kForgetInterval = absl::Minutes(1);
 
 }  // namespace
@@ -25,9 +28,10 @@ absl::StatusOr<std::shared_ptr<MetricsFeed>> MetricsFeed::Start(
   }};
   RETURN_IF_ERROR(store.List(all).status());
   std::shared_ptr<MetricsFeed> feed(
-      new MetricsFeed(events, metrics, pump, cursor));
+      new MetricsFeed(store, events, metrics, pump, cursor));
+  for (const std::string& job : metrics.JobsShown()) feed->ShowCheckpoint(job);
   feed->subscription_ = events.Subscribe(
-      [&pump, stream = feed->weak_from_this()] { pump.Wake(stream); });
+      [&pump, stream = StreamPump::Reference(feed)] { pump.Wake(stream); });
   feed->Forget();
   return feed;
 }
@@ -42,10 +46,29 @@ void MetricsFeed::Pump() {
         metrics_.JobDeleted(entry.event.job());
       } else {
         metrics_.JobSeen(*entry.job);
+        if (entry.event.type() == kCheckpointCommitted) {
+          ShowCheckpoint(entry.event.job());
+        }
       }
     }
     cursor_ = batch->cursor;
   }
+}
+
+void MetricsFeed::ShowCheckpoint(const std::string& job) {
+  const auto listed = store_.ListCheckpoints(job);
+  // The job may have been deleted meanwhile.
+  if (!listed.ok() || listed->empty()) return;
+  // A run that went back has newer ones of earlier steps.
+  const auto age = [](const v1::Checkpoint& checkpoint) {
+    return std::pair(checkpoint.create_time().seconds(),
+                     checkpoint.create_time().nanos());
+  };
+  metrics_.CheckpointListed(
+      job, *std::max_element(listed->begin(), listed->end(),
+                             [&age](const auto& a, const auto& b) {
+                               return age(a) < age(b);
+                             }));
 }
 
 void MetricsFeed::Forget() {

@@ -1,11 +1,12 @@
 #ifndef LOCKSTEP_SERVER_SERVICE_METRICS_FEED_H_
 #define LOCKSTEP_SERVER_SERVICE_METRICS_FEED_H_
 
-// Carries the states of jobs from the journal to the metrics, and makes the
-// metrics forget jobs that ended. Runs on the pump's thread.
+// Carries jobs and their checkpoints from the journal to the metrics, and makes
+// the metrics forget jobs that ended. Runs on the pump's thread.
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "server/events/event_log.h"
@@ -36,12 +37,18 @@ class MetricsFeed final : public StreamPump::Stream,
     MetricsFeed& owner_;
   };
 
-  MetricsFeed(EventLog& events, ServerMetrics& metrics, StreamPump& pump,
-              int64_t cursor)
-      : events_(events), metrics_(metrics), pump_(pump), cursor_(cursor) {}
+  MetricsFeed(const JobStore& store, EventLog& events, ServerMetrics& metrics,
+              StreamPump& pump, int64_t cursor)
+      : store_(store),
+        events_(events),
+        metrics_(metrics),
+        pump_(pump),
+        cursor_(cursor) {}
 
+  void ShowCheckpoint(const std::string& job);
   void Forget();
 
+  const JobStore& store_;
   EventLog& events_;
   ServerMetrics& metrics_;
   StreamPump& pump_;

@@ -54,7 +54,7 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
   // Makes a stream, and starts it unless the caller may not.
   template <typename Derived, typename... Args>
   static grpc::ServerWriteReactor<Response>* Start(
-      const grpc::CallbackServerContext& context, Args&&... args) {
+      grpc::CallbackServerContext& context, Args&&... args) {
     auto stream = std::make_shared<Derived>(std::forward<Args>(args)...);
     stream->self_ = stream;
     stream->admitted_ = stream->record_.Admit(context).status();
@@ -85,10 +85,11 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
   // not read was woken before and has not looked since: a thousand of those
   // cost their publisher nothing.
   std::function<void()> Waker() {
-    return
-        [&pump = parts_.pump, stream = this->weak_from_this(), woken = woken_] {
-          if (!woken->exchange(true)) pump.Wake(stream);
-        };
+    return [&pump = parts_.pump,
+            stream = StreamPump::Reference(this->weak_from_this()),
+            woken = woken_] {
+      if (!woken->exchange(true)) pump.Wake(stream);
+    };
   }
 
  private:

@@ -28,11 +28,18 @@ class StreamPump {
     virtual void Pump() = 0;
   };
 
+  using Reference = std::weak_ptr<Stream>;
+
   StreamPump();
   // Streams are woken no more.
   ~StreamPump();
 
-  void Wake(std::weak_ptr<Stream> stream) ABSL_LOCKS_EXCLUDED(mu_);
+  void Wake(Reference stream) ABSL_LOCKS_EXCLUDED(mu_);
+  // To turn one reference into another the stream is held for a moment, and if
+  // that is the last hold it ends here: under whatever lock the caller has,
+  // which the stream may want. So whoever wakes keeps a Reference.
+  template <typename Derived>
+  void Wake(std::weak_ptr<Derived> stream) = delete;
   void WakeAfter(absl::Duration delay, std::weak_ptr<Stream> stream)
       ABSL_LOCKS_EXCLUDED(mu_);
 

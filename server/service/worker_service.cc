@@ -12,6 +12,7 @@
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/scheduler.h"
 #include "server/service/attach_stream.h"
+#include "server/service/bind_address.h"
 #include "server/service/call.h"
 #include "server/service/caller_check.h"
 #include "server/service/heartbeat_stream.h"
@@ -31,21 +32,27 @@ using worker::v1::SetKeyResponse;
 using worker::v1::WaitKeyResponse;
 
 constexpr int kMostPoints = 1000;
-// Ranks of one host talk over loopback.
-constexpr char kBindAddress[] = "127.0.0.1";
 
 // Token, and the attempt that it belongs to.
 template <typename Request>
-absl::Status Admit(UnaryCall& call, const grpc::CallbackServerContext& context,
+absl::Status Admit(UnaryCall& call, grpc::CallbackServerContext& context,
                    const Request& request) {
   ASSIGN_OR_RETURN(const Principal principal, call.Admit(context));
   return CheckCaller(principal, request.caller());
 }
 
+// Others are all on this host, and meet on it alone.
+bool IsPlacedByEngine(const server::JobRecord& record) {
+  return !record.processes().empty() &&
+         record.processes().rbegin()->slots_size() > 0;
+}
+
 absl::StatusOr<JoinResponse> Welcome(const ServiceParts& parts,
                                      const std::string& job_name,
-                                     int world_size) {
-  ASSIGN_OR_RETURN(v1::Job job, parts.store.Get(job_name));
+                                     int world_size,
+                                     const std::string& bind_address) {
+  ASSIGN_OR_RETURN(const JobRow row, parts.store.FindRow(job_name));
+  v1::Job job = row->job();
   ASSIGN_OR_RETURN(std::vector<v1::Checkpoint> checkpoints,
                    parts.store.ListCheckpoints(job_name));
   JoinResponse response;
@@ -64,7 +71,9 @@ absl::StatusOr<JoinResponse> Welcome(const ServiceParts& parts,
   response.mutable_heartbeat_interval()->set_seconds(interval.tv_sec);
   response.mutable_heartbeat_interval()->set_nanos(
       static_cast<int>(interval.tv_nsec));
-  response.set_bind_address(kBindAddress);
+  response.set_bind_address(IsPlacedByEngine(*row) ? bind_address
+                                                   : kLoopbackAddress);
+  response.set_traceparent(row->traceparent());
   return response;
 }
 
@@ -87,8 +96,9 @@ absl::StatusOr<ReportResponse> Store(const ServiceParts& parts,
     for (const v1::MetricPoint& point : request.points()) {
       if (point.seq() <= acknowledged) stored.push_back(&point);
     }
-    parts.metrics.PointsStored(caller.job(), caller.attempt(), stored);
+    parts.metrics.PointsStored(*job, caller.attempt(), stored);
   }
+  parts.scheduler.Measured(caller, request.points());
   const bool has_progress = request.has_progress() && caller.rank() == 0;
   parts.scheduler.HeardReport(
       caller,
@@ -164,10 +174,11 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::Join(
     return call.get();
   }
   parts_.rendezvous.Join(
-      *request, [this, call, response, job = request->caller().job()](
-                    absl::StatusOr<int> world_size) {
+      *request,
+      [this, call, response, job = request->caller().job(),
+       bind = BindAddress(context->peer())](absl::StatusOr<int> world_size) {
         if (!world_size.ok()) return call->Finish(world_size.status());
-        call->Finish(Welcome(parts_, job, *world_size), response);
+        call->Finish(Welcome(parts_, job, *world_size, bind), response);
       });
   return call.get();
 }

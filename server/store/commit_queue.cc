@@ -20,6 +20,11 @@ void CommitQueue::Push(Pending pending) {
   waiting_.push_back(std::move(pending));
 }
 
+bool CommitQueue::Wait(absl::Duration duration) {
+  absl::MutexLock lock(&mu_);
+  return !mu_.AwaitWithTimeout(absl::Condition(&stopping_), duration);
+}
+
 void CommitQueue::Run() {
   const auto work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     return !waiting_.empty() || stopping_;

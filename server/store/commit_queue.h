@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "server/store/job_store.h"
 
 namespace lockstep {
@@ -30,6 +31,10 @@ class CommitQueue {
   ~CommitQueue();
 
   void Push(Pending pending);
+
+  // For Process, before it tries a batch again: waits so long; false as soon as
+  // the queue ends, which is when it must not go on waiting.
+  bool Wait(absl::Duration duration) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   void Run();

@@ -136,7 +136,7 @@ void CommittedRows::RestoreCoordinator(
 
 void CommittedRows::RestoreQueue(const server::QueueRecord& record) {
   absl::MutexLock lock(&mu_);
-  queues_[record.queue().name()] = record;
+  queues_[record.queue().name()] = MakeQueueRow(record);
 }
 
 absl::Status CommittedRows::Check(const StoreWrite& write) const {
@@ -214,9 +214,7 @@ std::vector<JournalEntry> CommittedRows::Apply(const StoreWrite& write) {
   }
   for (const DeletedJob& job : write.deletions) Erase(job.name);
   if (write.coordinator.has_value()) coordinator_ = *write.coordinator;
-  for (const server::QueueRecord& record : write.queues) {
-    queues_[record.queue().name()] = record;
-  }
+  for (const QueueRow& row : write.queues) queues_[row->queue().name()] = row;
   for (const std::string& name : write.deleted_queues) queues_.erase(name);
   std::vector<JournalEntry> entries;
   entries.reserve(write.events.size());
@@ -306,7 +304,7 @@ std::vector<server::QueueRecord> CommittedRows::Queues() const {
   absl::MutexLock lock(&mu_);
   std::vector<server::QueueRecord> queues;
   queues.reserve(queues_.size());
-  for (const auto& [name, record] : queues_) queues.push_back(record);
+  for (const auto& [name, row] : queues_) queues.push_back(*row);
   return queues;
 }
 

@@ -86,7 +86,7 @@ class CommittedRows {
   absl::flat_hash_map<std::string, std::string> requests_ ABSL_GUARDED_BY(mu_);
   int64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
   server::CoordinatorRecord coordinator_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, server::QueueRecord> queues_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, QueueRow> queues_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lockstep

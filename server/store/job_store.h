@@ -25,6 +25,7 @@
 #include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
 #include "server/store/job_row.h"
+#include "server/store/queue_row.h"
 #include "server/store/record.pb.h"
 
 namespace lockstep {
@@ -62,7 +63,7 @@ struct StoreWrite {
   // What the coordinator remembers from now on.
   std::optional<server::CoordinatorRecord> coordinator;
   // Rows of queues, whole, and names of those that go.
-  std::vector<server::QueueRecord> queues;
+  std::vector<QueueRow> queues;
   std::vector<std::string> deleted_queues;
 
   bool empty() const {
@@ -102,8 +103,16 @@ class JobStore {
   virtual ~JobStore() = default;
 
   // Queues a write; never blocks on the disk. After the first failed commit all
-  // later writes fail with UNAVAILABLE, STORE_UNAVAILABLE.
+  // later writes fail with UNAVAILABLE, STORE_UNAVAILABLE. A full disk fails
+  // none: they wait for room.
   virtual void Commit(StoreWrite write, Done done) = 0;
+
+  // What somebody would ask now. A new job may wait until there is plenty; a
+  // change of one that is there (an end, a deletion) uses what is left.
+  enum class Demand { kNewJob, kChange };
+  // Whether it should be asked: RESOURCE_EXHAUSTED, STORE_FULL, when the disk
+  // has no room for it.
+  virtual absl::Status CheckRoom(Demand) const { return absl::OkStatus(); }
 
   // All rows, for the scheduler at start.
   virtual absl::StatusOr<std::vector<JobRow>> LoadAll() = 0;

@@ -180,6 +180,10 @@ absl::StatusOr<std::string> Connection::QueryText(absl::string_view sql) {
   return std::string(query.Bytes(0));
 }
 
+bool Connection::InTransaction() const {
+  return sqlite3_get_autocommit(database_.get()) == 0;
+}
+
 int64_t Connection::changes() const {
   return sqlite3_changes64(database_.get());
 }

@@ -71,6 +71,7 @@ class Connection {
   // The same for text.
   absl::StatusOr<std::string> QueryText(absl::string_view sql);
 
+  bool InTransaction() const;
   // Rows changed by the newest statement.
   int64_t changes() const;
 

@@ -1,16 +1,31 @@
 #include "server/store/sqlite_job_store.h"
 
+#include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep {
+namespace {
 
-SqliteJobStore::SqliteJobStore(Database database)
-    : database_(std::move(database)),
+absl::Status StoreFull(absl::string_view why) {
+  return errors::Error(
+      absl::StatusCode::kResourceExhausted, "STORE_FULL",
+      absl::StrCat("the disk of the job store is full: ", why,
+                   ". Nothing was changed; make room there, and ask again"));
+}
+
+}  // namespace
+
+SqliteJobStore::SqliteJobStore(const std::string& path, const Options& options,
+                               Database database)
+    : path_(path),
+      options_(options),
+      database_(std::move(database)),
       queue_([this](std::vector<CommitQueue::Pending> batch) {
         Process(std::move(batch));
       }) {}
@@ -21,15 +36,25 @@ void SqliteJobStore::Commit(StoreWrite write, Done done) {
   queue_.Push({std::move(write), std::move(done)});
 }
 
-void SqliteJobStore::Process(std::vector<CommitQueue::Pending> batch) {
-  absl::Status status;
+absl::Status SqliteJobStore::CheckRoom(Demand demand) const {
   {
-    absl::MutexLock lock(&mu_);
-    // After a failed commit nobody knows what is on disk, and the scheduler is
-    // ahead of it: only a new start reads the truth.
-    if (broken_.ok()) broken_ = WriteBatch(batch);
-    status = broken_;
+    absl::MutexLock lock(&full_mu_);
+    if (!full_.ok()) return StoreFull(full_.message());
   }
+  if (demand != Demand::kNewJob) return absl::OkStatus();
+  std::error_code untold;
+  const std::filesystem::space_info disk =
+      std::filesystem::space(path_, untold);
+  const auto reserve = static_cast<uintmax_t>(options_.reserve_bytes);
+  if (untold || disk.available >= reserve) return absl::OkStatus();
+  return StoreFull(absl::StrCat(disk.available, " bytes are free where ", path_,
+                                " is, and with less than ", reserve,
+                                " no job is taken"));
+}
+
+void SqliteJobStore::Process(std::vector<CommitQueue::Pending> batch) {
+  absl::Status status = Transact(batch);
+  if (absl::IsResourceExhausted(status)) status = WaitForRoom(status, batch);
   for (CommitQueue::Pending& pending : batch) {
     if (status.ok()) {
       pending.done(rows_.Apply(pending.write));
@@ -39,21 +64,77 @@ void SqliteJobStore::Process(std::vector<CommitQueue::Pending> batch) {
   }
 }
 
+absl::Status SqliteJobStore::WaitForRoom(
+    const absl::Status& full, std::vector<CommitQueue::Pending>& batch) {
+  SetFull(full);
+  absl::Status status = full;
+  while (absl::IsResourceExhausted(status)) {
+    if (!queue_.Wait(options_.full_retry)) {
+      absl::MutexLock lock(&mu_);
+      // What comes after it may rest on it.
+      broken_ = status;
+      return status;
+    }
+    status = Transact(batch);
+  }
+  SetFull(absl::OkStatus());
+  return status;
+}
+
+void SqliteJobStore::SetFull(const absl::Status& full) {
+  {
+    absl::MutexLock lock(&full_mu_);
+    full_ = full;
+  }
+  absl::MutexLock lock(&mu_);
+  if (broken_.ok()) Tell(full);
+}
+
+void SqliteJobStore::Tell(const absl::Status& trouble) {
+  if (trouble_listener_ != nullptr) trouble_listener_(trouble);
+}
+
+absl::Status SqliteJobStore::Transact(
+    std::vector<CommitQueue::Pending>& batch) {
+  absl::MutexLock lock(&mu_);
+  if (!broken_.ok()) return broken_;
+  const auto begin = std::chrono::steady_clock::now();
+  absl::Status status = WriteBatch(batch);
+  if (transaction_listener_ != nullptr) {
+    transaction_listener_(
+        absl::FromChrono(std::chrono::steady_clock::now() - begin));
+  }
+  if (absl::IsResourceExhausted(status)) return status;
+  broken_ = status;
+  if (!broken_.ok()) Tell(broken_);
+  return status;
+}
+
 absl::Status SqliteJobStore::WriteBatch(
     std::vector<CommitQueue::Pending>& batch) {
   sqlite::Connection& connection = database_.connection;
   RETURN_IF_ERROR(connection.Execute("BEGIN IMMEDIATE"));
-  auto rollback =
-      absl::MakeCleanup([&] { connection.Execute("ROLLBACK").IgnoreError(); });
+  absl::Status status = WriteAndCommit(batch);
+  if (status.ok()) {
+    ++transactions_;
+    return status;
+  }
+  // Some errors make SQLite roll back by itself.
+  if (!connection.InTransaction()) return status;
+  const absl::Status undone = connection.Execute("ROLLBACK");
+  if (undone.ok()) return status;
+  return absl::InternalError(absl::StrCat(
+      status.message(), ", and it cannot be rolled back: ", undone.message()));
+}
+
+absl::Status SqliteJobStore::WriteAndCommit(
+    std::vector<CommitQueue::Pending>& batch) {
   int64_t sequence = rows_.LastSequence();
   for (CommitQueue::Pending& pending : batch) {
     CommittedRows::Number(pending.write, sequence);
     RETURN_IF_ERROR(WriteOne(pending.write));
   }
-  RETURN_IF_ERROR(connection.Execute("COMMIT"));
-  std::move(rollback).Cancel();
-  ++transactions_;
-  return absl::OkStatus();
+  return database_.connection.Execute("COMMIT");
 }
 
 absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
@@ -89,9 +170,9 @@ absl::Status SqliteJobStore::WriteOne(const StoreWrite& write) {
 }
 
 absl::Status SqliteJobStore::WriteQueues(const StoreWrite& write) {
-  for (const server::QueueRecord& record : write.queues) {
-    RETURN_IF_ERROR(database_.put_queue.BindText(1, record.queue().name())
-                        .BindBlob(2, record.SerializeAsString())
+  for (const QueueRow& row : write.queues) {
+    RETURN_IF_ERROR(database_.put_queue.BindText(1, row->queue().name())
+                        .BindBlob(2, row->SerializeAsString())
                         .Run());
   }
   for (const std::string& name : write.deleted_queues) {
@@ -189,6 +270,16 @@ void SqliteJobStore::UpdateGoodput(absl::string_view name,
                                    const v1::Goodput& goodput,
                                    const server::TimeAccount& account) {
   rows_.UpdateGoodput(name, goodput, account);
+}
+
+void SqliteJobStore::SetTransactionListener(TransactionListener listener) {
+  absl::MutexLock lock(&mu_);
+  transaction_listener_ = std::move(listener);
+}
+
+void SqliteJobStore::SetTroubleListener(TroubleListener listener) {
+  absl::MutexLock lock(&mu_);
+  trouble_listener_ = std::move(listener);
 }
 
 int64_t SqliteJobStore::transactions() const {

@@ -116,11 +116,11 @@ absl::StatusOr<SqliteJobStore::Database> SqliteJobStore::Prepare(
 }
 
 absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Open(
-    const std::string& path) {
+    const std::string& path, const Options& options) {
   ASSIGN_OR_RETURN(StoreFile file, OpenStoreFile(path));
   ASSIGN_OR_RETURN(Database database, Prepare(std::move(file.connection)));
   std::unique_ptr<SqliteJobStore> store(
-      new SqliteJobStore(std::move(database)));
+      new SqliteJobStore(path, options, std::move(database)));
   const absl::Status loaded = store->Load();
   // What its pages lack says more than a row that cannot be read for it.
   if (file.check != nullptr) {

@@ -1,51 +1,21 @@
 #include "server/webhook/webhook_settings.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 #include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "proto/contract/secret_file.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep {
 namespace {
 
-constexpr size_t kMostBytes = 4096;
 constexpr size_t kShortestKey = 24;
 constexpr size_t kLongestKey = 64;
-
-absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path));
-  auto closer = absl::MakeCleanup([fd] { close(fd); });
-  struct stat info {};
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
-  }
-  if ((info.st_mode & 077) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, " holds a secret and may be read by others; chmod 600"));
-  }
-  std::string text(kMostBytes + 1, '\0');
-  const ssize_t size = pread(fd, text.data(), text.size(), 0);
-  if (size < 0) return absl::ErrnoToStatus(errno, absl::StrCat("read ", path));
-  if (static_cast<size_t>(size) > kMostBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " has more than ", kMostBytes, " bytes"));
-  }
-  text.resize(static_cast<size_t>(size));
-  return text;
-}
 
 absl::Status CheckUrl(absl::string_view url) {
   absl::string_view rest = url;
@@ -89,7 +59,7 @@ absl::Status ReadLine(absl::string_view line, WebhookSettings& settings) {
 }  // namespace
 
 absl::StatusOr<WebhookSettings> LoadWebhookSettings(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile(path));
+  ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path));
   WebhookSettings settings;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {

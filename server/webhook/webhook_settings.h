@@ -20,8 +20,8 @@ struct WebhookSettings {
   std::string key;
 };
 
-// FAILED_PRECONDITION when others may read the file; INVALID_ARGUMENT names the
-// line and what is allowed; no message holds a value of the file.
+// A secret file (proto/contract/secret_file.h). INVALID_ARGUMENT names the line
+// and what is allowed; no message holds a value of the file.
 absl::StatusOr<WebhookSettings> LoadWebhookSettings(const std::string& path);
 
 }  // namespace lockstep

@@ -69,6 +69,35 @@ TEST_F(GoodputMetricsTest, CountsUpToTheScrape) {
               HasSubstr("lockstep_train_goodput_ratio{job_id=\"a\"} 0.75\n"));
 }
 
+// Whatever number of jobs, there is a series for what has cost devices time.
+TEST_F(GoodputMetricsTest, SumsDeviceTimeOfAllJobsByCause) {
+  for (const char* name : {"jobs/a", "jobs/b"}) {
+    server::JobRecord record;
+    record.set_version(1);
+    record.mutable_job()->set_name(name);
+    record.mutable_job()->set_state(v1::Job::RUNNING);
+    SpendOn(record, {v1::Goodput::QUEUE, "FIFO"}, clock_.WallTime());
+    SpendOn(record, {v1::Goodput::START, "SUBMITTED", 2},
+            clock_.WallTime() + absl::Seconds(1));
+    SpendOn(record, {v1::Goodput::IDLE, "WORKER_CRASH", 2},
+            clock_.WallTime() + absl::Seconds(2));
+    SpendOn(record, {v1::Goodput::TRAIN, "", 2},
+            clock_.WallTime() + absl::Seconds(5));
+    Commit(record);
+    metrics_.JobSeen(record.job());
+  }
+  clock_.Advance(absl::Seconds(9));
+
+  const std::string page = Page();
+  const std::string family = "lockstep_goodput_device_seconds{class=";
+  EXPECT_THAT(page, HasSubstr(family + "\"start\",cause=\"submitted\"} 4\n"));
+  EXPECT_THAT(page,
+              HasSubstr(family + "\"idle\",cause=\"worker_crash\"} 12\n"));
+  EXPECT_THAT(page, HasSubstr(family + "\"train\",cause=\"\"} 16\n"));
+  // It held none.
+  EXPECT_THAT(page, Not(HasSubstr(family + "\"queue\"")));
+}
+
 // There may be a hundred thousand of them.
 TEST_F(GoodputMetricsTest, AJobThatOnlyWaitsHasNoSeries) {
   server::JobRecord record;

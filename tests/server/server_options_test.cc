@@ -31,6 +31,24 @@ class ServerOptionsTest : public ::testing::Test {
   std::map<std::string, std::string> environment_ = {{"HOME", "/home/u"}};
 };
 
+TEST_F(ServerOptionsTest, SlurmNeedsAnAddressThatOtherHostsCanDial) {
+  for (const char* listen : {"--listen=unix:/a", "--listen=127.0.0.1:7000",
+                             "--listen=0.0.0.0:7000"}) {
+    EXPECT_FALSE(Parse({"--engine=slurm", listen}).ok()) << listen;
+  }
+  EXPECT_THAT(Parse({"--engine=slurm", "--listen=unix:/a"}).status().message(),
+              HasSubstr("by which the nodes of Slurm reach this one"));
+  EXPECT_THAT(Parse({"--engine=kubernetes"}).status().message(),
+              HasSubstr("kubernetes"));
+}
+
+TEST_F(ServerOptionsTest, SlurmsFlagsMeanNothingWithoutIt) {
+  EXPECT_THAT(Parse({"--slurm-qos=low"}).status().message(),
+              AllOf(HasSubstr("slurm-qos"), HasSubstr("--engine slurm")));
+  EXPECT_THAT(Parse({"--slurm-gpus=-1", "--engine=slurm"}).status().message(),
+              HasSubstr("slurm-gpus"));
+}
+
 TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   const auto line = Parse({});
   ASSERT_TRUE(line.ok()) << line.status();
@@ -62,7 +80,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
              "--listen", "localhost:50", "--cpu-slots", "3", "--worker",
              "/bin/w", "--metrics-address", "off", "--rendezvous-timeout",
              "90s", "--heartbeat-interval=500ms", "--hang-timeout=1m",
-             "--drain-grace=2m", "--keep-jobs", "30d"});
+             "--drain-grace=2m", "--keep-jobs", "30d", "--starts-per-hour=9"});
   ASSERT_TRUE(line.ok()) << line.status();
   const ServerOptions& options = line->options;
   EXPECT_EQ(options.state_dir, "/state");
@@ -76,6 +94,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.scheduler.hang_timeout, absl::Minutes(1));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Minutes(2));
   EXPECT_EQ(options.scheduler.keep_ended, absl::Hours(720));
+  EXPECT_EQ(options.scheduler.starts_per_hour, 9);
 }
 
 TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
@@ -89,12 +108,16 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
       ElementsAre(
           Pair("state-dir", "/state"), Pair("listen", "unix:/a,127.0.0.1:0"),
           Pair("tls-cert", ""), Pair("tls-key", ""), Pair("tls-client-ca", ""),
-          Pair("tls-ca", ""), Pair("tokens", ""), Pair("cpu-slots", "3"),
-          Pair("use-busy-gpus", "false"), Pair("worker", "/bin/w"),
+          Pair("tls-ca", ""), Pair("tokens", ""), Pair("engine", "local"),
+          Pair("slurm-partition", ""), Pair("slurm-account", ""),
+          Pair("slurm-qos", ""), Pair("slurm-bin", ""), Pair("slurm-gpus", ""),
+          Pair("cpu-slots", "3"), Pair("use-busy-gpus", "false"),
+          Pair("no-cpu-binding", "false"), Pair("worker", "/bin/w"),
           Pair("metrics-address", "off"), Pair("log-format", "json"),
           Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "5s"),
           Pair("hang-timeout", "30s"), Pair("drain-grace", "30s"),
-          Pair("keep-jobs", "forever"), Pair("webhook", "")));
+          Pair("starts-per-hour", "10"), Pair("keep-jobs", "forever"),
+          Pair("webhook", "")));
 }
 
 TEST_F(ServerOptionsTest, TheLogIsForPeopleUnlessToldOtherwise) {
@@ -110,6 +133,14 @@ TEST_F(ServerOptionsTest, GpusOfOthersAreLeftAloneUnlessToldOtherwise) {
   EXPECT_TRUE(line->options.use_busy_gpus);
   EXPECT_THAT(SettingsOf(line->options),
               Contains(Pair("use-busy-gpus", "true")));
+}
+
+TEST_F(ServerOptionsTest, RanksAreBoundToCpusUnlessToldOtherwise) {
+  EXPECT_TRUE(Parse({})->options.cpu_binding);
+  const auto line = Parse({"--no-cpu-binding"});
+  EXPECT_FALSE(line->options.cpu_binding);
+  EXPECT_THAT(SettingsOf(line->options),
+              Contains(Pair("no-cpu-binding", "true")));
 }
 
 TEST_F(ServerOptionsTest, MakesPathsAbsolute) {
@@ -138,6 +169,7 @@ TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
       {{"--keep-jobs", "-1h"}, "not an age above 0"},
       {{"--keep-jobs", "inf"}, "nor forever"},
       {{"--keep-jobs", "month"}, "such as 12h or 30d"},
+      {{"--starts-per-hour", "0"}, "--starts-per-hour"},
       {{"--cpu-slots", "many"}, "--cpu-slots"},
       {{"--rendezvous-timeout", "soon"}, "--rendezvous-timeout \"soon\""},
       {{"--rendezvous-timeout", "-1s"}, "duration above 0"},
@@ -209,6 +241,20 @@ TEST_F(ListenTlsTest, JobsNeedAnAddressThatTheyCanDialAndTrust) {
   EXPECT_EQ(Error({"--listen", "127.0.0.1:7000", "--tls-cert", cert_,
                    "--tls-key", key_, "--tls-ca", ca_file_}),
             "");
+}
+
+TEST_F(ListenTlsTest, RanksOfOtherHostsSpeakMoreOften) {
+  std::vector<const char*> flags = {
+      "--engine=slurm", "--listen",    "10.0.0.1:7000",
+      "--tls-cert",     cert_.c_str(), "--tls-key",
+      key_.c_str(),     "--tls-ca",    ca_file_.c_str()};
+  const auto line = Parse(flags);
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->options.scheduler.heartbeat_interval, kNetworkHeartbeat);
+
+  flags.insert(flags.end(), {"--heartbeat-interval", "5s"});
+  EXPECT_EQ(Parse(flags)->options.scheduler.heartbeat_interval,
+            absl::Seconds(5));
 }
 
 TEST_F(ListenTlsTest, EveryFileIsLookedAt) {

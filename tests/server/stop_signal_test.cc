@@ -35,5 +35,18 @@ TEST(StopSignalTest, BothSignalsAreWaitedForAndNothingIsInherited) {
   EXPECT_EQ(OutliveSignal(SIGINT), 0);
 }
 
+TEST(StopSignalTest, TheProcessItselfMayAskForIt) {
+  const pid_t child = fork();
+  if (child == 0) {
+    CatchStopSignals();
+    RequestStop();
+    WaitForStopSignal();
+    _exit(0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -20,6 +20,7 @@ using ::lockstep::testing::ScopedTempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 TEST(Crc32cTest, IsCastagnolis) {
   EXPECT_EQ(Crc32c("123456789"), 0xE3069283);
@@ -69,11 +70,31 @@ class MetricLogTest : public ::testing::Test {
     }
   }
 
+  // Those within the bounds, in order, and how many records were read for them.
+  std::vector<int64_t> StepsOf(MetricLog& log, const StepBounds& bounds) {
+    std::vector<int64_t> steps;
+    std::string cursor;
+    records_ = 0;
+    while (true) {
+      const auto batch = log.Read("uid", cursor, 1, bounds);
+      EXPECT_TRUE(batch.ok()) << batch.status();
+      if (!batch.ok() || batch->points.empty()) return steps;
+      records_ += batch->records;
+      for (const v1::MetricPoint& point : batch->points) {
+        if (point.step() < bounds.first) continue;
+        if (bounds.last > 0 && point.step() > bounds.last) continue;
+        steps.push_back(point.step());
+      }
+      cursor = batch->cursor;
+    }
+  }
+
   fs::path OnlySegment() {
     return *fs::directory_iterator(dir_.Path("uid/metrics"));
   }
 
   ScopedTempDir dir_;
+  int64_t records_ = 0;
 };
 
 TEST_F(MetricLogTest, StoresEachPointOnce) {
@@ -106,6 +127,35 @@ TEST_F(MetricLogTest, GoesOnAfterARestart) {
   MetricLog log(dir_.path());
   EXPECT_EQ(Append(log, 1, 0, 2, 4), 4);
   EXPECT_THAT(All(log, cursor), ElementsAre("1.0.3", "1.0.4"));
+}
+
+// 100 records of some 3 kB each, of steps up to 100,000.
+TEST_F(MetricLogTest, TheNewestStepsAreFoundWithoutReadingTheOthers) {
+  {
+    MetricLog log(dir_.path());
+    for (int64_t seq = 1; seq <= 10'000; seq += 100) {
+      Append(log, 1, 0, seq, seq + 99);
+    }
+    EXPECT_THAT(StepsOf(log, {.first = 99'800}), SizeIs(21));
+    EXPECT_LE(records_, 30);
+    EXPECT_THAT(StepsOf(log, {}), SizeIs(10'000));
+    EXPECT_EQ(records_, 100);
+  }
+  // What was there before this process is known, too.
+  MetricLog log(dir_.path());
+  EXPECT_THAT(StepsOf(log, {.first = 99'800}), SizeIs(21));
+  EXPECT_LE(records_, 30);
+  // Nor is what comes behind them.
+  EXPECT_THAT(StepsOf(log, {.first = 20, .last = 40}), ElementsAre(20, 30, 40));
+  EXPECT_LE(records_, 30);
+  // The next attempt begins earlier.
+  Append(log, 2, 0, 3, 3);
+  Append(log, 2, 0, 1, 3);
+  EXPECT_THAT(StepsOf(log, {.first = 20, .last = 40}),
+              ElementsAre(20, 30, 40, 20, 30));
+  EXPECT_LE(records_, 60);
+  EXPECT_THAT(StepsOf(log, {.first = 200'000}), IsEmpty());
+  EXPECT_EQ(records_, 0);
 }
 
 TEST_F(MetricLogTest, AnEmptyLogHasACursorToo) {
@@ -195,15 +245,19 @@ class SegmentFolderTest : public ::testing::Test {
  protected:
   absl::StatusOr<SegmentFolder> Open() {
     visited_.clear();
-    return SegmentFolder::Open(dir_.Path("log"), /*segment_bytes=*/32,
-                               [this](absl::string_view payload) {
-                                 visited_.emplace_back(payload);
-                                 return absl::OkStatus();
-                               });
+    positions_.clear();
+    return SegmentFolder::Open(
+        dir_.Path("log"), /*segment_bytes=*/32,
+        [this](int64_t position, absl::string_view payload) {
+          visited_.emplace_back(payload);
+          positions_.push_back(position);
+          return absl::OkStatus();
+        });
   }
 
   ScopedTempDir dir_;
   std::vector<std::string> visited_;
+  std::vector<int64_t> positions_;
 };
 
 TEST_F(SegmentFolderTest, StartsANewSegmentWhenOneIsFull) {
@@ -222,6 +276,8 @@ TEST_F(SegmentFolderTest, StartsANewSegmentWhenOneIsFull) {
   EXPECT_EQ(std::distance(fs::directory_iterator(dir_.Path("log")), {}), 2);
   ASSERT_TRUE(Open().ok());
   EXPECT_THAT(visited_, ElementsAre("one", "two", "three", "four", "five"));
+  // Each with a header of eight bytes.
+  EXPECT_THAT(positions_, ElementsAre(0, 11, 22, 35, 47));
 }
 
 TEST_F(SegmentFolderTest, NamesADamagedSegmentThatIsNotTheLast) {

@@ -6,6 +6,7 @@
 namespace lockstep {
 namespace {
 
+using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -49,9 +50,19 @@ TEST(WorkerCommandTest, Supervise) {
                   "--ranks", "0,1", "--devices", "cpu:3,cpu:4"));
 }
 
+TEST(WorkerCommandTest, SaysWhenRanksAreNotToBeBound) {
+  WorkerContext context = kContext;
+  context.cpu_binding = false;
+  EXPECT_EQ(WorkerCommand(context, RequestFor(1)).back(), "--no-cpu-binding");
+  EXPECT_THAT(WorkerCommand(context, RequestFor(0)),
+              Not(Contains("--no-cpu-binding")));
+}
+
 TEST(WorkerCommandTest, NamesTheCaWhereThePortSpeaksTls) {
   WorkerContext context = kContext;
   context.tls_ca = "/etc/ca.pem";
+  EXPECT_THAT(WorkerCommand(context, RequestFor(1)), Not(Contains("--tls-ca")));
+  context.coordinator = "gpu1:7443";
   for (const int attempt : {0, 1}) {
     const auto words = WorkerCommand(context, RequestFor(attempt));
     EXPECT_EQ(words[words.size() - 2], "--tls-ca");

@@ -1,43 +1,27 @@
 #include "server/metrics/server_metrics.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "prometheus/registry.h"
-#include "prometheus/text_serializer.h"
+#include "prometheus/collectable.h"
 #include "server/metrics/metrics_exposer.h"
-#include "tests/testing/fake_clock.h"
+#include "tests/server/metrics/server_metrics_fixture.h"
+#include "tests/testing/http_get.h"
 
-namespace lockstep {
+namespace lockstep::testing {
 namespace {
 
-using ::lockstep::testing::FakeClock;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-v1::Job JobOf(const std::string& id, v1::Job::State state) {
-  v1::Job job;
-  job.set_name("jobs/" + id);
-  job.set_state(state);
-  return job;
-}
-
-class ServerMetricsTest : public ::testing::Test {
- protected:
-  std::string Text() {
-    return prometheus::TextSerializer().Serialize(
-        metrics_.registry()->Collect());
-  }
-
-  FakeClock clock_;
-  ServerMetrics metrics_{clock_, {.keep_ended_jobs = absl::Minutes(15)}};
-};
 
 TEST_F(ServerMetricsTest, CountsJobsByState) {
   metrics_.JobSeen(JobOf("a", v1::Job::QUEUED));
@@ -51,9 +35,21 @@ TEST_F(ServerMetricsTest, CountsJobsByState) {
   EXPECT_THAT(
       text,
       HasSubstr("lockstep_job_state{job_id=\"a\",state=\"running\"} 1\n"));
-  EXPECT_THAT(
-      text, HasSubstr("lockstep_job_state{job_id=\"a\",state=\"queued\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("lockstep_build_info{"));
+}
+
+// Of a thousand jobs ten each would be a sixth of all series.
+TEST_F(ServerMetricsTest, AJobHasASeriesOfTheStateThatItIsIn) {
+  metrics_.JobSeen(JobOf("a", v1::Job::STARTING));
+  metrics_.JobSeen(JobOf("b", v1::Job::STARTING));
+  metrics_.JobSeen(JobOf("a", v1::Job::RUNNING));
+  const std::string text = Text();
+  EXPECT_THAT(text,
+              Not(HasSubstr("job_state{job_id=\"a\",state=\"starting\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("job_state{job_id=\"a\",state=\"paused\"}")));
+  EXPECT_THAT(text, HasSubstr("job_state{job_id=\"a\",state=\"running\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("job_state{job_id=\"b\",state=\"starting\"} 1\n"));
 }
 
 TEST_F(ServerMetricsTest, AJobThatOnlyWaitsHasNoSeries) {
@@ -95,17 +91,18 @@ TEST_F(ServerMetricsTest, ShowsTheNewestStep) {
   values["tokens"] = 100;
   values["tokens_per_second"] = 400;
   values["step_seconds"] = 0.25;
-  metrics_.PointsStored("jobs/a", 1, {&point});
-  metrics_.PointsStored("jobs/a", 1, {&point});  // Sent again.
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1, {&point});
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1,
+                        {&point});  // Sent again.
   point.set_seq(2);
   point.set_step(4);
   values["loss"] = 2.25;
-  metrics_.PointsStored("jobs/a", 1, {&point});
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1, {&point});
   v1::MetricPoint evaluation;
   evaluation.set_seq(3);
   evaluation.set_step(4);
   (*evaluation.mutable_values())["eval_loss"] = 3.5;
-  metrics_.PointsStored("jobs/a", 1, {&evaluation});
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1, {&evaluation});
   const std::string text = Text();
   for (const char* line : {
            "lockstep_train_loss{job_id=\"a\"} 2.25\n",
@@ -137,8 +134,9 @@ TEST_F(ServerMetricsTest, CountsEachPointOfABatch) {
     batch.push_back(&points[i]);
   }
   (*points[1].mutable_values())["eval_loss"] = 3.5;
-  metrics_.PointsStored("jobs/a", 1, {batch[0]});
-  metrics_.PointsStored("jobs/a", 1, batch);  // The first comes again.
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1, {batch[0]});
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1,
+                        batch);  // The first comes again.
   const std::string text = Text();
   for (const char* line : {"lockstep_train_loss{job_id=\"a\"} 2\n",
                            "lockstep_eval_loss{job_id=\"a\"} 3.5\n",
@@ -151,7 +149,7 @@ TEST_F(ServerMetricsTest, CountsEachPointOfABatch) {
 TEST_F(ServerMetricsTest, KnowsNoPointsOfUnseenJobs) {
   v1::MetricPoint point;
   (*point.mutable_values())["loss"] = 1;
-  metrics_.PointsStored("jobs/unseen", 1, {&point});
+  metrics_.PointsStored(JobOf("unseen", v1::Job::RUNNING), 1, {&point});
   EXPECT_THAT(Text(), Not(HasSubstr("unseen")));
 }
 
@@ -161,7 +159,7 @@ TEST_F(ServerMetricsTest, ForgetsEndedJobsAfterAWhile) {
   v1::MetricPoint point;
   point.set_seq(1);
   (*point.mutable_values())["loss"] = 1;
-  metrics_.PointsStored("jobs/a", 1, {&point});
+  metrics_.PointsStored(JobOf("a", v1::Job::RUNNING), 1, {&point});
   metrics_.JobSeen(JobOf("a", v1::Job::SUCCEEDED));
   clock_.Advance(absl::Minutes(14));
   metrics_.RemoveEnded();
@@ -192,31 +190,13 @@ TEST_F(ServerMetricsTest, CountsCalls) {
                               "method=\"JobService/GetJob\"} 3\n"));
 }
 
-// What a scraper gets, without a library.
-std::string Scrape(const std::string& url) {
-  const size_t port_at = url.rfind(':') + 1;
-  int port = 0;
-  EXPECT_TRUE(
-      absl::SimpleAtoi(url.substr(port_at, url.rfind('/') - port_at), &port))
-      << url;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
-            0);
-  const std::string request = "GET /metrics HTTP/1.0\r\n\r\n";
-  EXPECT_EQ(write(fd, request.data(), request.size()),
-            static_cast<ssize_t>(request.size()));
-  std::string response;
-  char buffer[4096];
-  ssize_t got = 0;
-  while ((got = read(fd, buffer, sizeof(buffer))) > 0) {
-    response.append(buffer, got);
-  }
-  close(fd);
-  return response;
+TEST_F(ServerMetricsTest, TellsHowLongTransactionsTake) {
+  EXPECT_THAT(Text(),
+              HasSubstr("lockstep_store_transaction_seconds_count 0\n"));
+  metrics_.StoreTransaction(absl::Milliseconds(3));
+  EXPECT_THAT(
+      Text(),
+      HasSubstr("lockstep_store_transaction_seconds_bucket{le=\"0.005\"} 1\n"));
 }
 
 class MetricsExposerTest : public ServerMetricsTest {};
@@ -226,7 +206,7 @@ TEST_F(MetricsExposerTest, ServesOnAFreePort) {
       MetricsExposer::Start("127.0.0.1:0", {metrics_.registry()});
   ASSERT_TRUE(exposer.ok()) << exposer.status();
   EXPECT_THAT((*exposer)->url(), Not(HasSubstr(":0/")));
-  EXPECT_THAT(Scrape((*exposer)->url()), HasSubstr("lockstep_build_info"));
+  EXPECT_THAT(HttpGet((*exposer)->url()), HasSubstr("lockstep_build_info"));
 }
 
 TEST_F(MetricsExposerTest, NamesAnAddressThatIsTaken) {
@@ -250,5 +230,85 @@ TEST_F(MetricsExposerTest, RefusesOtherAddresses) {
   }
 }
 
+// Lets nobody have it until it is told to.
+class HeldCollectable : public prometheus::Collectable {
+ public:
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    asked_.Notify();
+    released_.WaitForNotification();
+    return {};
+  }
+
+  mutable absl::Notification asked_;
+  absl::Notification released_;
+};
+
+// "Content-Length: 7" and seven bytes behind the headers.
+bool IsWhole(const std::string& answer) {
+  const size_t length_at = answer.find("Content-Length: ");
+  const size_t body_at = answer.find("\r\n\r\n");
+  size_t length = 0;
+  return length_at != std::string::npos && body_at != std::string::npos &&
+         absl::SimpleAtoi(absl::string_view(answer).substr(
+                              length_at + 16,
+                              answer.find("\r\n", length_at) - length_at - 16),
+                          &length) &&
+         answer.size() == body_at + 4 + length;
+}
+
+TEST_F(MetricsExposerTest, AScrapeThatIsUnderWayEndsWhole) {
+  const auto held = std::make_shared<HeldCollectable>();
+  auto exposer =
+      MetricsExposer::Start("127.0.0.1:0", {metrics_.registry(), held});
+  ASSERT_TRUE(exposer.ok()) << exposer.status();
+  const std::string url = (*exposer)->url();
+  std::string answer;
+  std::thread scraper([&] { answer = HttpGet(url); });
+  held->asked_.WaitForNotification();
+
+  // The end of lockstepd comes while the page is being made.
+  std::thread end([&] { exposer->reset(); });
+  held->released_.Notify();
+  scraper.join();
+  end.join();
+
+  EXPECT_TRUE(IsWhole(answer)) << answer;
+  EXPECT_THAT(answer, HasSubstr("lockstep_build_info"));
+  // Who comes now is refused.
+  EXPECT_EQ(HttpGet(url), "");
+}
+
+// More than the buffers of both sockets hold, if the reader's is small.
+class LongCollectable : public prometheus::Collectable {
+ public:
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    asked_.Notify();
+    prometheus::MetricFamily family;
+    family.name = "long";
+    family.type = prometheus::MetricType::Gauge;
+    for (int i = 0; i < 8; ++i) {
+      prometheus::ClientMetric metric;
+      metric.label.push_back({"x", std::string(1 << 20, 'x')});
+      family.metric.push_back(std::move(metric));
+    }
+    return {family};
+  }
+
+  mutable absl::Notification asked_;
+};
+
+TEST_F(MetricsExposerTest, AClientThatNeverReadsHoldsNobodyUp) {
+  const auto page = std::make_shared<LongCollectable>();
+  auto exposer = MetricsExposer::Start("127.0.0.1:0", {page});
+  ASSERT_TRUE(exposer.ok()) << exposer.status();
+  const ConnectedClient stalled((*exposer)->url(), /*buffer_bytes=*/4096);
+  ASSERT_TRUE(stalled.Ask());
+  page->asked_.WaitForNotification();
+
+  const absl::Time begin = absl::Now();
+  exposer->reset();
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(30));
+}
+
 }  // namespace
-}  // namespace lockstep
+}  // namespace lockstep::testing

@@ -169,6 +169,21 @@ TEST_F(ExplainTest, APauseAfterAFailureHasAnEnd) {
   EXPECT_THAT(a.message(), HasSubstr("waits for BACKOFF: attempt 1 failed"));
 }
 
+TEST_F(ExplainTest, AJobThatFailsTooOftenKnowsTheHourThatItWaitsFor) {
+  world_.options().starts_per_hour = 1;
+  world_.Restart();
+  world_.RunAttempt1("a", 1);
+  const absl::Time began = world_.wall();
+  world_.Advance(absl::Minutes(5));
+  world_.RanksEnded("a", 1, kFailure);
+  const v1::JobExplanation a = Explain("a");
+  EXPECT_EQ(a.pending_reason(), v1::Job::BACKOFF);
+  EXPECT_EQ(FromProto(a.earliest_start_time()), began + absl::Hours(1));
+  EXPECT_THAT(a.message(),
+              AllOf(HasSubstr("as only 1 that fail may begin within an hour"),
+                    HasSubstr("It may start at 1970-01-01 01:16:40 UTC")));
+}
+
 TEST_F(ExplainTest, ADrainHasNoKnownEnd) {
   Queue("a", 1);
   world_.RanksEnded("a", 1, kFailure);

@@ -73,5 +73,30 @@ TEST(FairShareTest, SharesAreByWeightAndAsOfOneMoment) {
   EXPECT_EQ(shares.OfOwner("a", "bob"), 0);
 }
 
+TEST(FairShareTest, NewSharesTakeThePlaceOfOldOnes) {
+  QueueRecords queues;
+  ChargeUsage({{"ann", 1, kStart}, {"bob", 1, kStart}},
+              kStart + absl::Seconds(100), queues["a"]);
+  ChargeUsage({{"ann", 1, kStart}}, kStart + absl::Seconds(100), queues["b"]);
+  FairShares shares = SharesAt(queues, kStart + absl::Seconds(100));
+  queues.erase("b");
+  queues["a"].clear_usages();
+  ChargeUsage({{"cid", 1, kStart + absl::Seconds(100)}, {"bob", 1, kStart}},
+              kStart + absl::Seconds(150), queues["a"]);
+
+  TakeShares(queues, kStart + absl::Seconds(150), shares);
+
+  EXPECT_EQ(shares.OfOwner("a", "ann"), 0);
+  EXPECT_EQ(shares.OfOwner("a", "bob"), 50);
+  EXPECT_EQ(shares.OfOwner("a", "cid"), 50);
+  EXPECT_EQ(shares.OfQueue("a"), 100);
+  EXPECT_EQ(shares.OfQueue("b"), 0);
+  EXPECT_EQ(shares.OfOwner("b", "ann"), 0);
+  // As they are on disk.
+  ASSERT_EQ(queues["a"].usages_size(), 2);
+  EXPECT_EQ(queues["a"].usages(0).owner(), "bob");
+  EXPECT_EQ(queues["a"].usages(1).owner(), "cid");
+}
+
 }  // namespace
 }  // namespace lockstep

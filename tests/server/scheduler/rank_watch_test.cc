@@ -44,6 +44,24 @@ class RankWatchTest : public ::testing::Test {
     Say(1, phase, step, step);
   }
 
+  void TellGpu(int rank, const std::string& uuid, double watts) {
+    worker::v1::HeartbeatRequest heartbeat;
+    *heartbeat.mutable_caller() = CallerOfRank(rank);
+    heartbeat.mutable_gpu()->set_uuid(uuid);
+    heartbeat.mutable_gpu()->set_power_watts(watts);
+    watch_.Hear(heartbeat, now_);
+  }
+  std::vector<std::string> Gpus() {
+    std::vector<std::string> words;
+    for (const RankGpu& gpu : watch_.Gpus(now_)) {
+      EXPECT_EQ(gpu.attempt, kWatched);
+      words.push_back(absl::StrCat(
+          gpu.rank, ": ", gpu.reading.uuid(), " ", gpu.reading.power_watts(),
+          " W, ", absl::ToInt64Seconds(now_ - gpu.at), " s ago"));
+    }
+    return words;
+  }
+
   // "silent 1", "heard 1", "hang at 3, rank 1 is stuck".
   std::vector<std::string> Look() {
     std::vector<std::string> words;
@@ -113,6 +131,52 @@ TEST_F(RankWatchTest, ARankIsSilentAfterTwoIntervals) {
   EXPECT_THAT(Pass(1, {0}, PHASE_SAVING, 5), ElementsAre("silent 1"));
   EXPECT_THAT(Pass(5, {0}, PHASE_SAVING, 5), IsEmpty());
   EXPECT_THAT(Pass(1, {0, 1}, PHASE_SAVING, 5), ElementsAre("heard 1"));
+}
+
+std::string TooLong() { return std::string(97, 'x'); }
+
+TEST_F(RankWatchTest, KeepsTheNewestOfWhatARankTellsOfItsGpu) {
+  EXPECT_THAT(Gpus(), IsEmpty());
+  TellGpu(1, "GPU-b", 300);
+  now_ += absl::Seconds(1);
+  TellGpu(0, "GPU-a", 100);
+  TellGpu(0, "GPU-a", 200);
+  // It says nothing new of its GPU.
+  Say(0, PHASE_TRAINING, 3, 3);
+  EXPECT_THAT(Gpus(), ElementsAre("0: GPU-a 200 W, 0 s ago",
+                                  "1: GPU-b 300 W, 1 s ago"));
+}
+
+TEST_F(RankWatchTest, AReadingGoesWithTheAttempt) {
+  TellGpu(0, "GPU-a", 100);
+  watch_.Close(kWatched);
+  EXPECT_THAT(Gpus(), IsEmpty());
+}
+
+TEST_F(RankWatchTest, AReadingIsTooOldAfterASilence) {
+  TellGpu(0, "GPU-a", 100);
+  // Its driver answers no more, and it talks on.
+  Pass(9, {0, 1}, PHASE_TRAINING, 1);
+  EXPECT_THAT(Gpus(), ElementsAre("0: GPU-a 100 W, 9 s ago"));
+  Pass(1, {0, 1}, PHASE_TRAINING, 1);
+  EXPECT_THAT(Gpus(), IsEmpty());
+}
+
+TEST_F(RankWatchTest, AReadingThatWouldMakeTooManySeriesIsDropped) {
+  TellGpu(0, "", 100);
+  TellGpu(0, TooLong(), 100);
+  worker::v1::HeartbeatRequest heartbeat;
+  *heartbeat.mutable_caller() = CallerOfRank(0);
+  heartbeat.mutable_gpu()->set_uuid("GPU-a");
+  for (uint32_t xid = 0; xid < 33; ++xid) {
+    (*heartbeat.mutable_gpu()->mutable_xid_errors())[xid] = 1;
+  }
+  watch_.Hear(heartbeat, now_);
+  EXPECT_THAT(Gpus(), IsEmpty());
+
+  heartbeat.mutable_gpu()->mutable_xid_errors()->erase(32);
+  watch_.Hear(heartbeat, now_);
+  EXPECT_THAT(Gpus(), ElementsAre("0: GPU-a 0 W, 0 s ago"));
 }
 
 TEST_F(RankWatchTest, AReportCounts) {

@@ -2,6 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/scheduler/proto_time.h"
 
 namespace lockstep {
 namespace {
@@ -14,14 +15,16 @@ class RetryPolicyTest : public ::testing::Test {
 
   void Ended(v1::Attempt::EndCause cause, int64_t resume_step = 0) {
     v1::Attempt& attempt = *job_.add_attempts();
+    *attempt.mutable_start_time() = ToProto(wall_);
     attempt.set_end_cause(cause);
     attempt.set_resume_step(resume_step);
   }
   RetryDecision Decide(int64_t newest_step = 0) const {
-    return DecideRetry(job_, newest_step, options_);
+    return DecideRetry(job_, newest_step, wall_, options_);
   }
 
   v1::Job job_;
+  absl::Time wall_ = absl::FromUnixSeconds(1767225600);
   SchedulerOptions options_;
 };
 
@@ -87,9 +90,55 @@ TEST_F(RetryPolicyTest, StopsThatSomebodyAskedForMakeNoPauseLonger) {
 
 TEST_F(RetryPolicyTest, TheClustersDoingCostsNothing) {
   job_.mutable_spec()->set_max_restarts(0);
-  for (int i = 0; i < 10; ++i) Ended(v1::Attempt::NODE_LOST);
+  for (int i = 0; i < 9; ++i) Ended(v1::Attempt::NODE_LOST);
   EXPECT_TRUE(Decide().retry);
   EXPECT_EQ(Decide().backoff, absl::Minutes(1));
+}
+
+TEST_F(RetryPolicyTest, NoMoreThanSoManyThatFailBeginWithinAnHour) {
+  // Each a minute after the one before it, and each with a new checkpoint.
+  for (int i = 1; i <= 10; ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_FALSE(i > 1 && Decide(i).too_often);
+    Ended(v1::Attempt::WORKER_CRASH, i - 1);
+    wall_ += absl::Minutes(1);
+  }
+  EXPECT_TRUE(Decide(10).retry);
+  EXPECT_TRUE(Decide(10).too_often);
+  EXPECT_EQ(Decide(10).backoff, absl::Minutes(50));
+  options_.starts_per_hour = 11;
+  EXPECT_FALSE(Decide(10).too_often);
+  EXPECT_EQ(Decide(10).backoff, absl::Seconds(1));
+}
+
+TEST_F(RetryPolicyTest, TheOldestOfAnHourCountsOnlyUntilItIsOver) {
+  options_.starts_per_hour = 2;
+  Ended(v1::Attempt::WORKER_CRASH, 0);
+  wall_ += absl::Minutes(59) + absl::Milliseconds(59'500);
+  Ended(v1::Attempt::WORKER_CRASH, 1);
+  // The pause after a failure is longer than what is left of the hour.
+  EXPECT_FALSE(Decide(2).too_often);
+  EXPECT_EQ(Decide(2).backoff, absl::Seconds(1));
+  wall_ -= absl::Seconds(1);
+  EXPECT_TRUE(Decide(2).too_often);
+  EXPECT_EQ(Decide(2).backoff, absl::Milliseconds(1500));
+}
+
+TEST_F(RetryPolicyTest, StopsThatSomebodyAskedForAreNotOfTheHour) {
+  options_.starts_per_hour = 2;
+  Ended(v1::Attempt::PAUSED, 0);
+  Ended(v1::Attempt::PREEMPTED, 1);
+  Ended(v1::Attempt::WORKER_CRASH, 2);
+  EXPECT_FALSE(Decide(3).too_often);
+}
+
+TEST_F(RetryPolicyTest, AWallThatIsSetBackMakesNoWaitLongerThanAnHour) {
+  options_.starts_per_hour = 1;
+  Ended(v1::Attempt::WORKER_CRASH, 0);
+  wall_ -= absl::Hours(240);
+  EXPECT_EQ(Decide(1).backoff, absl::Hours(1));
+  wall_ += absl::Hours(480);
+  EXPECT_EQ(Decide(1).backoff, absl::Seconds(1));
 }
 
 }  // namespace

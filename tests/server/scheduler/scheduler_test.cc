@@ -14,6 +14,7 @@
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/attempt_tokens.h"
 #include "server/scheduler/queue_policy.h"
+#include "server/scheduler/rank_watch.h"
 #include "server/scheduler/scheduler_options.h"
 #include "server/store/memory_job_store.h"
 #include "tests/testing/fake_clock.h"
@@ -70,9 +71,22 @@ class HeldStore : public JobStore {
     store_.UpdateGoodput(name, goodput, account);
   }
 
+  absl::Status CheckRoom(Demand) const override {
+    absl::MutexLock lock(&mu_);
+    if (!full_) return absl::OkStatus();
+    return errors::Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
+                         "no room");
+  }
+
   void Hold() {
     absl::MutexLock lock(&mu_);
     held_ = true;
+  }
+  // What is asked is refused, what is decided waits.
+  void FillUp() {
+    absl::MutexLock lock(&mu_);
+    held_ = true;
+    full_ = true;
   }
   void WaitForWrites(size_t count) {
     const auto enough = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
@@ -84,6 +98,7 @@ class HeldStore : public JobStore {
   void LetThrough() {
     absl::MutexLock lock(&mu_);
     held_ = false;
+    full_ = false;
     for (auto& [write, done] : waiting_) {
       store_.Commit(std::move(write), std::move(done));
     }
@@ -97,14 +112,15 @@ class HeldStore : public JobStore {
       waiting.swap(waiting_);
     }
     for (auto& [write, done] : waiting) {
-      done(absl::UnavailableError("disk full"));
+      done(errors::StoreUnavailable("disk full"));
     }
   }
 
  private:
   MemoryJobStore store_;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   bool held_ ABSL_GUARDED_BY(mu_) = false;
+  bool full_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::pair<StoreWrite, Done>> waiting_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -191,6 +207,41 @@ TEST_F(SchedulerTest, WhatIsNotOnDiskDoesNotHappen) {
   EXPECT_EQ(ErrorReason(Create("c").get().status()), "STORE_UNAVAILABLE");
   scheduler_.reset();
   EXPECT_TRUE(launcher_.signals().empty());
+}
+
+TEST_F(SchedulerTest, AFullDiskRefusesWishesAndKeepsDecisions) {
+  Start();
+  store_.FillUp();
+  EXPECT_EQ(ErrorReason(Create("a").get().status()), "STORE_FULL");
+  std::promise<absl::Status> cancelled;
+  scheduler_->Cancel({}, "jobs/a", "", [&](const absl::StatusOr<v1::Job>& job) {
+    cancelled.set_value(job.status());
+  });
+  EXPECT_EQ(ErrorReason(cancelled.get_future().get()), "STORE_FULL");
+
+  store_.LetThrough();
+  ASSERT_TRUE(Create("a").get().ok());
+  launcher_.WaitForLaunch({"jobs/a", 0});
+  store_.FillUp();
+  // What a worker says is no wish.
+  Prepare("a");
+  store_.WaitForWrites(1);
+  EXPECT_EQ(store_.Get("jobs/a")->state(), v1::Job::PREPARING);
+  store_.LetThrough();
+  launcher_.WaitForLaunch({"jobs/a", 1});
+}
+
+TEST_F(SchedulerTest, AFullDiskDoesNotKeepItFromStopping) {
+  Start();
+  ASSERT_TRUE(Create("a").get().ok());
+  launcher_.WaitForLaunch({"jobs/a", 0});
+  store_.FillUp();
+  Prepare("a");
+  store_.WaitForWrites(1);
+
+  scheduler_.reset();
+
+  EXPECT_EQ(store_.Get("jobs/a")->state(), v1::Job::PREPARING);
 }
 
 TEST_F(SchedulerTest, WhoWaitsWhenItStopsIsAnswered) {
@@ -304,6 +355,32 @@ TEST_F(SchedulerTest, AnotherLifeGoesOnWithWhatLives) {
   launcher_.WaitForLaunch({"jobs/a", 2});
   EXPECT_EQ(store_.Get("jobs/a")->attempts(0).end_cause(), v1::Attempt::LOST);
   EXPECT_EQ(store_.Get("jobs/a")->restarts(), 0);
+}
+
+// Its stream may have broken, as that of one that is silent.
+TEST_F(SchedulerTest, ARankWhoseProcessHasEndedIsNotSilent) {
+  Start();
+  ASSERT_TRUE(Create("a").get().ok());
+  Prepare("a");
+  launcher_.WaitForLaunch({"jobs/a", 1});
+  worker::v1::JoinRequest join;
+  join.mutable_caller()->set_job("jobs/a");
+  join.mutable_caller()->set_attempt(1);
+  join.set_incarnation("one");
+  rendezvous_.Join(join, [](const absl::StatusOr<int>&) {});
+  while (scheduler_->Ranks().empty()) std::this_thread::yield();
+
+  worker::v1::AttachRequest report;
+  report.mutable_caller()->set_job("jobs/a");
+  report.mutable_caller()->set_attempt(1);
+  report.add_ranks()->set_pid(7);
+  scheduler_->SupervisorAttached(report, [](const absl::Status&) {});
+  EXPECT_FALSE(scheduler_->Ranks()[0].left);
+  report.mutable_ranks(0)->set_exited(true);
+  scheduler_->SupervisorAttached(report, [](const absl::Status&) {});
+
+  ASSERT_EQ(scheduler_->Ranks().size(), 1);
+  EXPECT_TRUE(scheduler_->Ranks()[0].left);
 }
 
 }  // namespace

@@ -109,8 +109,15 @@ TEST_F(StepFollowTest, UnknownAndLostOnesAreRefusedByName) {
                                          "that were accepted before can be "
                                          "named"}));
   EXPECT_FALSE(world_.disk().contains("jobs/c"));
-  // A job is not there before itself.
-  EXPECT_EQ(ErrorReason(Follow("d", {"d"})), "INVALID_SPEC");
+}
+
+TEST_F(StepFollowTest, NoJobComesAfterItself) {
+  const absl::Status refused = Follow("a", {"a"});
+  EXPECT_EQ(ErrorReason(refused), "INVALID_SPEC");
+  EXPECT_THAT(
+      ErrorViolations(refused),
+      ElementsAre(FieldViolation{"after", "jobs/a cannot come after itself"}));
+  EXPECT_FALSE(world_.disk().contains("jobs/a"));
 }
 
 TEST_F(StepFollowTest, ARestartKnowsWhatItWaitsFor) {

@@ -187,8 +187,15 @@ TEST_F(StepQueueTest, AQueueWithJobsStays) {
   Run("a", 1, "q");
   const Ticket refused = world_.DeleteQueue("q");
   EXPECT_EQ(Reason(refused), "QUEUE_NOT_EMPTY");
-  EXPECT_THAT(Message(refused), HasSubstr("1 job of it"));
+  EXPECT_EQ(Message(refused),
+            "queues/q: 1 job of it has not ended; cancel it, or give it "
+            "another queue");
+  Run("b", 1, "q");
+  EXPECT_EQ(Message(world_.DeleteQueue("q")),
+            "queues/q: 2 jobs of it have not ended; cancel them, or give them "
+            "another queue");
   world_.RanksEnded("a", 1, 0);
+  world_.RanksEnded("b", 1, 0);
   EXPECT_TRUE(world_.answer(world_.DeleteQueue("q")).ok());
   EXPECT_EQ(world_.job("a").queue(), "q");
 }

@@ -11,6 +11,7 @@ namespace {
 
 using ::lockstep::testing::StepWorld;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -111,6 +112,38 @@ TEST(StepTest, AFailureIsRetriedAfterAPause) {
   EXPECT_EQ(world.job("a").attempt(), 2);
   EXPECT_EQ(world.job("a").pending_reason(),
             v1::Job::PENDING_REASON_UNSPECIFIED);
+}
+
+TEST(StepTest, OneThatFailsAgainAndAgainWaitsForTheHour) {
+  StepWorld world(1);
+  const absl::Duration begin = world.now();
+  world.RunAttempt1("a", 1);
+  for (int attempt = 1; attempt <= 10; ++attempt) {
+    SCOPED_TRACE(attempt);
+    ASSERT_EQ(world.job("a").attempt(), attempt);
+    if (attempt > 1) world.Train("a", attempt);
+    // Each gets a step further.
+    world.Checkpoint("a", attempt, attempt, /*commit=*/true);
+    world.RanksEnded("a", attempt, 1);
+    world.Advance(absl::Seconds(1));
+  }
+  EXPECT_EQ(world.job("a").state(), v1::Job::QUEUED);
+  EXPECT_EQ(world.job("a").pending_reason(), v1::Job::BACKOFF);
+  EXPECT_THAT(world.job("a").pending_message(),
+              EndsWith("; the next starts 01:16:40.0 UTC, as only 10 that fail "
+                       "may begin within an hour"));
+  // So it is after a drain, and after a restart.
+  world.Drain();
+  EXPECT_EQ(world.job("a").pending_reason(), v1::Job::DRAINING);
+  world.Undrain();
+  EXPECT_EQ(world.job("a").pending_message(),
+            "waits before the next attempt, which starts 01:16:40.0 UTC");
+  world.Restart();
+  world.Advance(begin + absl::Hours(1) - world.now() - absl::Milliseconds(1));
+  EXPECT_EQ(world.job("a").state(), v1::Job::QUEUED);
+  world.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(world.job("a").state(), v1::Job::STARTING);
+  EXPECT_EQ(world.job("a").attempt(), 11);
 }
 
 TEST(StepTest, AProgramThatIsMissingFailsTheJobAtOnce) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "proto/contract/job_state.h"
+#include "server/launcher/slurm_text.h"
 #include "server/scheduler/proto_time.h"
 #include "server/store/goodput.h"
 
@@ -28,7 +29,11 @@ struct Words {
   std::string operator()(const OpenRendezvousEffect& effect) const {
     return absl::StrCat("open ", InWords(effect.attempt), " for ",
                         effect.world_size,
-                        effect.joined_before ? " joined" : "");
+                        effect.joined_before ? " joined" : "",
+                        effect.waits_for_engine ? " later" : "");
+  }
+  std::string operator()(const StartRendezvousEffect& effect) const {
+    return "start the clock of " + InWords(effect.attempt);
   }
   std::string operator()(const LaunchEffect& effect) const {
     return "launch " + InWords(effect.request.attempt);
@@ -61,7 +66,8 @@ struct Words {
   }
 };
 
-std::vector<v1::Node> Nodes(int cpu_slots) {
+std::vector<v1::Node> Nodes(int cpu_slots, bool slurm) {
+  if (slurm) return {SlurmNode({.cpus = cpu_slots, .gpus = {}})};
   v1::Node node;
   node.set_name("nodes/here");
   for (int slot = 0; slot < cpu_slots; ++slot) {
@@ -70,6 +76,23 @@ std::vector<v1::Node> Nodes(int cpu_slots) {
     device.set_kind(v1::Device::CPU);
   }
   return {node};
+}
+
+// Those of its ranks, or the slots of an engine that it fills.
+std::vector<std::string> HeldDevices(const server::JobRecord& record,
+                                     const v1::Attempt& attempt) {
+  std::vector<std::string> held;
+  for (const server::ProcessRecord& process : record.processes()) {
+    if (process.attempt() != record.job().attempt()) continue;
+    for (const server::KeptDevice& slot : process.slots()) {
+      held.push_back(slot.device());
+    }
+  }
+  if (!held.empty()) return held;
+  for (const v1::RankPlacement& rank : attempt.ranks()) {
+    held.push_back(rank.device());
+  }
+  return held;
 }
 
 std::string JobOf(const v1::Checkpoint& checkpoint) {
@@ -96,7 +119,10 @@ void CheckTransition(const v1::Event& event) {
 
 }  // namespace
 
-StepWorld::StepWorld(int cpu_slots) : cpu_slots_(cpu_slots) { Restart(); }
+StepWorld::StepWorld(int cpu_slots, bool slurm)
+    : cpu_slots_(cpu_slots), slurm_(slurm) {
+  Restart();
+}
 
 Ticket StepWorld::DoAs(Actor actor, decltype(Event::what) what) {
   const Ticket ticket = next_ticket_++;
@@ -143,9 +169,9 @@ void StepWorld::Restart() {
   }
   std::vector<server::QueueRecord> queues;
   for (const auto& [name, record] : queues_) queues.push_back(record);
-  state_ = RestoreState(options_, policy_, DevicePool(Nodes(cpu_slots_)),
-                        std::move(records), listed, coordinator_, queues, now_,
-                        wall());
+  state_ = RestoreState(
+      options_, policy_, DevicePool(Nodes(cpu_slots_, slurm_)),
+      std::move(records), listed, coordinator_, queues, now_, wall());
   Do(RestoreEvent{});
 }
 
@@ -183,8 +209,8 @@ void StepWorld::Write(const StoreWrite& write) {
     if (event.type() == "STATE_CHANGED") CheckTransition(event);
   }
   WriteCheckpoints(write);
-  for (const server::QueueRecord& record : write.queues) {
-    queues_[record.queue().name()] = record;
+  for (const QueueRow& row : write.queues) {
+    queues_[row->queue().name()] = *row;
   }
   for (const std::string& name : write.deleted_queues) {
     EXPECT_EQ(queues_.erase(name), 1) << name;
@@ -274,9 +300,9 @@ void StepWorld::Check() const {
       }
       EXPECT_EQ(&attempt, &*job.attempts().rbegin()) << name;
       EXPECT_FALSE(IsTerminal(job.state())) << name;
-      for (const v1::RankPlacement& rank : attempt.ranks()) {
-        EXPECT_TRUE(holders.emplace(rank.device(), name).second)
-            << rank.device() << " is held twice";
+      for (const std::string& device : HeldDevices(record, attempt)) {
+        EXPECT_TRUE(holders.emplace(device, name).second)
+            << device << " is held twice";
       }
     }
   }

@@ -17,7 +17,8 @@ namespace lockstep::testing {
 
 class StepWorld {
  public:
-  explicit StepWorld(int cpu_slots);
+  // With `slurm` the slots are of an engine that places attempts.
+  explicit StepWorld(int cpu_slots, bool slurm = false);
 
   // What the disk holds after the step; its effects are in effects().
   void Do(decltype(Event::what) what, Actor actor = {});
@@ -55,7 +56,12 @@ class StepWorld {
   Ticket Attached(const std::string& id, int attempt, bool ended,
                   int exit_code = 0);
 
+  // The same of one host of several: the ranks from `first` on.
+  Ticket AttachedFrom(const std::string& id, const std::string& node, int first,
+                      int ranks, bool ended, int exit_code = 0);
+
   // What is told without an answer.
+  void Says(EngineNews news);
   void Progress(const std::string& id, int attempt, int64_t step);
   void Progress(const std::string& id, int attempt, v1::Progress progress);
   // A heartbeat that says something new.
@@ -112,6 +118,7 @@ class StepWorld {
   void CheckTime(const server::JobRecord& record) const;
 
   const int cpu_slots_;
+  const bool slurm_;
   SchedulerOptions options_;
   const QueuePolicy policy_;
   absl::Duration now_ = absl::Seconds(1000);

@@ -198,6 +198,27 @@ Ticket StepWorld::Attached(const std::string& id, int attempt, bool ended,
   return ticket;
 }
 
+Ticket StepWorld::AttachedFrom(const std::string& id, const std::string& node,
+                               int first, int ranks, bool ended,
+                               int exit_code) {
+  AttachedEvent event{.ticket = next_ticket_++};
+  *event.report.mutable_caller() = CallerOf(id, job(id).attempt(), -1);
+  event.report.set_node(node);
+  event.report.set_ended(ended);
+  for (int rank = first; rank < first + ranks; ++rank) {
+    worker::v1::RankProcess& process = *event.report.add_ranks();
+    process.set_rank(rank);
+    process.set_pid(100 + rank);
+    process.set_exited(ended);
+    process.set_exit_code(exit_code);
+  }
+  const Ticket ticket = event.ticket;
+  Do(std::move(event));
+  return ticket;
+}
+
+void StepWorld::Says(EngineNews news) { Do(EngineEvent{std::move(news)}); }
+
 void StepWorld::Progress(const std::string& id, int attempt, int64_t step) {
   v1::Progress progress;
   progress.set_step(step);

@@ -64,6 +64,18 @@ TEST_F(CallLogServiceTest, ACallHasAnIdOfItsOwn) {
                             ".*jobs/none.*\\(request [0-9a-f]+-[0-9]+\\)"));
 }
 
+TEST_F(CallLogServiceTest, TheClientIsToldIt) {
+  TestContext context;
+  const std::string log = LogOf(context);
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto id = trailers.find("x-request-id");
+  ASSERT_NE(id, trailers.end());
+  EXPECT_THAT(
+      log,
+      HasSubstr("(request " +
+                std::string(id->second.data(), id->second.length()) + ")"));
+}
+
 TEST_F(CallLogServiceTest, OrTheOneThatTheClientGave) {
   TestContext context;
   context.AddMetadata("x-request-id", "mine-7");

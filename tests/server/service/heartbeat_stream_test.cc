@@ -1,5 +1,6 @@
 #include "server/service/heartbeat_stream.h"
 
+#include "server/scheduler/rank_watch.h"
 #include "tests/server/service/service_fixture.h"
 
 namespace lockstep {
@@ -32,6 +33,15 @@ class HeartbeatStreamTest : public ServiceFixture {
     request.set_step(7);
     request.set_phase(worker::v1::PHASE_TRAINING);
     return request;
+  }
+
+  // The connection goes without the rank's farewell.
+  void SpeakAndBreak() {
+    TestContext context(token_);
+    const auto stream = workers_->Heartbeat(&context);
+    ASSERT_TRUE(stream->Write(Beat()));
+    context.TryCancel();
+    EXPECT_FALSE(stream->Finish().ok());
   }
 
   void Cancel() {
@@ -81,13 +91,7 @@ TEST_F(HeartbeatStreamTest, ADrainAsksForACheckpointAtOnce) {
 
 TEST_F(HeartbeatStreamTest, ACommandDuringABreakIsToldAfterIt) {
   StartJob();
-  {
-    TestContext context(token_);
-    const auto stream = workers_->Heartbeat(&context);
-    ASSERT_TRUE(stream->Write(Beat()));
-    context.TryCancel();
-    EXPECT_FALSE(stream->Finish().ok());
-  }
+  SpeakAndBreak();
   Drain();
   // To each that is opened, before it says anything.
   for (int i = 0; i < 2; ++i) {
@@ -144,6 +148,29 @@ TEST_F(HeartbeatStreamTest, EndsWithTheAttempt) {
   const auto late = workers_->Heartbeat(&again);
   EXPECT_FALSE(late->Read(&response));
   EXPECT_EQ(Reason(late->Finish()), "TOKEN_INVALID");
+}
+
+TEST_F(HeartbeatStreamTest, ARankThatHasSaidAllHasLeft) {
+  StartJob();
+  TestContext context(token_);
+  const auto stream = workers_->Heartbeat(&context);
+  ASSERT_TRUE(stream->Write(Beat()));
+  ASSERT_TRUE(stream->WritesDone());
+  EXPECT_TRUE(stream->Finish().ok());
+
+  server_->Shutdown();
+
+  EXPECT_TRUE(scheduler_.Ranks().at(0).left);
+}
+
+// So that it is silent, if nobody says what became of it.
+TEST_F(HeartbeatStreamTest, OneWhoseConnectionBreaksHasNot) {
+  StartJob();
+  SpeakAndBreak();
+
+  server_->Shutdown();
+
+  EXPECT_FALSE(scheduler_.Ranks().at(0).left);
 }
 
 TEST_F(HeartbeatStreamTest, RefusesStrangers) {

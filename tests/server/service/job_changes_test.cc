@@ -1,6 +1,5 @@
 // UpdateJob, DeleteJob, etags, and the pages of ListJobs and ListEvents.
 
-#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "server/service/page_token.h"
 #include "tests/server/service/service_fixture.h"
@@ -372,16 +371,7 @@ TEST_F(JobChangesTest, ADeletedJobIsNotCounted) {
   EndedJob("a");
   EndedJob("b");
   ASSERT_TRUE(Delete("jobs/a").ok());
-  // The feed was woken before the answer; what the pump does next, it does
-  // behind the feed.
-  class Behind : public StreamPump::Stream {
-   public:
-    void Pump() override { done.Notify(); }
-    absl::Notification done;
-  };
-  const auto behind = std::make_shared<Behind>();
-  pump_.Wake(behind);
-  behind->done.WaitForNotification();
+  AwaitFeed();
   EXPECT_EQ(metrics_.JobsByState()[v1::Job::CANCELLED], 1);
 }
 

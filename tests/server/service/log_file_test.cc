@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/testing/temp_dir.h"
@@ -75,6 +78,56 @@ TEST_F(LogFileTest, FollowsNoLink) {
   ASSERT_EQ(symlink(path_.c_str(), link.c_str()), 0);
   EXPECT_FALSE(LogFile(link).ReadLines(0, 100, true).ok());
   EXPECT_FALSE(LogFile(dir_.path()).ReadLines(0, 100, true).ok());
+}
+
+// A line of the second `second`.
+std::string Line(int second, const std::string& text) {
+  return absl::StrCat(
+      absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", absl::FromUnixSeconds(second),
+                       absl::UTCTimeZone()),
+      " ", text, "\n");
+}
+
+TEST_F(LogFileTest, FindsTheFirstLineThatIsNotOlder) {
+  EXPECT_TRUE(absl::IsNotFound(log_.SinceOffset(absl::UnixEpoch()).status()));
+  const std::string one = Line(10, "one");
+  const std::string two = Line(20, "two") + "goes on\n";
+  Write("no time\n" + one + two + Line(30, "three") + "tail");
+  const int64_t begin = 8;
+  const auto since = [this](int second) {
+    return *log_.SinceOffset(absl::FromUnixSeconds(second));
+  };
+  EXPECT_EQ(since(5), begin);
+  EXPECT_EQ(since(10), begin);
+  EXPECT_EQ(since(11), begin + one.size());
+  EXPECT_EQ(since(30), begin + one.size() + two.size());
+  EXPECT_EQ(since(31), *log_.Size());
+  Write("");
+  EXPECT_EQ(since(5), 0);
+  Write("2026-05-28T20:26:40.250Z");
+  EXPECT_EQ(since(5), 24);
+  Write("2026-99-28T20:26:40.250Z never\n");
+  EXPECT_EQ(since(5), 31);
+}
+
+// Lines of many lengths, some without a time, some longer than what is read at
+// a time: the search must agree with one line after the other.
+TEST_F(LogFileTest, FindsItInALongLogToo) {
+  std::string text;
+  std::vector<std::pair<int, int64_t>> lines;
+  for (int second = 1; second <= 300; ++second) {
+    lines.emplace_back(second, text.size());
+    const size_t length = second % 97 == 0 ? 200'000 : second * 31 % 4000;
+    text += Line(second, std::string(length, 'x'));
+    if (second % 5 == 0) text += std::string(second * 100, 'y') + "\n";
+  }
+  Write(text);
+  for (const auto& [second, offset] : lines) {
+    EXPECT_EQ(*log_.SinceOffset(absl::FromUnixSeconds(second)), offset);
+    EXPECT_EQ(*log_.SinceOffset(absl::FromUnixSeconds(second - 1) +
+                                absl::Milliseconds(1)),
+              offset);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 
@@ -230,6 +231,19 @@ void ServiceFixture::Append(const std::string& path, const std::string& text) {
   std::filesystem::create_directories(
       std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::app | std::ios::binary) << text;
+}
+
+void ServiceFixture::AwaitFeed() {
+  // The feed was woken before the answer; what the pump does next, it does
+  // behind the feed.
+  class Behind : public StreamPump::Stream {
+   public:
+    void Pump() override { done.Notify(); }
+    absl::Notification done;
+  };
+  const auto behind = std::make_shared<Behind>();
+  pump_.Wake(behind);
+  behind->done.WaitForNotification();
 }
 
 void ServiceFixture::WriteLog(const std::string& id, int attempt, int rank,

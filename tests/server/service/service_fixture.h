@@ -84,6 +84,8 @@ class ServiceFixture : public ::testing::Test {
   // Points of `caller` with seq first..last; the highest one acknowledged.
   int64_t Report(const std::string& token, const worker::v1::Caller& caller,
                  int64_t first, int64_t last);
+  // Until the metrics know what was answered so far.
+  void AwaitFeed();
   // Appends to the log of a rank.
   void WriteLog(const std::string& id, int attempt, int rank,
                 const std::string& text);

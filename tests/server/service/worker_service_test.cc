@@ -20,6 +20,7 @@ using ::lockstep::testing::TestContext;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class WorkerServiceTest : public ServiceFixture {
  protected:
@@ -238,6 +239,30 @@ TEST_F(WorkerServiceTest, ACheckpointIsListedAfterItsCommit) {
   // The newest one stays.
   EXPECT_EQ(Reason(Commit(Request::PHASE_UNLIST)), "INVALID_CHECKPOINT");
   EXPECT_EQ(store_.ListCheckpoints("jobs/a")->size(), 1u);
+}
+
+TEST_F(WorkerServiceTest, TheNewestCheckpointIsShown) {
+  Start(1);
+  using Request = worker::v1::CommitCheckpointRequest;
+  const auto page = [this] {
+    AwaitFeed();
+    return prometheus::TextSerializer().Serialize(
+        metrics_.registry()->Collect());
+  };
+  ASSERT_TRUE(Commit(Request::PHASE_GRANT).ok());
+  EXPECT_THAT(page(), Not(HasSubstr("lockstep_checkpoint_bytes{")));
+  ASSERT_TRUE(Commit(Request::PHASE_COMMIT).ok());
+  EXPECT_THAT(page(), HasSubstr("lockstep_checkpoint_bytes{job_id=\"a\"}"));
+  // One that begins with what is there shows it as well.
+  ServerMetrics later(clock_, {});
+  const auto feed = MetricsFeed::Start(store_, events_, later, pump_);
+  ASSERT_TRUE(feed.ok()) << feed.status();
+  EXPECT_THAT(
+      prometheus::TextSerializer().Serialize(later.registry()->Collect()),
+      HasSubstr(
+          "lockstep_train_last_checkpoint_timestamp_seconds{job_id=\"a\"}"));
+  // Behind it on the pump, so that it is not used any more.
+  AwaitFeed();
 }
 
 class AttachTest : public WorkerServiceTest {

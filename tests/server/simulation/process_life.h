@@ -19,6 +19,10 @@
 
 namespace lockstep::testing {
 
+worker::v1::Caller CallerOf(const LaunchRequest& request, int rank);
+// By the disk; null when there is no such job any more.
+const v1::Job* JobOf(const Promises& promises, const LaunchRequest& request);
+
 class ProcessLife {
  public:
   ProcessLife(Chance& chance, SimulatedHost& host, Promises& promises)

@@ -17,7 +17,8 @@
 //    follows and that has ended; of those that wait the first starts first,
 //    unless one with a time limit fits before it; none starts above the quota
 //    of its queue, which exists, or while the coordinator is drained, nor on a
-//    device that is;
+//    device that is; and no more of its attempts than so many fail an hour,
+//    unless a user has it go on;
 // P4 each moment of a job is in exactly one share of its goodput.
 //
 // The first broken promise is kept. Runs on one thread.
@@ -38,6 +39,9 @@ class SimulatedHost;
 
 // A label that clients set to ever higher numbers.
 inline constexpr char kCountLabel[] = "count";
+
+// How many attempts of a job that fail may begin within an hour.
+inline constexpr int kStartsPerHour = 3;
 
 // Where this attempt of the job, and no other, writes checkpoints.
 std::string CheckpointPath(const std::string& uid, int attempt);
@@ -65,6 +69,8 @@ class Promises {
     return drained_devices_;
   }
   int excluded() const { return excluded_; }
+  // Attempts that began when as many had failed as may within an hour.
+  int waited_for_the_hour() const { return waited_for_the_hour_; }
   // How often a queue was made, changed by a client, or removed.
   int queue_changes() const { return queue_changes_; }
   // How often a row of a queue was written.
@@ -124,8 +130,8 @@ class Promises {
   bool QuotaIsUp(const std::string& queue) const;
   bool IsOutOfReach(const v1::Job& job) const;
   void WriteQueues(const StoreWrite& write);
-  void CheckKept(const v1::Job& started);
-  void CheckUsable(const v1::Job& started);
+  void CheckKept(const server::JobRecord& started);
+  void CheckUsable(const server::JobRecord& started);
   void WriteDrained(const server::CoordinatorRecord& next);
   void CheckTaking(const std::string& victim);
   void CheckFollowers();
@@ -134,10 +140,11 @@ class Promises {
   void CheckEndedAttempts(const v1::Job* old, const v1::Job& next);
   void CheckStops(const v1::Job* old, const server::JobRecord& row);
   void CheckTime(const server::JobRecord& row);
+  void CheckHour(const v1::Job& started);
   // Whether ranks of this attempt stand, or did.
   bool HasStood(const v1::Job& job) const;
   bool MayStop(const server::JobRecord& row) const;
-  void HoldDevices(const v1::Job& job);
+  void HoldDevices(const server::JobRecord& row);
   void WriteCheckpoint(const v1::Checkpoint& checkpoint,
                        const StoreWrite& write);
   void WritePin(const v1::Job& job, const v1::Checkpoint& checkpoint);
@@ -173,6 +180,7 @@ class Promises {
   std::set<std::string> drain_asked_;
   std::set<std::string> undrain_asked_;
   int excluded_ = 0;
+  int waited_for_the_hour_ = 0;
   int drains_ = 0;
   std::map<std::string, v1::Queue> queues_;  // By name.
   std::vector<v1::Queue> queues_written_;

@@ -7,13 +7,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/server/simulation/promises.h"
+#include "tests/server/simulation/row_rules.h"
 
 namespace lockstep::testing {
 
-void Promises::CheckUsable(const v1::Job& started) {
-  for (const v1::RankPlacement& rank : started.attempts().rbegin()->ranks()) {
-    if (!drained_devices_.contains(rank.device())) continue;
-    Break("P3", absl::StrCat(started.name(), " starts on ", rank.device(),
+void Promises::CheckUsable(const server::JobRecord& started) {
+  for (const std::string& device : DevicesOf(started)) {
+    if (!drained_devices_.contains(device)) continue;
+    Break("P3", absl::StrCat(started.job().name(), " starts on ", device,
                              ", which is given to no job"));
   }
 }

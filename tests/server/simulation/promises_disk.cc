@@ -35,9 +35,18 @@ bool IsKept(const server::JobRecord& row, const std::string& device) {
 }
 
 // On devices that were all kept for it.
-bool StartsOnKept(const server::JobRecord* old, const v1::Job& started) {
+bool StartsOnKept(const server::JobRecord* old,
+                  const server::JobRecord& started) {
   if (old == nullptr) return false;
-  const v1::Attempt& attempt = *started.attempts().rbegin();
+  const server::ProcessRecord& process =
+      started.processes(started.job().attempt());
+  // Where an engine places ranks they have slots of the pool.
+  if (process.slots_size() > 0) {
+    return std::all_of(
+        process.slots().begin(), process.slots().end(),
+        [&](const auto& slot) { return IsKept(*old, slot.device()); });
+  }
+  const v1::Attempt& attempt = *started.job().attempts().rbegin();
   return std::all_of(attempt.ranks().begin(), attempt.ranks().end(),
                      [&](const v1::RankPlacement& rank) {
                        return IsKept(*old, rank.device());
@@ -79,7 +88,7 @@ void Promises::Durable(const StoreWrite& write) {
     const int attempts = old == nullptr ? 0 : old->job().attempts_size();
     if (next.job().attempts_size() > attempts) {
       started.push_back(name);
-      if (!StartsOnKept(old, next.job())) in_turn.push_back(name);
+      if (!StartsOnKept(old, next)) in_turn.push_back(name);
       // Others stopped for one that takes, which counted against its queue
       // then: a quota that has shrunk since does not undo that.
       if (old == nullptr || old->kept_devices_size() == 0) {
@@ -94,8 +103,8 @@ void Promises::Durable(const StoreWrite& write) {
   }
   WriteQueues(write);
   for (const std::string& name : in_turn) CheckLine(disk_.at(name).job());
-  for (const std::string& name : started) CheckKept(disk_.at(name).job());
-  for (const std::string& name : started) CheckUsable(disk_.at(name).job());
+  for (const std::string& name : started) CheckKept(disk_.at(name));
+  for (const std::string& name : started) CheckUsable(disk_.at(name));
   for (const std::string& name : in_quota) CheckQuota(disk_.at(name).job());
   for (const std::string& name : gave_way) CheckTaking(name);
   for (const server::JobRecord& old : followed) CheckFollows(old);
@@ -126,8 +135,11 @@ void Promises::WriteRow(const server::JobRecord& next,
   CheckEndedAttempts(old == nullptr ? nullptr : &old->job(), job);
   CheckStops(old == nullptr ? nullptr : &old->job(), next);
   CheckDrain(old == nullptr ? nullptr : &old->job(), job);
-  HoldDevices(job);
-  if (job.attempts_size() > attempts) CheckNewAttempt(job);
+  HoldDevices(next);
+  if (job.attempts_size() > attempts) {
+    CheckNewAttempt(job);
+    CheckHour(job);
+  }
   if (job.state() == v1::Job::SUCCEEDED && !host_->HasSucceeded(job.uid())) {
     Break("P3", absl::StrCat(job.name(), " succeeded, and no ranks did"));
   }
@@ -162,13 +174,13 @@ void Promises::CheckDrain(const v1::Job* old, const v1::Job& next) {
 }
 
 // Nothing of what it got is kept for another one that waits.
-void Promises::CheckKept(const v1::Job& started) {
-  for (const v1::RankPlacement& rank : started.attempts().rbegin()->ranks()) {
+void Promises::CheckKept(const server::JobRecord& started) {
+  for (const std::string& device : DevicesOf(started)) {
     for (const auto& [name, row] : disk_) {
-      if (row.job().state() != v1::Job::QUEUED || !IsKept(row, rank.device())) {
+      if (row.job().state() != v1::Job::QUEUED || !IsKept(row, device)) {
         continue;
       }
-      Break("P3", absl::StrCat(started.name(), " starts on ", rank.device(),
+      Break("P3", absl::StrCat(started.job().name(), " starts on ", device,
                                ", which is kept for ", name));
     }
   }
@@ -179,16 +191,15 @@ void Promises::CheckTaking(const std::string& victim) {
   const server::JobRecord& row = disk_.at(victim);
   const server::ProcessRecord& process = row.processes(row.job().attempt());
   const server::JobRecord* taker = Row(process.taken_by());
-  const v1::Attempt& attempt = *row.job().attempts().rbegin();
+  const std::vector<std::string> held = DevicesOf(row);
   const bool good =
       taker != nullptr && give_way_.contains(row.job().uid()) &&
       PriorityOf(taker->job()) > PriorityOf(row.job()) &&
       taker->job().state() == v1::Job::QUEUED &&
       taker->kept_devices_size() == taker->job().spec().resources().ranks() &&
-      std::any_of(attempt.ranks().begin(), attempt.ranks().end(),
-                  [&](const v1::RankPlacement& rank) {
-                    return IsKept(*taker, rank.device());
-                  });
+      std::any_of(held.begin(), held.end(), [&](const std::string& device) {
+        return IsKept(*taker, device);
+      });
   if (good) return;
   Break("P2", absl::StrCat(process.taken_by(), " takes the devices of ", victim,
                            ", and must not"));
@@ -290,14 +301,13 @@ void Promises::CheckStops(const v1::Job* old, const server::JobRecord& row) {
   }
 }
 
-void Promises::HoldDevices(const v1::Job& job) {
-  const v1::Attempt* live = LiveAttemptOf(job);
-  if (live == nullptr) return;
-  for (const v1::RankPlacement& rank : live->ranks()) {
+void Promises::HoldDevices(const server::JobRecord& row) {
+  if (LiveAttemptOf(row.job()) == nullptr) return;
+  for (const std::string& device : DevicesOf(row)) {
     const auto [held, free] =
-        holder_of_device_.emplace(rank.device(), job.name());
+        holder_of_device_.emplace(device, row.job().name());
     if (!free) {
-      Break("P3", absl::StrCat(rank.device(), " is given to ", job.name(),
+      Break("P3", absl::StrCat(device, " is given to ", row.job().name(),
                                " and held by ", held->second));
     }
   }

@@ -100,11 +100,11 @@ void Promises::CheckQuota(const v1::Job& started) {
 
 // The device time in a row is no change that a client makes.
 void Promises::WriteQueues(const StoreWrite& write) {
-  for (const server::QueueRecord& record : write.queues) {
-    queues_written_.push_back(record.queue());
-    v1::Queue& old = queues_[record.queue().name()];
-    if (old.SerializeAsString() == record.queue().SerializeAsString()) continue;
-    old = record.queue();
+  for (const QueueRow& row : write.queues) {
+    queues_written_.push_back(row->queue());
+    v1::Queue& old = queues_[row->queue().name()];
+    if (old.SerializeAsString() == row->queue().SerializeAsString()) continue;
+    old = row->queue();
     ++queue_changes_;
   }
   for (const std::string& name : write.deleted_queues) {

@@ -184,6 +184,22 @@ std::string Violation(const server::JobRecord& old,
 
 }  // namespace
 
+std::vector<std::string> DevicesOf(const server::JobRecord& record) {
+  std::vector<std::string> devices;
+  for (const server::ProcessRecord& process : record.processes()) {
+    if (process.attempt() != record.job().attempt()) continue;
+    for (const server::KeptDevice& slot : process.slots()) {
+      devices.push_back(slot.device());
+    }
+  }
+  if (!devices.empty() || record.job().attempts().empty()) return devices;
+  for (const v1::RankPlacement& rank :
+       record.job().attempts().rbegin()->ranks()) {
+    devices.push_back(rank.device());
+  }
+  return devices;
+}
+
 bool Tells(const std::vector<v1::Event>& events, const std::string& job,
            absl::string_view type) {
   return std::any_of(events.begin(), events.end(), [&](const v1::Event& event) {

@@ -13,6 +13,9 @@
 
 namespace lockstep::testing {
 
+// What the newest attempt holds: devices, or the slots of an engine.
+std::vector<std::string> DevicesOf(const server::JobRecord& record);
+
 // Whether an event of this type of this job is among them.
 bool Tells(const std::vector<v1::Event>& events, const std::string& job,
            absl::string_view type);

@@ -47,6 +47,7 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   all.hung += one.hung;
   all.lost_followers += one.lost_followers;
   all.excluded += one.excluded;
+  all.waited_for_the_hour += one.waited_for_the_hour;
   all.deleted += one.deleted;
   all.queue_changes += one.queue_changes;
   all.moved += one.moved;
@@ -54,6 +55,7 @@ void Add(const SimulationCounts& one, SimulationCounts& all) {
   all.checkpoints += one.checkpoints;
   all.crashes += one.crashes;
   all.watched += one.watched;
+  all.placed_by_engine += one.placed_by_engine;
 }
 
 }  // namespace

@@ -11,6 +11,13 @@ namespace {
 // So few that watchers read from the store as well.
 constexpr size_t kEventsInMemory = 8;
 
+SchedulerOptions Options() {
+  SchedulerOptions options;
+  // So few that some jobs come to it.
+  options.starts_per_hour = kStartsPerHour;
+  return options;
+}
+
 void ForgetTimeLimits(server::JobRecord& record) {
   for (server::ProcessRecord& process : *record.mutable_processes()) {
     if (process.stop_cause() != v1::Attempt::TIME_LIMIT) continue;
@@ -24,6 +31,7 @@ void ForgetTimeLimits(server::JobRecord& record) {
 SimulatedCoordinator::SimulatedCoordinator(const World& world, int64_t life)
     : world_(world),
       life_(life),
+      options_(Options()),
       rendezvous_(world.clock),
       events_(world.store, kEventsInMemory),
       watch_(options_),
@@ -41,6 +49,14 @@ SimulatedCoordinator::SimulatedCoordinator(const World& world, int64_t life)
   RemoveFilesOfDeleted();
   world_.host.SetListener(
       [this](ProcessEnd end) { Post(ProcessEndEvent{std::move(end)}); });
+  world_.host.SetEngineListener(
+      [this](std::variant<EngineNews, EngineReach> said) {
+        if (auto* news = std::get_if<EngineNews>(&said)) {
+          Post(EngineEvent{std::move(*news)});
+        } else {
+          Post(EngineReachEvent{std::get<EngineReach>(said)});
+        }
+      });
   rendezvous_.SetListener([this](Rendezvous::Outcome outcome) {
     Post(RendezvousEvent{std::move(outcome)});
   });
@@ -77,6 +93,7 @@ void SimulatedCoordinator::Load() {
           ->set_preemptible(true);
     }
     if (world_.fault == Fault::kForgetsDependencies) record.clear_waits_for();
+    if (world_.fault == Fault::kForgetsBackoffs) record.clear_not_before();
     if (world_.fault == Fault::kForgetsTime) record.clear_time_account();
     row = MakeJobRow(record);
     if (IsTerminal(record.job().state())) continue;

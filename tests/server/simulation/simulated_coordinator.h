@@ -59,6 +59,8 @@ enum class Fault {
   kForgetsPins,
   // A restart forgets what priority jobs were given.
   kForgetsPriorities,
+  // A restart forgets how long jobs wait after a failure.
+  kForgetsBackoffs,
   // A restart forgets where time went.
   kForgetsTime,
   // Ranks that say all is well are called stuck.
@@ -101,6 +103,9 @@ class SimulatedCoordinator {
   Rendezvous& rendezvous() { return rendezvous_; }
   CommandBoard& board() { return board_; }
   void Hear(const worker::v1::HeartbeatRequest& heartbeat);
+  void Measure(const worker::v1::Caller& caller, const MetricPoints& points) {
+    watch_.HearPoints(caller, points);
+  }
   const EventLog& events() const { return events_; }
 
   // Turns; false when there is nothing to do.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/launcher/slurm_text.h"
 
 namespace lockstep::testing {
 
@@ -56,7 +57,62 @@ void SimulatedHost::End(const std::shared_ptr<HostProcess>& process,
              .signal = signal});
 }
 
+std::shared_ptr<HostProcess> SimulatedHost::FirstThatWaits() const {
+  for (const auto& process : processes_) {
+    if (process->waits) return process;
+  }
+  return nullptr;
+}
+
+void SimulatedHost::TellEngine(
+    std::variant<EngineNews, EngineReach> said) const {
+  if (engine_listener_ != nullptr) engine_listener_(std::move(said));
+}
+
+void SimulatedHost::StartOne() {
+  const std::shared_ptr<HostProcess> process = FirstThatWaits();
+  if (process == nullptr) return;
+  process->waits = false;
+  TellEngine(EngineNews{.attempt = process->attempt(),
+                        .id = absl::StrCat(process->pid),
+                        .started = true});
+}
+
+void SimulatedHost::SayWhyOneWaits() {
+  const std::shared_ptr<HostProcess> process = FirstThatWaits();
+  if (process == nullptr) return;
+  TellEngine(EngineNews{.attempt = process->attempt(),
+                        .id = absl::StrCat(process->pid),
+                        .message = "waits for nodes"});
+}
+
+void SimulatedHost::Answer(bool answers) {
+  TellEngine(EngineReach{answers ? "" : "nobody answers"});
+}
+
+void SimulatedHost::SayWhoIsGone() {
+  for (ProcessEnd& end : std::exchange(gone_, {})) {
+    EngineNews news{.attempt = end.attempt};
+    news.gone = std::move(end);
+    TellEngine(std::move(news));
+  }
+}
+
+void SimulatedHost::Close(const AttemptRef& attempt) {
+  for (const auto& process : processes_) {
+    if (process->attempt() != attempt || !process->waits) continue;
+    const std::shared_ptr<HostProcess> ended = process;
+    return End(ended, 0, 0);
+  }
+}
+
+void SimulatedHost::SetEngineListener(EngineListener listener) {
+  engine_listener_ = std::move(listener);
+}
+
 void SimulatedHost::CoordinatorDied() {
+  engine_listener_ = nullptr;
+  gone_.clear();
   listener_ = nullptr;
   watched_.clear();
   for (const auto& process : processes_) process->heartbeats = nullptr;
@@ -73,6 +129,7 @@ absl::StatusOr<server::ProcessRecord> SimulatedHost::Launch(
   auto process = std::make_shared<HostProcess>();
   process->request = request;
   process->pid = next_pid_;
+  process->waits = engine_ && request.attempt.attempt > 0;
   process->joins.resize(request.ranks.size(), HostProcess::Join::kNo);
   // Ids of its ranks follow its own.
   next_pid_ += 1 + static_cast<int64_t>(request.ranks.size());
@@ -100,6 +157,11 @@ absl::Status SimulatedHost::Adopt(const AttemptRef& attempt,
       file != exit_files_.end()) {
     end->ranks = file->second;
   }
+  // That takes the engine a while.
+  if (engine_ && attempt.attempt > 0) {
+    gone_.push_back(*end);
+    return absl::OkStatus();
+  }
   return absl::NotFoundError("gone");
 }
 
@@ -107,6 +169,11 @@ absl::Status SimulatedHost::Signal(const AttemptRef& attempt, bool kill) {
   watchers_.signalled(attempt, kill);
   for (const auto& process : processes_) {
     if (process->attempt() != attempt) continue;
+    if (process->waits) {
+      const std::shared_ptr<HostProcess> ended = process;
+      End(ended, 0, 0);
+      break;
+    }
     process->told_to_stop = true;
     process->dies = process->dies || kill;
   }
@@ -119,6 +186,7 @@ absl::Status SimulatedHost::RemoveFiles(const std::string& job_uid) {
 }
 
 std::vector<v1::Node> SimulatedHost::Nodes() const {
+  if (engine_) return {SlurmNode({.cpus = cpu_slots_, .gpus = {}})};
   v1::Node node;
   node.set_name("nodes/here");
   for (int slot = 0; slot < cpu_slots_; ++slot) {

@@ -25,6 +25,8 @@ struct HostProcess {
   bool dies = false;          // SIGKILL is on its way.
   bool asked_for_checkpoint = false;  // And to stop with it.
   bool ranks_live = true;
+  // In the queue of an engine that places attempts: nothing of it runs yet.
+  bool waits = false;
   // The ranks' ends, once they have ended: what the exit file says.
   std::vector<worker::v1::RankProcess> exit_file;
   // What each rank knows: not asked, waits for an answer, is welcome.
@@ -56,9 +58,12 @@ class SimulatedHost final : public Launcher {
     std::function<bool()> launch_fails;
   };
 
+  // With `engine` it is a cluster whose engine places attempts when it likes.
   // With `adopts_nobody` processes of an earlier life are called gone.
-  SimulatedHost(int cpu_slots, Watchers watchers, bool adopts_nobody)
+  SimulatedHost(int cpu_slots, bool engine, Watchers watchers,
+                bool adopts_nobody)
       : cpu_slots_(cpu_slots),
+        engine_(engine),
         watchers_(std::move(watchers)),
         adopts_nobody_(adopts_nobody) {}
 
@@ -71,6 +76,14 @@ class SimulatedHost final : public Launcher {
   // one that watches.
   void End(const std::shared_ptr<HostProcess>& process, int exit_code,
            int signal);
+  // What the engine does by itself: starts the first that waits, says why it
+  // waits, does not answer or does again, and says which it does not know.
+  bool AnyWaits() const { return FirstThatWaits() != nullptr; }
+  void StartOne();
+  void SayWhyOneWaits();
+  void Answer(bool answers);
+  void SayWhoIsGone();
+
   // Nobody is watched any more.
   void CoordinatorDied();
 
@@ -96,16 +109,25 @@ class SimulatedHost final : public Launcher {
   absl::Status Signal(const AttemptRef& attempt, bool kill) override;
   absl::Status RemoveFiles(const std::string& job_uid) override;
   std::vector<v1::Node> Nodes() const override;
+  void Close(const AttemptRef& attempt) override;
+  void SetEngineListener(EngineListener listener) override;
   // Nobody else is there.
   void SetUseListener(UseListener /*listener*/) override {}
 
  private:
   std::shared_ptr<HostProcess> Find(const std::string& uid, int attempt) const;
 
+  std::shared_ptr<HostProcess> FirstThatWaits() const;
+  void TellEngine(std::variant<EngineNews, EngineReach> said) const;
+
   const int cpu_slots_;
+  const bool engine_;
   const Watchers watchers_;
   const bool adopts_nobody_;
   Listener listener_;
+  EngineListener engine_listener_;
+  // Looked for by this coordinator, and not there.
+  std::vector<ProcessEnd> gone_;
   int64_t next_pid_ = 1000;
   std::vector<std::shared_ptr<HostProcess>> processes_;
   std::set<int64_t> watched_;

@@ -20,7 +20,8 @@ Simulation::Simulation(uint64_t seed, Fault fault)
       fault_(fault),
       store_([this](const StoreWrite& write) { promises_.Durable(write); },
              fault == Fault::kLyingDisk),
-      host_(kCpuSlots, HostWatchers(), fault == Fault::kAdoptsNobody),
+      engine_(seed % kSeedsPerEngine == 0),
+      host_(kCpuSlots, engine_, HostWatchers(), fault == Fault::kAdoptsNobody),
       processes_(chance_, host_, promises_) {
   promises_.Watch(host_);
   Restart();
@@ -47,6 +48,7 @@ std::string Simulation::Run(int events) {
 
 void Simulation::Something() {
   if (coordinator_ == nullptr && chance_.OneIn(12)) return Restart();
+  if (engine_ && chance_.OneIn(6)) return EngineTurn();
   const int what = chance_.Below(100);
   if (what < 8) {
     Client();
@@ -67,6 +69,19 @@ void Simulation::Something() {
     Watch();
   } else if (coordinator_ != nullptr) {
     Crash();
+  }
+}
+
+void Simulation::EngineTurn() {
+  switch (chance_.Below(6)) {
+    case 0:
+      return host_.SayWhyOneWaits();
+    case 1:
+      return host_.Answer(chance_.OneIn(2));
+    case 2:
+      return host_.SayWhoIsGone();
+    default:
+      return host_.StartOne();
   }
 }
 
@@ -165,6 +180,7 @@ void Simulation::Finish() {
   finishing_ = true;
   if (coordinator_ != nullptr) Crash();
   Restart();
+  host_.Answer(/*answers=*/true);
   Settle();
   Undrain();
   Settle();
@@ -181,6 +197,8 @@ void Simulation::Finish() {
     if (host_.processes().empty()) clock_.Advance(absl::Seconds(10));
     // What failed before the end may come to light only now.
     UndrainDevices();
+    host_.SayWhoIsGone();
+    while (host_.AnyWaits()) host_.StartOne();
     processes_.ActWell(*coordinator_);
     processes_.SayAllIsWell(*coordinator_);
     coordinator_->Tick();
@@ -196,6 +214,9 @@ void Simulation::Finish() {
 
 void Simulation::Count() {
   for (const auto& [name, row] : promises_.disk()) {
+    for (const server::ProcessRecord& process : row.processes()) {
+      counts_.placed_by_engine += process.has_engine_start_time();
+    }
     ++counts_.ended_in[row.job().state()];
     counts_.attempts += row.job().attempt();
     if (row.job().error().reason() == "DEPENDENCY_FAILED") {
@@ -215,6 +236,7 @@ void Simulation::Count() {
   counts_.waited_for_quota = promises_.waited_for_quota();
   counts_.deleted = promises_.deleted();
   counts_.excluded = promises_.excluded();
+  counts_.waited_for_the_hour = promises_.waited_for_the_hour();
   counts_.checkpoints = promises_.checkpoints();
 }
 

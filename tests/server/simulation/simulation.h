@@ -35,6 +35,7 @@ struct SimulationCounts {
   int lost_followers = 0;
   // Devices, after a fault of theirs.
   int excluded = 0;
+  int waited_for_the_hour = 0;
   int deleted = 0;
   // Changes of queues, and jobs that waited for the quota of theirs.
   int queue_changes = 0;
@@ -43,6 +44,8 @@ struct SimulationCounts {
   int checkpoints = 0;
   int crashes = 0;
   int64_t watched = 0;
+  // Attempts that an engine began to start.
+  int placed_by_engine = 0;
 };
 
 class Simulation {
@@ -57,6 +60,8 @@ class Simulation {
 
  private:
   static constexpr int kCpuSlots = 4;
+  // One of so many has an engine that places attempts.
+  static constexpr uint64_t kSeedsPerEngine = 4;
 
   void Something();
   void Client();
@@ -79,6 +84,8 @@ class Simulation {
   void UndrainDevices();
   std::string AnyJob();
   std::string AnyEtag(const std::string& name);
+  // What an engine does by itself.
+  void EngineTurn();
   // Time goes by while all do their work.
   void Pass();
   void CoordinatorTurn();
@@ -100,6 +107,7 @@ class Simulation {
   FakeClock clock_;
   Promises promises_;
   SimulatedStore store_;
+  const bool engine_;
   SimulatedHost host_;
   ProcessLife processes_;
   std::unique_ptr<SimulatedCoordinator> coordinator_;

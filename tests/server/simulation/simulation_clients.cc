@@ -247,7 +247,8 @@ void Simulation::Undrain() {
 }
 
 void Simulation::DrainDevice() {
-  const std::string device = absl::StrCat("cpu:", chance_.Below(kCpuSlots));
+  const v1::Node node = host_.Nodes()[0];
+  const std::string device = node.devices(chance_.Below(kCpuSlots)).id();
   promises_.AskedToDrain(device);
   coordinator_->PostCall(
       DrainDeviceEvent{.device = device, .drain = true, .reason = "its fan"},

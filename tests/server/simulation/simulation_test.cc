@@ -33,6 +33,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.hung, result.seeds / 20);
   EXPECT_GT(counts.lost_followers, result.seeds / 20);
   EXPECT_GT(counts.excluded, result.seeds / 60);
+  EXPECT_GT(counts.waited_for_the_hour, result.seeds / 60);
   EXPECT_GT(counts.deleted, result.seeds / 4);
   EXPECT_GT(counts.queue_changes, result.seeds / 2);
   EXPECT_GT(counts.moved, result.seeds / 20);
@@ -41,6 +42,7 @@ TEST(SimulationTest, PromisesHoldInAnyOrder) {
   EXPECT_GT(counts.checkpoints, result.seeds);
   EXPECT_GT(counts.crashes, result.seeds);
   EXPECT_GT(counts.watched, result.seeds);
+  EXPECT_GT(counts.placed_by_engine, result.seeds / 10);
   EXPECT_GT(counts.attempts, counts.ended_in[v1::Job::SUCCEEDED]);
 }
 
@@ -103,6 +105,12 @@ TEST(SimulationFaultTest, ARestartThatForgetsPausesIsNoticed) {
 TEST(SimulationFaultTest, ARestartThatForgetsTimeLimitsIsNoticed) {
   EXPECT_THAT(FailureWith(Fault::kForgetsTimeLimits),
               AllOf(StartsWith("P3: "), HasSubstr("its time was over")));
+}
+
+TEST(SimulationFaultTest, ARestartThatForgetsBackoffsIsNoticed) {
+  EXPECT_THAT(FailureWith(Fault::kForgetsBackoffs),
+              AllOf(StartsWith("P3: "),
+                    HasSubstr("that failed began within the hour before")));
 }
 
 TEST(SimulationFaultTest, ARestartThatForgetsWhereTimeWentIsNoticed) {

@@ -82,10 +82,11 @@ server::QueueRecord QueueOf(const std::string& name, int quota) {
 TEST_P(JobStoreTest, QueuesAreKeptChangedAndRemoved) {
   EXPECT_THAT(store_->Queues(), IsEmpty());
   StoreWrite write;
-  write.queues = {QueueOf("queues/b", 1), QueueOf("queues/a", 2)};
+  write.queues = {MakeQueueRow(QueueOf("queues/b", 1)),
+                  MakeQueueRow(QueueOf("queues/a", 2))};
   ASSERT_TRUE(CommitAndWait(*store_, std::move(write)).ok());
   StoreWrite change;
-  change.queues = {QueueOf("queues/b", 3)};
+  change.queues = {MakeQueueRow(QueueOf("queues/b", 3))};
   change.deleted_queues = {"queues/a"};
   ASSERT_TRUE(CommitAndWait(*store_, std::move(change)).ok());
   ASSERT_THAT(store_->Queues(), SizeIs(1));

@@ -118,10 +118,11 @@ TEST_F(SqliteJobStoreTest, KeepsQueuesOverARestart) {
   {
     const auto store = Open();
     StoreWrite write;
-    server::QueueRecord& record = write.queues.emplace_back();
+    server::QueueRecord record;
     record.mutable_queue()->set_name("queues/q");
     record.mutable_queue()->set_weight(2);
     record.add_usages()->set_device_milliseconds(7);
+    write.queues.push_back(MakeQueueRow(record));
     ASSERT_TRUE(CommitAndWait(*store, std::move(write)).ok());
   }
   {
@@ -161,6 +162,21 @@ TEST_F(SqliteJobStoreTest, GroupsWaitingWritesIntoOneTransaction) {
   EXPECT_EQ(store->transactions(), 2);
   // Called in the order of the commits.
   for (int i = 0; i < kWrites; ++i) EXPECT_EQ(sequences[i], i + 2);
+}
+
+TEST_F(SqliteJobStoreTest, TellsHowLongEachTransactionTook) {
+  std::vector<absl::Duration> took;
+  auto store = Open();
+  store->SetTransactionListener(
+      [&](absl::Duration duration) { took.push_back(duration); });
+  ASSERT_TRUE(CommitAndWait(*store, WriteOf(Record("a"))).ok());
+  // One that fails takes its time, too; after it there is none.
+  ASSERT_FALSE(CommitAndWait(*store, WriteOf(Record("a"))).ok());
+  ASSERT_FALSE(CommitAndWait(*store, WriteOf(Record("b"))).ok());
+  store.reset();
+  ASSERT_EQ(took.size(), 2);
+  EXPECT_GT(took[0], absl::ZeroDuration());
+  EXPECT_GT(took[1], absl::ZeroDuration());
 }
 
 TEST_F(SqliteJobStoreTest, CommitsWhatIsQueuedBeforeItCloses) {

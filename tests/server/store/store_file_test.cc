@@ -213,6 +213,14 @@ TEST(FrozenStoresTest, TheNewestSchemaIsAmongThem) {
   EXPECT_EQ(std::rbegin(kFrozenStores)->version, kSchemaVersion);
 }
 
+// Of a SQLite file, as its header says: two bytes from the 16th on.
+size_t PageSizeOf(const std::string& bytes) {
+  const auto byte = [&](size_t i) {
+    return static_cast<size_t>(static_cast<unsigned char>(bytes.at(i)));
+  };
+  return byte(16) << 8 | byte(17);
+}
+
 std::vector<std::string> JobsOf(JobStore& store) {
   const auto records = store.LoadAll();
   std::vector<std::string> jobs;
@@ -263,14 +271,15 @@ class StoreDamageTest : public ::testing::Test {
 // What is opened in spite of the damage lacks nothing.
 TEST_F(StoreDamageTest, PagesOfRandomBytesAreRefusedOrDoNoHarm) {
   const std::string whole = ReadBytes(path_);
-  constexpr size_t kPage = 4096;
+  const size_t page_size = PageSizeOf(whole);
+  ASSERT_EQ(page_size, 8192);
   int refused = 0;
   for (int round = 0; round < 200; ++round) {
     SCOPED_TRACE(absl::StrCat("round ", round));
     std::string damaged = whole;
-    const size_t page = random_() % (whole.size() / kPage);
-    for (size_t i = 0; i < kPage; ++i) {
-      damaged[page * kPage + i] = static_cast<char>(random_());
+    const size_t page = random_() % (whole.size() / page_size);
+    for (size_t i = 0; i < page_size; ++i) {
+      damaged[page * page_size + i] = static_cast<char>(random_());
     }
     refused += Refused(damaged) ? 1 : 0;
   }
@@ -306,8 +315,7 @@ TEST(StoreCheckTest, FindsTheFileWhateverItsName) {
   EXPECT_TRUE(StoreCheck(path).Wait().ok());
   EXPECT_TRUE(SqliteJobStore::Open(path).ok());
   std::string bytes = ReadBytes(path);
-  constexpr size_t kPage = 4096;
-  std::fill(bytes.begin() + kPage, bytes.end(), 'x');
+  std::fill(bytes.begin() + PageSizeOf(bytes), bytes.end(), 'x');
   WriteBytes(path, bytes);
   EXPECT_TRUE(absl::IsDataLoss(StoreCheck(path).Wait()));
   EXPECT_TRUE(absl::IsDataLoss(SqliteJobStore::Open(path).status()));

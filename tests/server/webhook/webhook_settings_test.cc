@@ -47,7 +47,7 @@ TEST_F(WebhookSettingsTest, AFileThatOthersMayReadIsRefused) {
   const auto settings = Load(std::string("url http://h\n") + kSecret, 0640);
   EXPECT_TRUE(absl::IsFailedPrecondition(settings.status()));
   EXPECT_THAT(std::string(settings.status().message()),
-              HasSubstr(path_ + " holds a secret and may be read by others"));
+              HasSubstr(path_ + " has mode 0640 and may be read by others"));
 }
 
 TEST_F(WebhookSettingsTest, NamesTheLineAndWhatIsAllowed) {
@@ -63,7 +63,6 @@ TEST_F(WebhookSettingsTest, NamesTheLineAndWhatIsAllowed) {
        ":1: secret: not whsec_ and the base64 of 24"},
       {"secret MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", ":1: secret: not whsec_"},
       {"secret whsec_!\n", ":1: secret: not whsec_"},
-      {std::string(5000, '#'), "has more than 4096 bytes"},
   };
   for (const auto& [text, why] : cases) {
     EXPECT_THAT(Error(text), HasSubstr(why)) << text;
@@ -75,7 +74,7 @@ TEST_F(WebhookSettingsTest, WhatIsNoFileIsRefused) {
   EXPECT_TRUE(
       absl::IsNotFound(LoadWebhookSettings(dir_.Path("missing")).status()));
   EXPECT_THAT(std::string(LoadWebhookSettings(dir_.path()).status().message()),
-              HasSubstr("is not a file"));
+              HasSubstr("is not a regular file"));
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
-// The three streams of JobService.
-
-#include <thread>
+// JobService's stream of changes.
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -13,8 +11,6 @@ namespace {
 
 using ::lockstep::testing::ServiceFixture;
 using ::lockstep::testing::TestContext;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 class WatchJobsTest : public ServiceFixture {
  protected:
@@ -157,10 +153,20 @@ TEST_F(WatchJobsTest, RefusesWhatItCannotWatch) {
   EXPECT_EQ(Reason(last_status_), "JOB_NOT_FOUND");
   Watch("none", "", never);
   EXPECT_EQ(Reason(last_status_), "INVALID_NAME");
-  for (const char* token : {"x", "-1", "4711"}) {
+  for (const char* token : {"x", "-1", "9223372036854775808"}) {
     Watch("", token, never);
     EXPECT_EQ(Reason(last_status_), "INVALID_RESUME_TOKEN") << token;
   }
+}
+
+// Of a store that went back to a backup: the client lists again.
+TEST_F(WatchJobsTest, ATokenAheadOfTheJournalHasExpired) {
+  Create("a");
+  Watch("", "4711", [](const auto&) { return false; });
+  EXPECT_EQ(last_status_.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(Reason(last_status_), "RESUME_TOKEN_EXPIRED");
+  EXPECT_THAT(last_status_.error_message(),
+              ::testing::HasSubstr("\"4711\" is ahead"));
 }
 
 TEST_F(WatchJobsTest, EndsWithTheCoordinator) {
@@ -209,212 +215,6 @@ TEST_F(WatchJobsTest, EveryStreamIsChecked) {
   const auto pieces = jobs_->StreamLogs(&logs, {});
   EXPECT_FALSE(pieces->Read(&lines));
   EXPECT_EQ(Reason(pieces->Finish()), "TOKEN_MISSING");
-}
-
-class StreamMetricsTest : public ServiceFixture {
- protected:
-  std::vector<int64_t> Seqs(const v1::StreamMetricsRequest& request,
-                            size_t stop_at = 1 << 20) {
-    TestContext context;
-    const auto reader = jobs_->StreamMetrics(&context, request);
-    std::vector<int64_t> seqs;
-    v1::StreamMetricsResponse batch;
-    while (seqs.size() < stop_at && reader->Read(&batch)) {
-      for (const auto& point : batch.points()) seqs.push_back(point.seq());
-      token_ = batch.resume_token();
-    }
-    if (seqs.size() >= stop_at) context.TryCancel();
-    last_status_ = reader->Finish();
-    return seqs;
-  }
-
-  std::string token_;
-  grpc::Status last_status_;
-};
-
-TEST_F(StreamMetricsTest, GivesAllThatIsThereAndEnds) {
-  Create("a");
-  const std::string token = Prepare("a");
-  v1::StreamMetricsRequest request;
-  request.set_name("jobs/a");
-  EXPECT_THAT(Seqs(request), IsEmpty());
-  EXPECT_TRUE(last_status_.ok());
-  Report(token, CallerOf("a", 1, 0), 1, 2);
-  Report(token, CallerOf("a", 1, 0), 3, 4);
-  EXPECT_THAT(Seqs(request), ElementsAre(1, 2, 3, 4));
-  Report(token, CallerOf("a", 1, 0), 5, 5);
-  request.set_resume_token(token_);
-  EXPECT_THAT(Seqs(request), ElementsAre(5));
-}
-
-TEST_F(StreamMetricsTest, FollowsUntilTheJobEnds) {
-  Create("a");
-  const std::string token = Prepare("a");
-  Report(token, CallerOf("a", 1, 0), 1, 1);
-  v1::StreamMetricsRequest request;
-  request.set_name("jobs/a");
-  request.set_follow(true);
-  TestContext context;
-  const auto reader = jobs_->StreamMetrics(&context, request);
-  v1::StreamMetricsResponse batch;
-  ASSERT_TRUE(reader->Read(&batch));
-  EXPECT_EQ(batch.points(0).seq(), 1);
-  Report(token, CallerOf("a", 1, 0), 2, 2);
-  ASSERT_TRUE(reader->Read(&batch));
-  EXPECT_EQ(batch.points(0).seq(), 2);
-  Report(token, CallerOf("a", 1, 0), 3, 3);
-  EndAttempt("a", 0);
-  ASSERT_TRUE(reader->Read(&batch));
-  EXPECT_EQ(batch.points(0).seq(), 3);
-  EXPECT_FALSE(reader->Read(&batch));
-  EXPECT_TRUE(reader->Finish().ok());
-}
-
-TEST_F(StreamMetricsTest, RefusesBadNamesAndTokens) {
-  Create("a");
-  v1::StreamMetricsRequest request;
-  request.set_name("jobs/none");
-  Seqs(request);
-  EXPECT_EQ(Reason(last_status_), "JOB_NOT_FOUND");
-  request.set_name("jobs/a");
-  request.set_resume_token("17");
-  Seqs(request);
-  EXPECT_EQ(Reason(last_status_), "INVALID_RESUME_TOKEN");
-}
-
-class StreamLogsTest : public ServiceFixture {
- protected:
-  StreamLogsTest() { request_.set_name("jobs/a"); }
-
-  // Everything that comes, until `stop_at` bytes.
-  std::string Read(size_t stop_at = 1 << 30) {
-    TestContext context;
-    const auto reader = jobs_->StreamLogs(&context, request_);
-    std::string text;
-    v1::StreamLogsResponse piece;
-    while (text.size() < stop_at && reader->Read(&piece)) {
-      text += piece.data();
-      token_ = piece.resume_token();
-      attempts_.push_back(piece.attempt());
-      EXPECT_LE(piece.data().size(), 1u << 20);
-    }
-    if (text.size() >= stop_at) context.TryCancel();
-    last_status_ = reader->Finish();
-    return text;
-  }
-
-  v1::StreamLogsRequest request_;
-  std::string token_;
-  std::vector<int> attempts_;
-  grpc::Status last_status_;
-};
-
-TEST_F(StreamLogsTest, ReadsTheLogOfARank) {
-  Create("a", 2);
-  Prepare("a");
-  WriteLog("a", 1, 0, "zero\n");
-  WriteLog("a", 1, 1, "one\n");
-  EXPECT_EQ(Read(), "zero\n");
-  EXPECT_THAT(attempts_, ElementsAre(1));
-  request_.set_rank(1);
-  EXPECT_EQ(Read(), "one\n");
-  request_.set_rank(2);
-  Read();
-  EXPECT_EQ(Reason(last_status_), "LOG_NOT_FOUND");
-  request_.set_rank(0);
-  request_.set_attempt(7);
-  Read();
-  EXPECT_EQ(Reason(last_status_), "LOG_NOT_FOUND");
-}
-
-TEST_F(StreamLogsTest, ReadsTheLogOfPrepare) {
-  Create("a");
-  request_.set_prepare(true);
-  Read();
-  EXPECT_EQ(Reason(last_status_), "LOG_NOT_FOUND");
-  WritePrepareLog("a", "reading\n");
-  EXPECT_EQ(Read(), "reading\n");
-  EXPECT_EQ(token_, "0:8");
-  request_.set_follow(true);
-  std::thread writer([&] {
-    WritePrepareLog("a", "done\n");
-    Prepare("a");
-  });
-  EXPECT_EQ(Read(), "reading\ndone\n");
-  EXPECT_TRUE(last_status_.ok());
-  writer.join();
-}
-
-TEST_F(StreamLogsTest, GoesOnWhereItWas) {
-  Create("a");
-  Prepare("a");
-  WriteLog("a", 1, 0, "one\ntwo\n");
-  Read();
-  EXPECT_EQ(token_, "1:8");
-  WriteLog("a", 1, 0, "three\n");
-  request_.set_resume_token(token_);
-  EXPECT_EQ(Read(), "three\n");
-}
-
-TEST_F(StreamLogsTest, GivesTheLastLines) {
-  Create("a");
-  Prepare("a");
-  WriteLog("a", 1, 0, "one\ntwo\nthree\n");
-  request_.set_tail_lines(2);
-  EXPECT_EQ(Read(), "two\nthree\n");
-}
-
-TEST_F(StreamLogsTest, CutsALongLogIntoPieces) {
-  Create("a");
-  Prepare("a");
-  std::string text;
-  while (text.size() < 3 << 20)
-    absl::StrAppend(&text, "line ", text.size(), "\n");
-  WriteLog("a", 1, 0, text);
-  EXPECT_EQ(Read(), text);
-  EXPECT_GE(attempts_.size(), 3u);
-}
-
-TEST_F(StreamLogsTest, FollowsOverAttemptsUntilTheJobEnds) {
-  Create("a");
-  request_.set_follow(true);
-  TestContext context;
-  // Before there is an attempt at all.
-  const auto reader = jobs_->StreamLogs(&context, request_);
-  Prepare("a");
-  WriteLog("a", 1, 0, "first\n");
-  v1::StreamLogsResponse piece;
-  ASSERT_TRUE(reader->Read(&piece));
-  EXPECT_EQ(piece.data(), "first\n");
-  WriteLog("a", 1, 0, "no newline");
-  EndAttempt("a", 1);
-  ASSERT_TRUE(reader->Read(&piece));
-  EXPECT_EQ(piece.data(), "no newline");
-  launcher_.WaitForLaunch({"jobs/a", 2});
-  WriteLog("a", 2, 0, "second\n");
-  ASSERT_TRUE(reader->Read(&piece));
-  EXPECT_EQ(piece.data(), "second\n");
-  EXPECT_EQ(piece.attempt(), 2);
-  EXPECT_EQ(piece.resume_token(), "2:7");
-  WaitForState("a", v1::Job::STARTING);
-  EndAttempt("a", 0);
-  EXPECT_FALSE(reader->Read(&piece));
-  EXPECT_TRUE(reader->Finish().ok());
-}
-
-TEST_F(StreamLogsTest, RefusesTokensThatItNeverGave) {
-  Create("a");
-  Prepare("a");
-  WriteLog("a", 1, 0, "one\n");
-  for (const char* token : {"x", "1", "1:x", "1:-1", "1:2:3", "0:0", "1:99"}) {
-    request_.set_resume_token(token);
-    Read();
-    EXPECT_EQ(Reason(last_status_), "INVALID_RESUME_TOKEN") << token;
-  }
-  request_.clear_resume_token();
-  request_.set_name("jobs/none");
-  Read();
-  EXPECT_EQ(Reason(last_status_), "JOB_NOT_FOUND");
 }
 
 }  // namespace
