@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -144,6 +145,46 @@ absl::Status Preview(const DatasetFlags& flags) {
   return absl::OkStatus();
 }
 
+Json TokensOf(const PlacedDocument& placed, const DatasetView& view) {
+  Json ids = Json::array(), tokens = Json::array(), trained = Json::array();
+  for (const TokenView& token : view.Tokens(placed.document)) {
+    ids.push_back(token.id);
+    tokens.push_back(token.text);
+    trained.push_back(token.trained);
+  }
+  return {{"file", placed.origin.file},
+          {"line", placed.origin.line},
+          {"ids", std::move(ids)},
+          {"tokens", std::move(tokens)},
+          {"trained", std::move(trained)}};
+}
+
+void PrintTokens(const PlacedDocument& placed, const DatasetView& view) {
+  std::cout << placed.origin.file << ":" << placed.origin.line << ": "
+            << placed.document.ids.size() << " tokens, "
+            << CountLossTerms(placed.document) << " trained\n";
+  for (const TokenView& token : view.Tokens(placed.document)) {
+    std::cout << absl::StrFormat(
+        "  %s  %7d  %s\n", token.trained ? "trained" : "masked ", token.id,
+        Printable(token.text, kMostTextBytes));
+  }
+}
+
+absl::Status Tokenize(const DatasetFlags& flags) {
+  ASSIGN_OR_RETURN(const DatasetView view, Open(flags));
+  const size_t rows = std::min<size_t>(flags.rows, view.documents().size());
+  Json all = Json::array();
+  for (size_t i = 0; i < rows; ++i) {
+    if (flags.json) {
+      all.push_back(TokensOf(view.documents()[i], view));
+    } else {
+      PrintTokens(view.documents()[i], view);
+    }
+  }
+  if (flags.json) std::cout << all.dump(2) << "\n";
+  return absl::OkStatus();
+}
+
 const std::map<std::string, v1::DataSource::Format> kFormats = {
     {"auto", v1::DataSource::FORMAT_AUTO},
     {"messages", v1::DataSource::FORMAT_MESSAGES},
@@ -196,6 +237,17 @@ CLI::App* AddView(CLI::App& dataset, const char* name, const char* help,
   return command;
 }
 
+// Of the first rows.
+CLI::App* AddRowsView(CLI::App& dataset, const char* name, const char* help,
+                      absl::Status (*view)(const DatasetFlags&),
+                      const std::shared_ptr<DatasetFlags>& flags,
+                      std::function<int()>* run) {
+  CLI::App* command = AddView(dataset, name, help, view, flags, run);
+  command->add_option("--rows", flags->rows, "How many [3]")
+      ->check(CLI::Range(1, 1000));
+  return command;
+}
+
 }  // namespace
 
 void AddDatasetCommand(CLI::App& app, std::function<int()>* run) {
@@ -207,12 +259,12 @@ void AddDatasetCommand(CLI::App& app, std::function<int()>* run) {
   AddView(*dataset, "stats", "Count rows and tokens", Stats,
           std::make_shared<DatasetFlags>(), run);
   auto flags = std::make_shared<DatasetFlags>();
-  CLI::App* preview =
-      AddView(*dataset, "preview", "Show the first rows", Preview, flags, run);
-  preview->add_option("--rows", flags->rows, "How many [3]")
-      ->check(CLI::Range(1, 1000));
+  CLI::App* preview = AddRowsView(*dataset, "preview", "Show the first rows",
+                                  Preview, flags, run);
   preview->add_flag("--show-mask", flags->show_mask,
                     "Show which text is trained");
+  AddRowsView(*dataset, "tokenize", "Show the tokens of the first rows",
+              Tokenize, std::make_shared<DatasetFlags>(), run);
 }
 
 }  // namespace lockstep

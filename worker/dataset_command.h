@@ -1,8 +1,8 @@
 #ifndef LOCKSTEP_WORKER_DATASET_COMMAND_H_
 #define LOCKSTEP_WORKER_DATASET_COMMAND_H_
 
-// The command lines of `lockstep-worker dataset check|stats|preview`, which
-// `lockstep dataset` runs. What they print is for people, or JSON.
+// The command lines of `lockstep-worker dataset check|stats|preview|tokenize`,
+// which `lockstep dataset` runs. What they print is for people, or JSON.
 
 #include <functional>
 

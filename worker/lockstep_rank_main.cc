@@ -2,8 +2,10 @@
 
 #include <iostream>
 
+#include "worker/poll_channels.h"
 #include "worker/rank_command_line.h"
 
 int main(int argc, char** argv) {
+  lockstep::PollChannelsOften();
   return lockstep::RunRankCommandLine(argc, argv, std::cout, std::cerr);
 }

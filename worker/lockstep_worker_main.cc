@@ -4,9 +4,11 @@
 #include <iostream>
 
 #include "worker/command_line.h"
+#include "worker/poll_channels.h"
 #include "worker/supervise/rank_program.h"
 
 int main(int argc, char** argv) {
+  lockstep::PollChannelsOften();
   return lockstep::RunCommandLine(argc, argv, lockstep::RankProgramPath(),
                                   std::cout, std::cerr);
 }

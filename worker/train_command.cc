@@ -26,7 +26,9 @@ void AddTrainCommand(CLI::App& app, std::function<int()>* run) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--token-file", options->token_file, "Token, 0600")
       ->required();
-  command->add_option("--device", options->device, "cpu:N or a GPU's UUID")
+  command
+      ->add_option("--device", options->device,
+                   "cpu:N, a GPU's UUID, or cuda:N of those that Slurm gave")
       ->required();
   command->callback(
       [options, run] { *run = [options] { return RunWorker(*options); }; });

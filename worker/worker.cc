@@ -13,6 +13,7 @@
 #include <iostream>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,13 +26,18 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "proto/contract/check.h"
 #include "proto/contract/exit_code.h"
+#include "proto/contract/loopback.h"
 #include "proto/contract/printable.h"
 #include "proto/contract/status_macros.h"
+#include "proto/contract/trace_context.h"
 #include "worker/comm/gloo_communicator.h"
 #include "worker/comm/local_communicator.h"
 #include "worker/comm/nccl_communicator.h"
 #include "worker/comm/newest_collective.h"
+#include "worker/coordinator/gpu_gauge.h"
 #include "worker/coordinator/grpc_coordinator.h"
+#include "worker/io/timed_lines.h"
+#include "worker/supervise/visible_device.h"
 #include "worker/train/gpu_presence.h"
 #include "worker/train/progress.h"
 #include "worker/train/rank_end.h"
@@ -72,20 +78,43 @@ std::string Incarnation() {
   return absl::BytesToHexString(absl::string_view(bytes, sizeof(bytes)));
 }
 
-// Before the first call to CUDA, and while this process has one thread.
-absl::StatusOr<Placement> PlacementOn(const std::string& device) {
-  if (absl::StartsWith(device, "cpu:")) return Placement{};
-  if (!absl::StartsWith(device, "GPU-") && !absl::StartsWith(device, "MIG-")) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--device ", device, ": neither cpu:N nor the UUID of a GPU"));
+std::string Environment(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool IsThisHost(absl::string_view address) {
+  return absl::StartsWith(address, "unix:") ||
+         IsLoopback(address.substr(0, address.rfind(':')));
+}
+
+// What the coordinator is told of: under Slurm it does not know the GPU.
+std::string DeviceName(const WorkerOptions& options,
+                       const Placement& placement) {
+  if (placement.device.is_cpu()) return "cpu";
+  if (!absl::StartsWith(options.device, "cuda:") ||
+      !CheckGpu(options.device, placement).ok()) {
+    return options.device;
   }
+  // What is wrong with it is told when training begins, by a rank that joined.
+  return GpuUuid().value_or(options.device);
+}
+
+// Before the first call to CUDA, and while this process has one thread.
+absl::StatusOr<Placement> PlacementOn(const WorkerOptions& options) {
+  if (absl::StartsWith(options.device, "cpu:")) return Placement{};
+  ASSIGN_OR_RETURN(const std::string visible,
+                   VisibleDevice(options.device, Environment));
   // It becomes the only GPU that CUDA shows, cuda:0.
-  LOCKSTEP_CHECK(setenv("CUDA_VISIBLE_DEVICES", device.c_str(), 1) == 0);
-  // What the operator has set in lockstepd's environment stands. The ranks of a
-  // job are on one host and meet nowhere else. NVLink multicast brings little
-  // to two to eight GPUs, and a program that dies in it can take the host's
-  // GPUs with it.
-  LOCKSTEP_CHECK(setenv("NCCL_SOCKET_IFNAME", "lo", 0) == 0);
+  LOCKSTEP_CHECK(setenv("CUDA_VISIBLE_DEVICES", visible.c_str(), 1) == 0);
+  // What the operator has set in lockstepd's environment stands. Only ranks
+  // that Slurm places, which has GPUs by number, may meet on several hosts.
+  // NVLink multicast brings little to two to eight GPUs, and a program that
+  // dies in it can take the host's GPUs with it.
+  if (!absl::StartsWith(options.device, "cuda:") ||
+      IsThisHost(options.coordinator)) {
+    LOCKSTEP_CHECK(setenv("NCCL_SOCKET_IFNAME", "lo", 0) == 0);
+  }
   LOCKSTEP_CHECK(setenv("NCCL_NVLS_ENABLE", "0", 0) == 0);
   LOCKSTEP_CHECK(setenv("NCCL_DEBUG", "WARN", 0) == 0);
   return Placement{.device = at::Device(at::kCUDA, 0),
@@ -186,6 +215,15 @@ absl::StatusOr<Trainer::End> TrainCatching(const WorkerOptions& options,
   }
 }
 
+// The first line: what a search for a trace, or for a job, is to find.
+std::string WhoIs(const WorkerOptions& options, const JoinResponse& job) {
+  const auto trace = ParseTraceparent(job.traceparent());
+  return absl::StrCat(
+      options.job, " attempt ", options.attempt, " rank ", options.rank, " of ",
+      job.world_size(), " on ", options.device,
+      trace.has_value() ? absl::StrCat(", trace ", trace->trace_id) : "", "\n");
+}
+
 void Tell(const absl::Status& error, Progress& progress) {
   const RankEnd end = EndOfRank(error);
   if (end.cause == v1::Attempt::END_CAUSE_UNSPECIFIED) return;
@@ -193,22 +231,36 @@ void Tell(const absl::Status& error, Progress& progress) {
   progress.ReportFailure(end.cause, Printable(error.message())).IgnoreError();
 }
 
+// Whether its coordinator may not see this GPU. One that it reaches by a socket
+// of this host does, and may still be far away when that is a port.
+bool IsGpuElsewhere(const WorkerOptions& options, absl::string_view device) {
+  return absl::StartsWith(device, "GPU-") &&
+         !absl::StartsWith(options.coordinator, "unix:");
+}
+
 absl::StatusOr<Trainer::End> Live(const WorkerOptions& options,
                                   const Placement& placement) {
+  const std::string device = DeviceName(options, placement);
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcCoordinator> coordinator,
                    GrpcCoordinator::Create({.address = options.coordinator,
                                             .tls_ca = options.tls_ca,
                                             .job = options.job,
                                             .attempt = options.attempt,
                                             .rank = options.rank,
-                                            .token_file = options.token_file}));
+                                            .token_file = options.token_file,
+                                            .device = device}));
   const absl::StatusOr<JoinResponse> job =
       coordinator->Join(NodeName(), getpid(), Incarnation());
   if (!job.ok()) return FromCoordinator(job.status());
+  std::cerr << WhoIs(options, *job);
 
   NewestCollective newest;
-  ProgressOptions reporting = {
-      .attempt = options.attempt, .rank = options.rank, .collectives = &newest};
+  std::optional<GpuGauge> gpu;
+  if (IsGpuElsewhere(options, device)) gpu.emplace(device);
+  ProgressOptions reporting = {.attempt = options.attempt,
+                               .rank = options.rank,
+                               .collectives = &newest,
+                               .gpu = gpu.has_value() ? &*gpu : nullptr};
   if (job->has_heartbeat_interval()) {
     reporting.heartbeat_interval =
         absl::Seconds(job->heartbeat_interval().seconds()) +
@@ -225,7 +277,8 @@ absl::StatusOr<Trainer::End> Live(const WorkerOptions& options,
 }  // namespace
 
 int RunWorker(const WorkerOptions& options) {
-  const absl::StatusOr<Placement> placement = PlacementOn(options.device);
+  const TimedLines timed(std::cerr);
+  const absl::StatusOr<Placement> placement = PlacementOn(options);
   if (!placement.ok()) {
     std::cerr << "lockstep-worker train: " << placement.status().message()
               << "\n";

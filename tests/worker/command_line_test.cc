@@ -169,6 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
         Subcommand{{"dataset", "check"}, {"FILE", "--model"}},
         Subcommand{{"dataset", "stats"}, {"FILE", "--model"}},
         Subcommand{{"dataset", "preview"}, {"FILE", "--model"}},
+        Subcommand{{"dataset", "tokenize"}, {"FILE", "--model"}},
         Subcommand{{"tokenizer", "encode"}, {"--model"}},
         Subcommand{{"init-model"},
                    {"--hidden-size", "--layers", "--heads",

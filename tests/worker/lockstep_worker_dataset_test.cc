@@ -98,6 +98,54 @@ TEST_F(WorkerDatasetTest, PreviewIsOneTextWithoutTheMask) {
                         "2.<|eot_id|>\n"));
 }
 
+TEST_F(WorkerDatasetTest, TokenizeShowsIdsAndTokens) {
+  const RunResult run = Worker(
+      {"dataset", "tokenize", Fixture("data/chat.jsonl"), "--rows", "1"});
+
+  EXPECT_EQ(run.exit_code, kOk) << run.err;
+  EXPECT_THAT(run.out,
+              AllOf(HasSubstr("chat.jsonl:1: 63 tokens, 7 trained\n"),
+                    HasSubstr("  masked         0  <|begin_of_text|>"
+                              "\n"),
+                    HasSubstr("<|eot_id|>\n"), Not(HasSubstr("chat.jsonl:2"))));
+  const std::string trained = "  trained  ";
+  int lines = 0;
+  for (size_t at = 0; (at = run.out.find(trained, at)) != run.out.npos; ++at) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, 7);
+}
+
+TEST_F(WorkerDatasetTest, TokenizedRowsAreJsonToo) {
+  const RunResult run = Worker({"dataset", "tokenize", Fixture("data/pc.jsonl"),
+                                "--rows", "2", "--output", "json"});
+
+  ASSERT_EQ(run.exit_code, kOk) << run.err;
+  const Json rows = Json::parse(run.out);
+  ASSERT_EQ(rows.size(), 2);
+  EXPECT_EQ(rows[1]["line"], 2);
+  const Json& row = rows[0];
+  EXPECT_EQ(row["tokens"][0], "<|begin_of_text|>");
+  EXPECT_EQ(row["tokens"].size(), row["ids"].size());
+  EXPECT_EQ(row["trained"].size(), row["ids"].size());
+  EXPECT_EQ(row["trained"][0], false);
+  EXPECT_EQ(row["trained"][row["ids"].size() - 1], true);
+  // They are the row's: its text comes back from them.
+  std::vector<std::string> decode = {"tokenizer", "decode", "--special"};
+  for (const Json& id : row["ids"]) decode.push_back(id.dump());
+  EXPECT_EQ(Worker(decode).out,
+            "<|begin_of_text|>What is 0 plus 2? 0 plus 2 is 2.<|eot_id|>\n");
+}
+
+TEST_F(WorkerDatasetTest, TokenizeNamesABadRow) {
+  WriteFile(dir_.Path("bad.jsonl"), "{\"text\": \"torn\n");
+
+  const RunResult run = Worker({"dataset", "tokenize", dir_.Path("bad.jsonl")});
+
+  EXPECT_EQ(run.exit_code, kInvalidInput);
+  EXPECT_THAT(run.err, HasSubstr("bad.jsonl:1"));
+}
+
 TEST_F(WorkerDatasetTest, ColumnsAndTemplateAreTheUsers) {
   WriteFile(dir_.Path("rows.jsonl"),
             "{\"chat\": [{\"role\": \"user\", "

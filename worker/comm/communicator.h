@@ -37,6 +37,9 @@ class Communicator {
   // no other collective comes between but those that are begun. As long as a
   // backend does not override it, beginning does all of it.
   virtual absl::Status BeginAllReduceSum(const at::Tensor& buffer);
+  // Whether anything is gained by that. Where nothing is, each part that is
+  // begun is one more time that the ranks wait for each other.
+  virtual bool Overlaps() const { return false; }
   // Likewise copies every rank's `input` to `output`, [ranks, input's shape];
   // both are contiguous and do not overlap, and all ranks' shapes are the same.
   virtual absl::Status BeginAllGather(const at::Tensor& input,

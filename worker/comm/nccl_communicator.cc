@@ -136,6 +136,7 @@ class NcclCommunicator : public Communicator {
 
   int rank() const override { return host_->rank(); }
   int world_size() const override { return host_->world_size(); }
+  bool Overlaps() const override { return true; }
 
   absl::Status AllReduceSum(at::Tensor& buffer) override {
     RETURN_IF_ERROR(BeginAllReduceSum(buffer));

@@ -137,6 +137,7 @@ absl::StatusOr<worker::v1::JoinResponse> GrpcCoordinator::Join(
   request.set_node(node);
   request.set_pid(pid);
   request.set_incarnation(incarnation);
+  request.set_device(options_.device);
   worker::v1::JoinResponse response;
   RETURN_IF_ERROR(
       CallUntilAnswered(&Stub::Join, request, response, options_.join_timeout));

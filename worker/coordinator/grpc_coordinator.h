@@ -31,6 +31,8 @@ struct CoordinatorOptions {
   int rank = -1;
   // Holds the attempt's token, 0600.
   std::string token_file;
+  // UUID of the GPU that this rank computes on, or "cpu"; told when it joins.
+  std::string device;
 
   // How long a call waits for a daemon that is away. Long enough for an
   // upgrade, short enough that a lost coordinator does not hold devices.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "proto/contract/status_macros.h"
 
@@ -60,7 +61,32 @@ absl::StatusOr<LogRow> ParseRow(const Json& json, const std::string& where) {
   return row;
 }
 
+absl::StatusOr<std::vector<LogRow>> ParseRows(const Json& history,
+                                              const std::string& path) {
+  std::vector<LogRow> rows;
+  for (const Json& row : history) {
+    ASSIGN_OR_RETURN(
+        LogRow parsed,
+        ParseRow(row, absl::StrCat(path, ": log_history[", rows.size(), "]")));
+    rows.push_back(std::move(parsed));
+  }
+  return rows;
+}
+
 }  // namespace
+
+void LogHistory::Add(const LogRow& row) {
+  constexpr char kIndented[] = "\n    ";
+  text_.Append(text_.empty() ? kIndented : ",\n    ");
+  text_.Append(
+      absl::StrReplaceAll(RowToJson(row).dump(2), {{"\n", kIndented}}));
+}
+
+absl::StatusOr<std::vector<LogRow>> LogHistory::Rows() const {
+  const Json rows = Json::parse(absl::StrCat("[", std::string(text_), "]"),
+                                nullptr, /*allow_exceptions=*/false);
+  return ParseRows(rows, "the history");
+}
 
 std::string TrainerStateToJson(const TrainerState& state) {
   Json json = {{"best_global_step", nullptr},
@@ -82,10 +108,15 @@ std::string TrainerStateToJson(const TrainerState& state) {
   if (!state.best_model_checkpoint.empty()) {
     json["best_model_checkpoint"] = state.best_model_checkpoint;
   }
-  for (const LogRow& row : state.log_history) {
-    json["log_history"].push_back(RowToJson(row));
-  }
-  return json.dump(2) + "\n";
+  std::string text = json.dump(2) + "\n";
+  const absl::Cord& rows = state.log_history.text();
+  if (rows.empty()) return text;
+  // There is one such place: in a value the quotes would be escaped.
+  constexpr absl::string_view kEmpty = "\"log_history\": []";
+  const absl::string_view all = text;
+  const size_t end = all.find(kEmpty) + kEmpty.size() - 1;
+  return absl::StrCat(all.substr(0, end), std::string(rows), "\n  ",
+                      all.substr(end));
 }
 
 absl::StatusOr<TrainerState> ParseTrainerState(absl::string_view text,
@@ -115,13 +146,8 @@ absl::StatusOr<TrainerState> ParseTrainerState(absl::string_view text,
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": log_history: is not a list"));
   }
-  for (const Json& row : history) {
-    ASSIGN_OR_RETURN(
-        LogRow parsed,
-        ParseRow(row, absl::StrCat(path, ": log_history[",
-                                   state.log_history.size(), "]")));
-    state.log_history.push_back(std::move(parsed));
-  }
+  ASSIGN_OR_RETURN(const std::vector<LogRow> rows, ParseRows(history, path));
+  for (const LogRow& row : rows) state.log_history.Add(row);
   return state;
 }
 

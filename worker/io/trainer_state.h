@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/string_view.h"
 
 namespace lockstep {
@@ -26,6 +27,21 @@ struct LogRow {
   // Hugging Face's names: loss, grad_norm, learning_rate, num_tokens,
   // mean_token_accuracy; eval_loss, eval_runtime; train_loss, train_runtime.
   std::map<std::string, double> values;
+};
+
+// The rows of log_history. A long run adds one at each step and saves all with
+// each checkpoint, so they are kept as the text that they become, and a copy
+// shares it.
+class LogHistory {
+ public:
+  // A value that is not finite is left out: JSON has no such numbers.
+  void Add(const LogRow& row);
+  absl::StatusOr<std::vector<LogRow>> Rows() const;
+  // The elements of the list, as TrainerStateToJson indents them.
+  const absl::Cord& text() const { return text_; }
+
+ private:
+  absl::Cord text_;
 };
 
 struct TrainerState {
@@ -44,11 +60,10 @@ struct TrainerState {
   std::optional<double> best_metric;
   std::optional<int64_t> best_global_step;
   std::string best_model_checkpoint;
-  std::vector<LogRow> log_history;
+  LogHistory log_history;
 };
 
-// Keys sorted, two spaces of indentation, as Hugging Face writes it. Values of
-// a row that are not finite are left out: JSON has no such numbers.
+// Keys sorted, two spaces of indentation, as Hugging Face writes it.
 std::string TrainerStateToJson(const TrainerState& state);
 
 // What TrainerStateToJson or Hugging Face writes. INVALID_ARGUMENT names `path`

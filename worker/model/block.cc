@@ -94,14 +94,14 @@ absl::Status Block::BackwardNorm(const at::Tensor& weight_D,
                                  const at::Tensor& sum_TD,
                                  const at::Tensor& inv_rms_T,
                                  StepBuffers& buffers) const {
-  return RmsNormBackward(
-      {.d_in_TD = View(buffers.dresidual_TD, hidden_),
-       .d_weight_D = Floats(dweight_D),
-       .d_out_TD = View(buffers.dx_TD),
-       .sum_TD = View(sum_TD),
-       .inv_rms_T = Floats(inv_rms_T),
-       .weight_D = View(weight_D),
-       .d_residual_TD = View(buffers.dresidual_TD, hidden_)});
+  return RmsNormBackward({.d_in_TD = View(buffers.dresidual_TD, hidden_),
+                          .d_weight_D = Floats(dweight_D),
+                          .d_out_TD = View(buffers.dx_TD),
+                          .sum_TD = View(sum_TD),
+                          .inv_rms_T = Floats(inv_rms_T),
+                          .weight_D = View(weight_D),
+                          .d_residual_TD = View(buffers.dresidual_TD, hidden_),
+                          .scratch = Floats(buffers.norm_scratch)});
 }
 
 }  // namespace lockstep

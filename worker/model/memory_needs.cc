@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/rms_norm.h"
 #include "worker/memory/arena.h"
 #include "worker/model/frozen_weights.h"
 #include "worker/model/gpu_attention.h"
@@ -78,6 +79,10 @@ StepShape StepShapeOf(const ModelConfig& config, const Method& method,
       .attention_work_bytes = gpu ? GpuAttention::WorkBytes(QkvLayoutOf(config),
                                                             options.attention())
                                   : 0,
+      .norm_scratch_floats =
+          gpu && options.backward && method.kind == Method::Kind::kFull
+              ? RmsNormBackwardScratch(options.max_tokens, config.hidden_size)
+              : 0,
       .gathered_ranks =
           options.backward &&
                   LeavesInputRowsApart(config, method, placement,

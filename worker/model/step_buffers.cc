@@ -110,6 +110,7 @@ void CarveScratch(const ModelConfig& config, const BlockShape& block,
   buffers.dx_TD = RowsIn(place, hidden);
   buffers.dattended_TQ = RowsIn(place, block.o.in);
   buffers.dqkv_TN = rows(block.qkv.out + block.qkv.tail);
+  buffers.norm_scratch = arena.Take({shape.norm_scratch_floats});
 }
 
 at::Tensor Rows(const at::Tensor& tensor, int64_t rows) {

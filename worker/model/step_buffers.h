@@ -68,11 +68,13 @@ struct StepBuffers {
   at::Tensor dattended_TQ;
   at::Tensor dqkv_TN;  // +
   LinearScratch linear;
+  // What the norms' backward passes add up their weights' gradients in.
+  at::Tensor norm_scratch;
   // What GpuAttention works in.
   at::Tensor attention_work;
 
   // The first `tokens` rows of all that has a row a token. Scratch of the head,
-  // of FP8 and of attention stays whole, and so do input rows.
+  // of FP8, of norms and of attention stays whole, and so do input rows.
   StepBuffers FirstRows(int64_t tokens) const;
 };
 
@@ -103,6 +105,7 @@ struct StepShape {
   // (residual_offload.h).
   bool offload_residual = false;
   int64_t attention_work_bytes = 0;
+  int64_t norm_scratch_floats = 0;
   // Whose input rows are gathered; 0 where they are not left apart.
   int64_t gathered_ranks = 0;
   // Rows of logits that exist at a time.

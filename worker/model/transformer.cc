@@ -74,7 +74,8 @@ Transformer::Transformer(ModelWeights& weights,
 }
 
 absl::StatusOr<StepOutput> Transformer::ForwardBackward(
-    const TokenBatch& batch, uint64_t micro_batch, BackwardListener* listener) {
+    const TokenBatch& batch, uint64_t micro_batch, BackwardListener* listener,
+    const std::function<void()>& backward_begins) {
   LOCKSTEP_CHECK(options_.backward);
   RETURN_IF_ERROR(Check(batch));
   // Nothing to learn from: the gradients would be zero.
@@ -84,6 +85,8 @@ absl::StatusOr<StepOutput> Transformer::ForwardBackward(
   StepBuffers& buffers = BuffersFor(batch.tokens());
   const DropoutMask mask = MaskOf(weights_, micro_batch);
   RETURN_IF_ERROR(Forward(batch, buffers, mask, offload_.get()));
+  // The head makes its loss and its gradient in one.
+  if (backward_begins != nullptr) backward_begins();
   ASSIGN_OR_RETURN(const StepOutput output,
                    head_.ForwardBackward(weights_.head(),
                                          weights_.head_gradient(), buffers));
@@ -193,7 +196,8 @@ absl::Status Transformer::Backward(StepBuffers& buffers,
                        .d_out_TD = dresidual_TD,
                        .sum_TD = View(buffers.last_residual_TD),
                        .inv_rms_T = Floats(buffers.last_inv_rms_T),
-                       .weight_D = View(weights_.final_norm())}));
+                       .weight_D = View(weights_.final_norm()),
+                       .scratch = Floats(buffers.norm_scratch)}));
   const bool trains_embedding = weights_.embedding_gradient().defined();
   const int64_t last = weights_.config().num_layers - 1;
   for (int64_t layer = last; layer >= 0; --layer) {

@@ -9,6 +9,7 @@
 // Used by the trainer's thread.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -42,11 +43,13 @@ class Transformer {
   // seeds dropout. `listener`, if there is one, is told of each stage, but of
   // none when the batch has nothing to learn from; its error ends the pass. It
   // gets the input rows where they are left apart; without one they are added.
+  // `backward_begins`, if there is one, runs between the two passes.
   // INVALID_ARGUMENT: more tokens or longer documents than planned, or a token
   // outside the vocabulary.
   absl::StatusOr<StepOutput> ForwardBackward(
       const TokenBatch& batch, uint64_t micro_batch,
-      BackwardListener* listener = nullptr);
+      BackwardListener* listener = nullptr,
+      const std::function<void()>& backward_begins = nullptr);
 
   // The summed loss alone, without dropout.
   absl::StatusOr<StepOutput> Evaluate(const TokenBatch& batch);

@@ -32,6 +32,11 @@ absl::StatusOr<v1::JobSpec> SpecOf(const DatasetViewOptions& options) {
   return spec;
 }
 
+// Nothing precedes the first token, so it is never learned.
+bool IsTrained(const Document& document, size_t i) {
+  return i > 0 && document.trained[i] != 0;
+}
+
 }  // namespace
 
 absl::StatusOr<DatasetView> DatasetView::Open(
@@ -68,20 +73,28 @@ absl::StatusOr<std::vector<MaskSpan>> DatasetView::Spans(
     const Document& document) const {
   std::vector<MaskSpan> spans;
   for (size_t begin = 0, end = 0; begin < document.ids.size(); begin = end) {
-    // Nothing precedes the first token, so it is never learned.
-    const auto trained = [&document](size_t i) {
-      return i > 0 && document.trained[i] != 0;
-    };
+    const bool trained = IsTrained(document, begin);
     for (end = begin; end < document.ids.size(); ++end) {
-      if (trained(end) != trained(begin)) break;
+      if (IsTrained(document, end) != trained) break;
     }
     const absl::Span<const int32_t> ids(&document.ids[begin], end - begin);
     ASSIGN_OR_RETURN(std::string text, text_.folder.tokenizer.Decode(
                                            ids, /*skip_special_tokens=*/false));
     spans.push_back(
-        {trained(begin), static_cast<int64_t>(end - begin), std::move(text)});
+        {trained, static_cast<int64_t>(end - begin), std::move(text)});
   }
   return spans;
+}
+
+std::vector<TokenView> DatasetView::Tokens(const Document& document) const {
+  std::vector<TokenView> tokens;
+  tokens.reserve(document.ids.size());
+  for (size_t i = 0; i < document.ids.size(); ++i) {
+    const int32_t id = document.ids[i];
+    tokens.push_back({id, IsTrained(document, i),
+                      text_.folder.tokenizer.IdToToken(id).value_or("")});
+  }
+  return tokens;
 }
 
 }  // namespace lockstep

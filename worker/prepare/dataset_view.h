@@ -46,6 +46,13 @@ struct MaskSpan {
   std::string text;
 };
 
+// One token as the vocabulary spells it; empty when the vocabulary lacks it.
+struct TokenView {
+  int32_t id = 0;
+  bool trained = false;
+  std::string text;
+};
+
 class DatasetView {
  public:
   // Reads all of the file. Errors as of a job's preparation: FILE:LINE and what
@@ -59,6 +66,7 @@ class DatasetView {
   LengthStatistics Lengths() const;
   // A document's text in order; decoding a part of a character gives U+FFFD.
   absl::StatusOr<std::vector<MaskSpan>> Spans(const Document& document) const;
+  std::vector<TokenView> Tokens(const Document& document) const;
 
  private:
   DatasetView(TextInput text, TokenizedData data)

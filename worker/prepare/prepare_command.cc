@@ -12,6 +12,7 @@
 #include "proto/contract/status_macros.h"
 #include "worker/coordinator/grpc_coordinator.h"
 #include "worker/io/spec_file.h"
+#include "worker/io/timed_lines.h"
 #include "worker/prepare/cache_folder.h"
 #include "worker/prepare/confined.h"
 #include "worker/prepare/outcome.h"
@@ -66,6 +67,7 @@ PrepareOutcome PlanConfined(const PrepareLimits& limits,
 }
 
 int RunPrepare(const PrepareFlags& flags) {
+  const TimedLines timed(std::cerr);
   absl::StatusOr<v1::JobSpec> spec = ReadSpecFile(flags.spec_file);
   if (!spec.ok()) return Usage(spec.status());
   const PrepareLimits limits = Limits(flags, *spec);

@@ -127,6 +127,10 @@ void AttachClient::Run() {
 grpc::Status AttachClient::Session() {
   grpc::ClientContext context;
   context.AddMetadata("authorization", "Bearer " + token_);
+  // A call that fails at once while the coordinator is away leaves nobody to
+  // drive the connection: gRPC then looks at it every 5 s, too seldom to end a
+  // TLS handshake before it is given up.
+  context.set_wait_for_ready(true);
   {
     absl::MutexLock lock(&mu_);
     if (stopping_) return grpc::Status::CANCELLED;

@@ -54,8 +54,9 @@ std::string ExitFileText(const std::vector<worker::v1::RankProcess>& ranks) {
 }
 
 absl::Status WriteExitFile(const std::string& attempt_dir,
+                           const std::string& name,
                            const std::vector<worker::v1::RankProcess>& ranks) {
-  const std::string path = attempt_dir + "/exit.json";
+  const std::string path = attempt_dir + "/" + name;
   const std::string temporary = path + ".tmp";
   const int fd =
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);

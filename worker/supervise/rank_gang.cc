@@ -17,8 +17,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "proto/contract/check.h"
 #include "proto/contract/exit_code.h"
+#include "proto/contract/log_time.h"
+#include "worker/supervise/cpu_binding.h"
 
 extern char** environ;
 
@@ -72,6 +75,11 @@ int Spawn(const RankGang::Rank& rank, pid_t* pid) {
   return error;
 }
 
+// As those of the rank itself, which begin with the time.
+std::string LogLine(const std::string& text) {
+  return absl::StrCat(FormatLogTime(absl::Now()), text, "\n");
+}
+
 void AppendToLog(const std::string& path, const std::string& line) {
   const int fd =
       open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
@@ -80,6 +88,26 @@ void AppendToLog(const std::string& path, const std::string& line) {
     // Nobody is left to be told: the exit code alone has to do.
   }
   close(fd);
+}
+
+// A process begins with the CPUs of the thread that starts it, and so do the
+// threads that its libraries start before main.
+int SpawnBound(const RankGang::Rank& rank, pid_t* pid) {
+  if (rank.cpus.empty()) return Spawn(rank, pid);
+  const CpuSet before = AllowedCpus();
+  const std::string list = FormatCpuList(rank.cpus);
+  if (const int error = SetAllowedCpus(rank.cpus); error != 0) {
+    AppendToLog(rank.log_path,
+                LogLine(absl::StrCat("is not bound to the CPUs ", list, ": ",
+                                     strerror(error))));
+    return Spawn(rank, pid);
+  }
+  AppendToLog(rank.log_path,
+              LogLine(absl::StrCat("is bound to the CPUs ", list,
+                                   ", its part of those next to its GPU")));
+  const int error = Spawn(rank, pid);
+  SetAllowedCpus(before);
+  return error;
 }
 
 }  // namespace
@@ -124,7 +152,7 @@ void RankGang::Start() {
     Process& process = processes_.emplace_back();
     process.known.set_rank(rank.rank);
     pid_t pid = 0;
-    if (const int error = Spawn(rank, &pid); error != 0) {
+    if (const int error = SpawnBound(rank, &pid); error != 0) {
       AppendToLog(rank.log_path,
                   absl::StrCat("rank ", rank.rank, " cannot be started: ",
                                rank.argv[0], ": ", strerror(error), "\n"));

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
+#include "worker/supervise/cpu_topology.h"
 
 namespace lockstep {
 
@@ -24,6 +25,8 @@ class RankGang {
     int rank = 0;
     std::vector<std::string> argv;
     std::string log_path;
+    // That it is bound to; empty: it may use those of this process.
+    CpuSet cpus = {};
   };
   struct Options {
     absl::Duration peer_grace;

@@ -29,6 +29,14 @@ struct SuperviseOptions {
   // Ranks of this host and the device of each, in the same order.
   std::vector<int> ranks;
   std::vector<std::string> devices;
+  // Where the ends of the ranks are left, in attempt_dir; on several hosts each
+  // has its own.
+  std::string exit_file = "exit.json";
+  // Whether the exit code of the supervisor is that of its ranks: a batch
+  // system then ends the supervisors of other hosts when one fails.
+  bool ends_like_ranks = false;
+  // Whether ranks are bound to the CPUs next to their GPUs (cpu_binding.h).
+  bool cpu_binding = true;
 
   // From SIGTERM to SIGKILL for the ranks that outlive a failed one: they have
   // lost a peer and nothing to save.

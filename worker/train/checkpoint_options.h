@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ostream>
 #include <string>
 
+#include "absl/time/time.h"
 #include "lockstep/v1/job.pb.h"
 #include "worker/coordinator/coordinator.h"
 #include "worker/io/checkpoint_state.h"
@@ -22,6 +24,9 @@ struct CheckpointOptions {
   std::string output_dir;
   int attempt = 1;
   int64_t steps_per_epoch = 1;
+  // How long a checkpoint waits for the coordinator to take its points: less
+  // than the grace that a rank has which is to stop with one.
+  absl::Duration longest_flush = absl::Seconds(10);
   // False: the run begins anew, whatever is listed.
   bool resume = true;
   // Checkpoints that stay; 0: all.
@@ -47,6 +52,9 @@ struct CheckpointParts {
   DataParallel& data_parallel;
   Coordinator& coordinator;
   Progress& progress;
+  // Gets a line when something is wrong, also from the saver's thread; null for
+  // nobody.
+  std::ostream* lines = nullptr;
 };
 
 }  // namespace lockstep

@@ -98,6 +98,9 @@ absl::Status CheckpointSaver::Endure(int64_t step,
 }
 
 void CheckpointSaver::Run(Saving& saving) {
+  // As long as the run: not while the ranks wait.
+  saving.snapshot.contents.files[kTrainerStateFile] =
+      TrainerStateToJson(saving.snapshot.history);
   saving.written = Write(saving.snapshot);
   if (!saving.written.ok()) return;
   kept_.insert(saving.snapshot.step);
@@ -112,9 +115,30 @@ absl::Status CheckpointSaver::Write(const Snapshot& snapshot) {
     return Call(CommitRequest::PHASE_GRANT, info, snapshot);
   };
   options.commit = [&](const CheckpointInfo& info) {
+    SendPoints(snapshot);
     return Call(CommitRequest::PHASE_COMMIT, info, snapshot);
   };
   return WriteCheckpoint(options, snapshot.contents).status();
+}
+
+// Steps that are listed are trained by nobody again: were this rank killed
+// then, their points would be missing for ever. A coordinator that is away is
+// waited for by the commit as well; one that only does not take points, as with
+// a full disk, holds up each checkpoint.
+void CheckpointSaver::SendPoints(const Snapshot& snapshot) {
+  const absl::Status sent = parts_.progress.FlushPoints(
+      snapshot.contents.state.position.metric_seq, options_.longest_flush);
+  if (sent.ok()) told_of_points_ = false;
+  // What ends this rank the commit says.
+  if (!parts_.progress.standing().ok()) return;
+  if (sent.ok() || std::exchange(told_of_points_, true)) return;
+  const std::string message = absl::StrCat(
+      "the coordinator did not take the points of step ", snapshot.step,
+      " within ", absl::FormatDuration(options_.longest_flush), ": ",
+      sent.message(), ". Each checkpoint waits as long until it does");
+  if (parts_.lines != nullptr) *parts_.lines << message + "\n" << std::flush;
+  // It comes with the points.
+  parts_.progress.AddEvent(v1::Event::WARNING, "POINTS_NOT_TAKEN", message);
 }
 
 // What is on disk and what is listed, as each checkpoint goes:
@@ -178,8 +202,7 @@ CheckpointSaver::Snapshot CheckpointSaver::Copy(int64_t step,
          NamedTensors(parameters, CopyToHost(number, buffer.buffer))});
   }
   contents.files = options_.files;
-  contents.files[kTrainerStateFile] =
-      TrainerStateToJson(log.ToTrainerState(step));
+  snapshot.history = log.ToTrainerState(step);
   return snapshot;
 }
 

@@ -23,6 +23,7 @@
 #include "lockstep/v1/job.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "worker/io/checkpoint.h"
+#include "worker/io/trainer_state.h"
 #include "worker/train/checkpoint_options.h"
 #include "worker/train/training_log.h"
 
@@ -64,12 +65,15 @@ class CheckpointSaver {
   struct Snapshot {
     int64_t step = 0;
     CheckpointContents contents;
+    // Becomes one of its files.
+    TrainerState history;
     double loss = 0;
     std::optional<double> eval_loss;
     // The checkpoint with the lowest evaluation loss.
     std::optional<int64_t> best;
   };
-  // A save under way. The thread owns `kept_` until `done`.
+  // A save under way. The thread owns `kept_` and `told_of_points_` until
+  // `done`.
   struct Saving {
     Snapshot snapshot;
     absl::Notification done;
@@ -82,6 +86,7 @@ class CheckpointSaver {
   Snapshot Copy(int64_t step, const TrainingLog& log);
   at::Tensor CopyToHost(size_t number, const at::Tensor& buffer);
   void Run(Saving& saving);
+  void SendPoints(const Snapshot& snapshot);
   absl::Status Write(const Snapshot& snapshot);
   absl::Status Prune(const Snapshot& snapshot);
   absl::Status Endure(int64_t step, const absl::Status& failure);
@@ -94,6 +99,8 @@ class CheckpointSaver {
   const CheckpointOptions options_;
   const CheckpointParts parts_;
   std::set<int64_t> kept_;
+  // That the coordinator does not take points, since it last did.
+  bool told_of_points_ = false;
   // Saves since the last that was written.
   int failed_saves_ = 0;
   // Weights and moments of the newest snapshot; they keep their memory.

@@ -28,19 +28,31 @@ at::Tensor DigestOf(const at::Tensor& values) {
   return out;
 }
 
-// Of all parameters, when the gradients become final that are to be summed.
-std::vector<Parameter> Summed(const Parameters& parameters,
-                              const DataParallelOptions& options) {
-  std::vector<Parameter> list = parameters.list();
-  if (!options.input_rows.defined()) return list;
-  // Before all others: from the head on nothing is added to it.
+// Makes the embedding's gradient final before all others: from the head on
+// nothing is added to it but input rows.
+void LeaveInputRows(std::vector<Parameter>& list, bool more_than_input_rows) {
   int64_t first = 0;
   for (const Parameter& parameter : list) {
     first = std::max(first, parameter.final_after + 1);
   }
   for (Parameter& parameter : list) {
     if (parameter.name != kEmbeddingName) continue;
-    parameter.final_after = options.more_than_input_rows ? first : kNotSummed;
+    parameter.final_after = more_than_input_rows ? first : kNotSummed;
+  }
+}
+
+// Of all parameters, when the gradients that are to be summed may be sent.
+std::vector<Parameter> Summed(const Parameters& parameters,
+                              const DataParallelOptions& options,
+                              bool overlaps) {
+  std::vector<Parameter> list = parameters.list();
+  if (options.input_rows.defined()) {
+    LeaveInputRows(list, options.more_than_input_rows);
+  }
+  if (overlaps) return list;
+  for (Parameter& parameter : list) {
+    if (parameter.final_after == kNotSummed) continue;
+    parameter.final_after = Parameter::kWholePass;
   }
   return list;
 }
@@ -60,8 +72,9 @@ DataParallel::DataParallel(Communicator& communicator, Parameters& parameters,
     : communicator_(communicator),
       parameters_(parameters),
       input_rows_(options.input_rows),
-      buckets_(GradientBuckets(Summed(parameters, options),
-                               options.least_bucket_floats)) {}
+      buckets_(
+          GradientBuckets(Summed(parameters, options, communicator.Overlaps()),
+                          options.least_bucket_floats)) {}
 
 absl::Status DataParallel::Passed(int64_t stage) {
   for (; begun_ < buckets_.size(); ++begun_) {

@@ -15,7 +15,7 @@
 namespace lockstep {
 namespace {
 
-Method MethodOf(const PeftConfig& config) {
+Method MethodOfAdapter(const PeftConfig& config) {
   Method method;
   method.kind = Method::Kind::kLora;
   method.lora.r = config.r;
@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<ModelWeights>> Load(
   if (options.adapter.empty()) return LoadBase(options.model, Method());
   ASSIGN_OR_RETURN(const PeftConfig config, ReadPeftConfig(options.adapter));
   ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
-                   LoadBase(options.model, MethodOf(config)));
+                   LoadBase(options.model, MethodOfAdapter(config)));
   ASSIGN_OR_RETURN(const PeftAdapter adapter,
                    PeftAdapter::Open(options.adapter, weights->config()));
   RETURN_IF_ERROR(LoadAdapter(adapter, *weights));

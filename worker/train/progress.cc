@@ -11,6 +11,8 @@ namespace {
 
 // The contract's limit for one Report.
 constexpr int kMaxPointsPerReport = 1000;
+// Of 20 bytes each at the most: a message is to stay far below gRPC's 4 MiB.
+constexpr int kMaxSpansPerReport = 50'000;
 
 void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
   const int64_t nanos = absl::ToUnixNanos(time);
@@ -53,13 +55,18 @@ void Progress::SetStep(int64_t step) {
 }
 
 void Progress::AddPoint(int64_t step,
-                        const std::map<std::string, double>& values) {
+                        const std::map<std::string, double>& values,
+                        TakenSpans spans) {
   v1::MetricPoint point;
   point.set_attempt(options_.attempt);
   point.set_rank(options_.rank);
   point.set_step(step);
   SetTime(absl::Now(), point.mutable_time());
   point.mutable_values()->insert(values.begin(), values.end());
+  if (!spans.spans.empty()) {
+    SetTime(spans.begin, point.mutable_spans_time());
+    for (v1::Span& span : spans.spans) *point.add_spans() = std::move(span);
+  }
   absl::MutexLock lock(&mu_);
   point.set_seq(next_seq_++);
   points_.push_back(std::move(point));
@@ -103,13 +110,27 @@ bool Progress::HasNews() const {
 
 bool Progress::Flush(absl::Duration timeout) {
   absl::MutexLock lock(&mu_);
-  hurry_ = true;
   auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return !HasNews() || !standing_.ok();
   };
-  mu_.AwaitWithTimeout(absl::Condition(&settled), timeout);
-  hurry_ = false;
+  Hurry(absl::Condition(&settled), timeout);
   return !HasNews();
+}
+
+absl::Status Progress::FlushPoints(int64_t seq, absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  auto settled = [this, seq]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !Waits(seq) || !standing_.ok();
+  };
+  Hurry(absl::Condition(&settled), timeout);
+  if (!Waits(seq)) return absl::OkStatus();
+  return reported_.ok() ? absl::DeadlineExceededError("no answer") : reported_;
+}
+
+void Progress::Hurry(const absl::Condition& settled, absl::Duration timeout) {
+  ++in_a_hurry_;
+  mu_.AwaitWithTimeout(settled, timeout);
+  --in_a_hurry_;
 }
 
 absl::Status Progress::ReportFailure(v1::Attempt::EndCause cause,
@@ -129,7 +150,7 @@ void Progress::Run() {
     {
       absl::MutexLock lock(&mu_);
       auto hurried = [this, failing]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-        return hurry_ && !failing;
+        return in_a_hurry_ > 0 && !failing;
       };
       auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
         return stopping_ || sooner_ || HasNews();
@@ -187,6 +208,11 @@ void Progress::SendHeartbeat() {
       *where.mutable_collective() = *std::move(collective);
     }
   }
+  if (options_.gpu != nullptr) {
+    if (auto reading = options_.gpu->Read()) {
+      *where.mutable_gpu() = *std::move(reading);
+    }
+  }
   {
     absl::MutexLock lock(&mu_);
     where.set_step(step_);
@@ -205,8 +231,11 @@ bool Progress::SendReport() {
   int64_t progress_count = 0;
   {
     absl::MutexLock lock(&mu_);
+    int spans = 0;
     for (const v1::MetricPoint& point : points_) {
       if (request.points_size() == kMaxPointsPerReport) break;
+      spans += point.spans_size();
+      if (spans > kMaxSpansPerReport && request.points_size() > 0) break;
       *request.add_points() = point;
     }
     for (const v1::Event& event : events_) *request.add_events() = event;
@@ -217,14 +246,15 @@ bool Progress::SendReport() {
   auto acknowledged = coordinator_.Report(std::move(request));
   absl::MutexLock lock(&mu_);
   NoteStanding(acknowledged.status());
+  reported_ = acknowledged.status();
   if (!acknowledged.ok()) return false;
   if (progress_count == progress_count_) progress_.reset();
   while (!points_.empty() && points_.front().seq() <= *acknowledged) {
     points_.pop_front();
   }
   events_.erase(events_.begin(), events_.begin() + events);
-  // It has said that the rank lives.
-  if (told_phase_ == phase_ && !line_closed_) {
+  // It has said that the rank lives, and not how its GPU does.
+  if (told_phase_ == phase_ && !line_closed_ && options_.gpu == nullptr) {
     next_heartbeat_ = absl::Now() + options_.heartbeat_interval;
   }
   return true;

@@ -22,6 +22,8 @@
 #include "absl/time/time.h"
 #include "worker/comm/newest_collective.h"
 #include "worker/coordinator/coordinator.h"
+#include "worker/coordinator/gpu_gauge.h"
+#include "worker/train/time_spans.h"
 
 namespace lockstep {
 
@@ -31,14 +33,18 @@ struct ProgressOptions {
   // The longest silence.
   absl::Duration heartbeat_interval = absl::Seconds(5);
   // Points that come faster than this travel together, and phases that change
-  // faster are not told.
-  absl::Duration batch_interval = absl::Milliseconds(250);
+  // faster are not told. With the way from here to a watcher a point is to take
+  // 250 ms at the most.
+  absl::Duration batch_interval = absl::Milliseconds(200);
   // Pause after a report that failed, and before a line that closed is opened
   // again.
   absl::Duration retry_interval = absl::Seconds(1);
   // Which collective the rank is in, for heartbeats; null: they do not say.
   // Outlives the Progress.
   const NewestCollective* collectives = nullptr;
+  // What its GPU is doing, for heartbeats; then they go out in every interval,
+  // whatever else was said. Null: they do not say. Outlives the Progress.
+  GpuGauge* gpu = nullptr;
 };
 
 class Progress {
@@ -51,8 +57,9 @@ class Progress {
   void SetPhase(worker::v1::Phase phase);
   void SetStep(int64_t step);
 
-  // A measured step or evaluation.
-  void AddPoint(int64_t step, const std::map<std::string, double>& values);
+  // A measured step or evaluation, and what this rank did in it.
+  void AddPoint(int64_t step, const std::map<std::string, double>& values,
+                TakenSpans spans = {});
   // Where the run is; only the newest is sent.
   void SetProgress(const v1::Progress& progress);
   // For the job's event log.
@@ -71,6 +78,9 @@ class Progress {
   // Waits until everything added so far is acknowledged, at most `timeout`;
   // returns whether it was.
   bool Flush(absl::Duration timeout);
+  // The same of points up to this one alone. When it was not, why: what the
+  // newest report was answered with, or that none is answered.
+  absl::Status FlushPoints(int64_t seq, absl::Duration timeout);
 
   // Tells why this rank gives up, at once and from this thread.
   absl::Status ReportFailure(v1::Attempt::EndCause cause,
@@ -78,6 +88,12 @@ class Progress {
 
  private:
   void Run();
+  // Sends at once until it is so, or this attempt is over.
+  void Hurry(const absl::Condition& settled, absl::Duration timeout)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Waits(int64_t seq) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !points_.empty() && points_.front().seq() <= seq;
+  }
   void TakeCommand(worker::v1::HeartbeatResponse::Command command);
   void LineClosed(const absl::Status& why);
   // At the latest, and sooner if one is due sooner.
@@ -93,7 +109,8 @@ class Progress {
 
   mutable absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  bool hurry_ ABSL_GUARDED_BY(mu_) = false;
+  // How many wait for what was added.
+  int in_a_hurry_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t next_seq_ ABSL_GUARDED_BY(mu_) = 1;
   std::deque<v1::MetricPoint> points_ ABSL_GUARDED_BY(mu_);
   std::deque<v1::Event> events_ ABSL_GUARDED_BY(mu_);
@@ -112,6 +129,8 @@ class Progress {
   worker::v1::HeartbeatResponse::Command command_ ABSL_GUARDED_BY(mu_) =
       worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
   absl::Status standing_ ABSL_GUARDED_BY(mu_);
+  // What became of the newest report.
+  absl::Status reported_ ABSL_GUARDED_BY(mu_);
   // Its handler uses all of the above.
   const std::unique_ptr<Heartbeats> heartbeats_;
   // Last: starts when all else is there.

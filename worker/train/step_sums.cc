@@ -10,7 +10,7 @@ namespace lockstep {
 namespace {
 
 constexpr int64_t kLowPart = int64_t{1} << 16;
-constexpr int64_t kFloats = 12;
+constexpr int64_t kFloats = 14;
 
 void StoreCount(int64_t count, float* out) {
   const int64_t high = count / kLowPart;
@@ -30,6 +30,7 @@ StepSums& StepSums::operator+=(const StepSums& other) {
   correct += other.correct;
   tokens += other.tokens;
   examples += other.examples;
+  squared_lengths += other.squared_lengths;
   stop |= other.stop;
   checkpoint |= other.checkpoint;
   return *this;
@@ -45,8 +46,9 @@ void StepSums::Store(const at::Tensor& tail) const {
   StoreCount(correct, out + 4);
   StoreCount(tokens, out + 6);
   StoreCount(examples, out + 8);
-  out[10] = stop ? 1.0f : 0.0f;
-  out[11] = checkpoint ? 1.0f : 0.0f;
+  StoreCount(squared_lengths, out + 10);
+  out[12] = stop ? 1.0f : 0.0f;
+  out[13] = checkpoint ? 1.0f : 0.0f;
   at::Tensor(tail).copy_(host);
 }
 
@@ -61,8 +63,9 @@ StepSums StepSums::Load(const at::Tensor& tail) {
   sums.correct = LoadCount(in + 4);
   sums.tokens = LoadCount(in + 6);
   sums.examples = LoadCount(in + 8);
-  sums.stop = in[10] > 0;
-  sums.checkpoint = in[11] > 0;
+  sums.squared_lengths = LoadCount(in + 10);
+  sums.stop = in[12] > 0;
+  sums.checkpoint = in[13] > 0;
   return sums;
 }
 

@@ -19,6 +19,8 @@ struct StepSums {
   // Input tokens without padding, and documents.
   int64_t tokens = 0;
   int64_t examples = 0;
+  // Over the documents, the square of their tokens: what attention costs.
+  int64_t squared_lengths = 0;
   // Stop after this step; write a checkpoint before. Set by a rank that was
   // told so, seen by all.
   bool stop = false;

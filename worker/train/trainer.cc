@@ -43,10 +43,14 @@ absl::StatusOr<Trainer::End> Trainer::Train(int64_t step) {
   step_ = step;
   while (!finished()) {
     parts_.progress.SetPhase(worker::v1::PHASE_TRAINING);
+    parts_.spans.Begin(v1::Span::DATA, step_ + 1);
     const Stopwatch stopwatch;
     ASSIGN_OR_RETURN(const StepSums mine, Accumulate());
+    parts_.spans.Begin(v1::Span::COMM, step_ + 1);
     ASSIGN_OR_RETURN(const StepSums all, parts_.data_parallel.Reduce(mine));
+    parts_.spans.Begin(v1::Span::OPTIMIZER, step_ + 1);
     ASSIGN_OR_RETURN(StepFigures figures, Update(all));
+    parts_.spans.End();
     figures.seconds = stopwatch.Seconds();
     parts_.progress.SetStep(step_);
     parts_.log.AddStep(step_, all, figures);
@@ -54,8 +58,11 @@ absl::StatusOr<Trainer::End> Trainer::Train(int64_t step) {
     RETURN_IF_ERROR(SaveIfDue(/*asked=*/all.checkpoint));
     if (!all.stop || finished()) continue;
     ASSIGN_OR_RETURN(const bool may_stop, IsSavedIfAsked(all));
-    if (may_stop) return End::kStopped;
+    if (!may_stop) continue;
+    parts_.log.AddRest(step_);
+    return End::kStopped;
   }
+  parts_.log.AddRest(step_);
   if (StopsEarly() && parts_.data_parallel.rank() == 0) TellEarlyStop();
   return End::kFinished;
 }
@@ -94,9 +101,11 @@ absl::StatusOr<StepSums> Trainer::Accumulate() {
   RETURN_IF_ERROR(parts_.progress.standing());
   const int64_t steps_per_epoch = parts_.loader.steps_per_epoch();
   DataParallel& ranks = parts_.data_parallel;
+  TimeSpans& spans = parts_.spans;
   parts_.weights.parameters()->gradients().zero_();
   StepSums sums;
   for (int64_t micro = 0; micro < options_.accumulation; ++micro) {
+    if (micro > 0) spans.Begin(v1::Span::DATA, step_ + 1);
     ASSIGN_OR_RETURN(const MicroBatch batch,
                      parts_.loader.Load(step_ / steps_per_epoch,
                                         step_ % steps_per_epoch, micro));
@@ -105,9 +114,11 @@ absl::StatusOr<StepSums> Trainer::Accumulate() {
         ranks.rank();
     // Only the last one's gradients are those of the step.
     const bool last = micro + 1 == options_.accumulation;
+    spans.Begin(v1::Span::FORWARD, step_ + 1);
     ASSIGN_OR_RETURN(const StepOutput output,
                      parts_.transformer.ForwardBackward(
-                         ViewOf(batch), number, last ? &ranks : nullptr));
+                         ViewOf(batch), number, last ? &ranks : nullptr,
+                         [&] { spans.Begin(v1::Span::BACKWARD, step_ + 1); }));
     sums += SumsOf(batch, output);
   }
   HeedCommands(&sums);
@@ -153,7 +164,9 @@ absl::Status Trainer::EvaluateIfDue() {
   if (parts_.evaluator == nullptr || !due) return absl::OkStatus();
   parts_.progress.SetPhase(worker::v1::PHASE_EVALUATING);
   const Stopwatch stopwatch;
+  parts_.spans.Begin(v1::Span::EVALUATE, step_);
   ASSIGN_OR_RETURN(const StepSums sums, parts_.evaluator->Run());
+  parts_.spans.End();
   parts_.log.AddEvaluation(step_, sums, parts_.evaluator->batches(),
                            stopwatch.Seconds());
   return absl::OkStatus();
@@ -165,12 +178,15 @@ absl::Status Trainer::SaveIfDue(bool asked) {
       (options_.save_steps > 0 && step_ % options_.save_steps == 0);
   if (!due) return parts_.saver.Poll(&parts_.log);
   parts_.progress.SetPhase(worker::v1::PHASE_SAVING);
+  parts_.spans.Begin(v1::Span::CHECKPOINT, step_);
   RETURN_IF_ERROR(parts_.data_parallel.CheckReplicas());
   RETURN_IF_ERROR(parts_.saver.Begin(step_, &parts_.log));
   if (asked || finished()) RETURN_IF_ERROR(parts_.saver.Finish(&parts_.log));
   // Rank 0 alone writes. While it waits for the disk the others wait here, and
   // not in the next step's collective, whose deadline is a shorter one.
-  return parts_.data_parallel.Barrier();
+  RETURN_IF_ERROR(parts_.data_parallel.Barrier());
+  parts_.spans.End();
+  return absl::OkStatus();
 }
 
 }  // namespace lockstep

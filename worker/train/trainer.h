@@ -23,6 +23,7 @@
 #include "worker/train/evaluator.h"
 #include "worker/train/progress.h"
 #include "worker/train/step_sums.h"
+#include "worker/train/time_spans.h"
 #include "worker/train/training_log.h"
 
 namespace lockstep {
@@ -55,6 +56,7 @@ struct TrainerParts {
   CheckpointSaver& saver;
   TrainingLog& log;
   Progress& progress;
+  TimeSpans& spans;
   // Set by SIGTERM: write a checkpoint, then stop.
   const std::atomic<bool>& stop_requested;
 };

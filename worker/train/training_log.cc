@@ -5,11 +5,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/contract/step_parts.h"
 #include "worker/io/checkpoint_folders.h"
 #include "worker/io/file.h"
 
 namespace lockstep {
 namespace {
+
+// How long training waited for checkpoints, to both, if it did.
+void AddWaits(const TakenSpans& taken, std::map<std::string, double>& point,
+              std::map<std::string, double>& scalars) {
+  const auto waits = taken.seconds.find(v1::Span::CHECKPOINT);
+  if (waits == taken.seconds.end() || waits->second <= 0) return;
+  point["checkpoint_seconds"] = waits->second;
+  scalars["perf/checkpoint_time_s"] = waits->second;
+}
 
 // 0 for no time or no tokens: nothing was done, nothing is claimed.
 double Ratio(double amount, double whole) {
@@ -25,9 +35,12 @@ double TrainingLog::Epoch(int64_t step) const {
 void TrainingLog::AddStep(int64_t step, const StepSums& sums,
                           const StepFigures& figures) {
   ++window_.steps;
+  ++untimed_steps_;
   window_.trained_tokens += sums.trained_tokens;
   window_.correct += sums.correct;
   window_.tokens += sums.tokens;
+  window_.samples += sums.examples;
+  window_.squared_lengths += sums.squared_lengths;
   window_.seconds += figures.seconds;
   tokens_seen_ += sums.tokens;
   trained_tokens_seen_ += sums.trained_tokens;
@@ -48,7 +61,16 @@ void TrainingLog::AddStep(int64_t step, const StepSums& sums,
 }
 
 void TrainingLog::AddEntry(int64_t step, const StepFigures& figures) {
+  std::map<std::string, double> times;
+  std::map<std::string, double> time_scalars;
+  TakenSpans spans = AddTimes(times, time_scalars);
+  if (!options_.leads) {
+    window_ = Window();
+    return Tell(step, times, {}, std::move(spans));
+  }
   tokens_per_second_ = Ratio(window_.tokens, window_.seconds);
+  const double flops =
+      options_.flops.Of(window_.tokens, window_.squared_lengths);
   const double step_seconds = Ratio(window_.seconds, window_.steps);
   const double accuracy = Ratio(window_.correct, window_.trained_tokens);
   std::map<std::string, double> point = {
@@ -76,10 +98,34 @@ void TrainingLog::AddEntry(int64_t step, const StepFigures& figures) {
     scalars.insert({{"train/loss", loss_}, {"train/token_accuracy", accuracy}});
     row.insert({{"loss", loss_}, {"mean_token_accuracy", accuracy}});
   }
+  if (options_.peak_flops.has_value()) {
+    mfu_ = Ratio(flops, window_.seconds * *options_.peak_flops);
+    point["mfu"] = *mfu_;
+    scalars["perf/mfu"] = *mfu_;
+  }
+  WriteLine(step, point);
+  point["samples"] = static_cast<double>(window_.samples);
+  point["flops"] = flops;
+  point.merge(times);
+  scalars.merge(time_scalars);
   AddGpuMemory(scalars);
   window_ = Window();
   AddRow(step, std::move(row));
-  Tell(step, point, scalars);
+  Tell(step, point, scalars, std::move(spans));
+}
+
+TakenSpans TrainingLog::AddTimes(std::map<std::string, double>& point,
+                                 std::map<std::string, double>& scalars) {
+  if (spans_ == nullptr) return {};
+  TakenSpans taken = spans_->Take();
+  for (const StepPart& part : kStepParts) {
+    const double seconds = Ratio(taken.seconds[part.kind], untimed_steps_);
+    point[part.seconds] = seconds;
+    scalars[absl::StrCat("perf/", part.name, "_time_s")] = seconds;
+  }
+  untimed_steps_ = 0;
+  AddWaits(taken, point, scalars);
+  return taken;
 }
 
 void TrainingLog::AddEvaluation(int64_t step, const StepSums& sums,
@@ -93,11 +139,25 @@ void TrainingLog::AddEvaluation(int64_t step, const StepSums& sums,
                 {"eval_mean_token_accuracy", accuracy},
                 {"eval_samples_per_second", Ratio(sums.examples, seconds)},
                 {"eval_steps_per_second", Ratio(batches, seconds)}});
-  Tell(step, {{"eval_loss", loss}, {"eval_seconds", seconds}},
+  if (!options_.leads) return;
+  const std::map<std::string, double> point = {{"eval_loss", loss},
+                                               {"eval_seconds", seconds}};
+  WriteLine(step, point);
+  Tell(step, point,
        {{"eval/loss", loss},
         {"eval/token_accuracy", accuracy},
         {"perf/eval_time_s", seconds}});
   TellProgress(step);
+}
+
+void TrainingLog::AddRest(int64_t step) {
+  if (spans_ == nullptr) return;
+  TakenSpans rest = spans_->Take();
+  if (rest.spans.empty()) return;
+  std::map<std::string, double> point;
+  std::map<std::string, double> scalars;
+  AddWaits(rest, point, scalars);
+  Tell(step, point, scalars, std::move(rest));
 }
 
 void TrainingLog::AddSummary(int64_t step) {
@@ -109,20 +169,23 @@ void TrainingLog::AddSummary(int64_t step) {
 }
 
 void TrainingLog::AddRow(int64_t step, std::map<std::string, double> values) {
-  rows_.push_back(
-      {.step = step, .epoch = Epoch(step), .values = std::move(values)});
+  rows_.Add({.step = step, .epoch = Epoch(step), .values = std::move(values)});
 }
 
 void TrainingLog::Tell(int64_t step, const std::map<std::string, double>& point,
-                       const std::map<std::string, double>& scalars) {
-  if (progress_ != nullptr) progress_->AddPoint(step, point);
-  if (lines_ != nullptr) {
-    *lines_ << absl::StrCat(
-        "step ", step, "/", options_.steps, ": ",
-        absl::StrJoin(point, ", ", absl::PairFormatter(" ")), "\n");
-  }
+                       const std::map<std::string, double>& scalars,
+                       TakenSpans spans) {
+  if (progress_ != nullptr) progress_->AddPoint(step, point, std::move(spans));
   if (board_ == nullptr) return;
   CheckBoard(board_->AddScalars(step, scalars));
+}
+
+void TrainingLog::WriteLine(int64_t step,
+                            const std::map<std::string, double>& point) {
+  if (lines_ == nullptr) return;
+  *lines_ << absl::StrCat("step ", step, "/", options_.steps, ": ",
+                          absl::StrJoin(point, ", ", absl::PairFormatter(" ")),
+                          "\n");
 }
 
 void TrainingLog::AddGpuMemory(std::map<std::string, double>& scalars) const {
@@ -148,7 +211,7 @@ void TrainingLog::CheckBoard(const absl::Status& status) {
 }
 
 void TrainingLog::TellProgress(int64_t step) {
-  if (progress_ == nullptr) return;
+  if (progress_ == nullptr || !options_.leads) return;
   v1::Progress progress;
   progress.set_step(step);
   progress.set_steps_planned(options_.steps);
@@ -159,6 +222,7 @@ void TrainingLog::TellProgress(int64_t step) {
   progress.set_learning_rate(figures_.learning_rate);
   progress.set_grad_norm(figures_.grad_norm);
   progress.set_tokens_per_second(tokens_per_second_);
+  if (mfu_.has_value()) progress.set_mfu(*mfu_);
   progress.set_tokens_seen(tokens_seen_);
   progress_->SetProgress(progress);
 }
@@ -174,6 +238,8 @@ void TrainingLog::Save(TrainerPosition* position) const {
       {"window.trained_tokens", static_cast<double>(window_.trained_tokens)},
       {"window.correct", static_cast<double>(window_.correct)},
       {"window.tokens", static_cast<double>(window_.tokens)},
+      {"window.samples", static_cast<double>(window_.samples)},
+      {"window.squared_lengths", static_cast<double>(window_.squared_lengths)},
       {"window.seconds", window_.seconds},
       {"steps_with_loss", static_cast<double>(steps_with_loss_)},
       {"loss_sum", loss_sum_},
@@ -234,6 +300,8 @@ void TrainingLog::Restore(const TrainerPosition& position,
              .trained_tokens = count("window.trained_tokens"),
              .correct = count("window.correct"),
              .tokens = count("window.tokens"),
+             .samples = count("window.samples"),
+             .squared_lengths = count("window.squared_lengths"),
              .seconds = number("window.seconds")};
   RestoreCounts(position);
   steps_with_loss_ = count("steps_with_loss");

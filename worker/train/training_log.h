@@ -24,12 +24,17 @@
 #include "worker/io/trainer_state.h"
 #include "worker/train/best_evaluation.h"
 #include "worker/train/gpu_memory.h"
+#include "worker/train/model_flops.h"
 #include "worker/train/progress.h"
 #include "worker/train/step_sums.h"
+#include "worker/train/time_spans.h"
 
 namespace lockstep {
 
 struct TrainingLogOptions {
+  // Whether this is rank 0's, which speaks for all. The others' say only where
+  // their own time goes.
+  bool leads = true;
   // Optimizer steps of the run and of an epoch.
   int64_t steps = 0;
   int64_t steps_per_epoch = 1;
@@ -42,6 +47,10 @@ struct TrainingLogOptions {
   std::string output_dir;
   // Of BestEvaluation.
   double early_stopping_threshold = 0;
+  // What training costs, and what the GPUs of all ranks can do in a second;
+  // nothing when that is not known.
+  ModelFlops flops;
+  std::optional<double> peak_flops;
 };
 
 // Of one optimizer step.
@@ -55,10 +64,12 @@ struct StepFigures {
 
 class TrainingLog {
  public:
-  // `progress` is null on ranks other than 0.
-  TrainingLog(const TrainingLogOptions& options, Progress* progress)
+  // Both may be null: nobody is told; where time goes is not known.
+  TrainingLog(const TrainingLogOptions& options, Progress* progress,
+              TimeSpans* spans = nullptr)
       : options_(options),
         progress_(progress),
+        spans_(spans),
         best_(options.early_stopping_threshold) {}
 
   // What the GPU of this rank holds; nothing where it is on a CPU.
@@ -81,6 +92,9 @@ class TrainingLog {
   // `batches`: how many each rank went through.
   void AddEvaluation(int64_t step, const StepSums& sums, int64_t batches,
                      double seconds);
+  // Training has stopped at `step`: what no entry has told is told, such as the
+  // wait for the last checkpoint.
+  void AddRest(int64_t step);
   // The last row of trainer_state.json: figures of the whole run.
   void AddSummary(int64_t step);
 
@@ -111,26 +125,37 @@ class TrainingLog {
     int64_t trained_tokens = 0;
     int64_t correct = 0;
     int64_t tokens = 0;
+    int64_t samples = 0;
+    int64_t squared_lengths = 0;
     double seconds = 0;
   };
 
   double Epoch(int64_t step) const;
   void AddEntry(int64_t step, const StepFigures& figures);
+  // Where the time of this rank went, a step; adds it to both. Returns the
+  // spans.
+  TakenSpans AddTimes(std::map<std::string, double>& point,
+                      std::map<std::string, double>& scalars);
   void AddRow(int64_t step, std::map<std::string, double> values);
   void AddGpuMemory(std::map<std::string, double>& scalars) const;
   // A curve is not worth a run: what cannot be written ends the board alone.
   void CheckBoard(const absl::Status& status);
   void Tell(int64_t step, const std::map<std::string, double>& point,
-            const std::map<std::string, double>& scalars);
+            const std::map<std::string, double>& scalars,
+            TakenSpans spans = {});
+  void WriteLine(int64_t step, const std::map<std::string, double>& point);
   void TellProgress(int64_t step);
 
   const TrainingLogOptions options_;
   Progress* const progress_;
+  TimeSpans* const spans_;
   std::unique_ptr<TensorBoardWriter> board_;
   GpuMemoryReader gpu_memory_;
   std::ostream* lines_ = nullptr;
 
   Window window_;
+  // Since times were taken last.
+  int64_t untimed_steps_ = 0;
   // Of the whole run.
   int64_t tokens_seen_ = 0;
   int64_t trained_tokens_seen_ = 0;
@@ -143,8 +168,9 @@ class TrainingLog {
   std::optional<double> first_loss_;
   std::optional<double> eval_loss_;
   double tokens_per_second_ = 0;
+  std::optional<double> mfu_;
   StepFigures figures_;
-  std::vector<LogRow> rows_;
+  LogHistory rows_;
   BestEvaluation best_;
 };
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "kernels/gpu_identity.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 #include "worker/io/file.h"
@@ -70,6 +71,16 @@ std::optional<int64_t> BytesToPlanWith(const Placement& placement) {
   return memory->free_bytes + kCudaContextBytes;
 }
 
+// Of the GPUs of all ranks, which are alike.
+std::optional<double> PeakFlopsOfAll(const Placement& placement, int ranks) {
+  if (placement.device.is_cpu()) return std::nullopt;
+  const absl::StatusOr<GpuIdentity> gpu = IdentifyGpu(placement.device.index());
+  if (!gpu.ok()) return std::nullopt;
+  const std::optional<double> peak = PeakFlopsOf(gpu->name);
+  if (!peak.has_value()) return std::nullopt;
+  return *peak * ranks;
+}
+
 int64_t CeilingOf(int64_t numerator, int64_t denominator) {
   return (numerator + denominator - 1) / denominator;
 }
@@ -77,7 +88,9 @@ int64_t CeilingOf(int64_t numerator, int64_t denominator) {
 }  // namespace
 
 TrainingRun::TrainingRun(const TrainingContext& context)
-    : context_(context), spec_(context.job.spec()) {}
+    : context_(context),
+      spec_(context.job.spec()),
+      spans_(context.placement.device) {}
 
 absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Build(
     const TrainingContext& context) {
@@ -211,6 +224,7 @@ void TrainingRun::BuildOptimizer() {
                                            train.warmup_steps(), steps);
   log_ = std::make_unique<TrainingLog>(
       TrainingLogOptions{
+          .leads = leads(),
           .steps = steps,
           .steps_per_epoch = train_loader_->steps_per_epoch(),
           .logging_steps = spec_.logging().logging_steps(),
@@ -220,8 +234,11 @@ void TrainingRun::BuildOptimizer() {
           .num_train_epochs =
               CeilingOf(steps, train_loader_->steps_per_epoch()),
           .output_dir = spec_.output_dir(),
-          .early_stopping_threshold = train.early_stopping_threshold()},
-      leads() ? &context_.progress : nullptr);
+          .early_stopping_threshold = train.early_stopping_threshold(),
+          .flops = FlopsOf(weights_->config(), weights_->method()),
+          .peak_flops = PeakFlopsOfAll(context_.placement,
+                                       context_.communicator.world_size())},
+      &context_.progress, &spans_);
   if (leads()) log_->SetLines(context_.lines);
 }
 
@@ -231,6 +248,7 @@ absl::Status TrainingRun::BuildCheckpointLoader() {
       .output_dir = spec_.output_dir(),
       .attempt = context_.attempt,
       .steps_per_epoch = train_loader_->steps_per_epoch(),
+      .longest_flush = context_.longest_flush,
       .resume = spec_.checkpoint().resume() != v1::CheckpointSpec::RESUME_NEVER,
       .save_total_limit = spec_.checkpoint().save_total_limit(),
       .keep_best = spec_.checkpoint().load_best_at_end(),
@@ -257,7 +275,8 @@ CheckpointParts TrainingRun::PartsOfCheckpoint() const {
           .optimizer = *optimizer_,
           .data_parallel = *data_parallel_,
           .coordinator = context_.coordinator,
-          .progress = context_.progress};
+          .progress = context_.progress,
+          .lines = context_.lines};
 }
 
 RunIdentity TrainingRun::Identity() const {
@@ -351,6 +370,7 @@ absl::StatusOr<Trainer::End> TrainingRun::Train() {
        .saver = *checkpoint_saver_,
        .log = *log_,
        .progress = context_.progress,
+       .spans = spans_,
        .stop_requested = context_.stop_requested});
   const absl::StatusOr<Trainer::End> end = trainer.Train(resumed_step_);
   last_step_ = trainer.step();

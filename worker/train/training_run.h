@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "worker/comm/communicator.h"
 #include "worker/coordinator/coordinator.h"
@@ -50,6 +51,8 @@ struct TrainingContext {
   const std::atomic<bool>& stop_requested;
   // Gets a line for each entry of rank 0; null for nobody.
   std::ostream* lines = nullptr;
+  // See CheckpointOptions.
+  absl::Duration longest_flush = CheckpointOptions().longest_flush;
 };
 
 class TrainingRun {
@@ -100,6 +103,7 @@ class TrainingRun {
 
   const TrainingContext context_;
   const v1::JobSpec& spec_;
+  TimeSpans spans_;
   std::unique_ptr<TokenCache> train_cache_;
   std::unique_ptr<DataLoader> train_loader_;
   // Null without an evaluation set.

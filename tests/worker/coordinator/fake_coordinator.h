@@ -4,9 +4,11 @@
 // A coordinator in memory, shared by the ranks of a test: keys, points,
 // commands and checkpoints, and switches to make it misbehave. Thread-safe.
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -72,6 +74,7 @@ class FakeCoordinator : public Coordinator {
     last_step_ = where.step();
     last_phase_ = where.phase();
     last_collective_ = where.collective();
+    if (where.has_gpu()) last_gpu_ = where.gpu();
     return where.step() >= command_from_step_
                ? command_
                : worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED;
@@ -81,10 +84,17 @@ class FakeCoordinator : public Coordinator {
     absl::MutexLock lock(&mu_);
     if (!answer_.ok()) return answer_;
     if (request.has_failure()) failure_ = request.failure();
+    int64_t acknowledged = 0;
+    int spans = 0;
     for (const v1::MetricPoint& point : request.points()) {
-      if (point.seq() <= acknowledged_) continue;
-      points_.push_back(point);
-      acknowledged_ = point.seq();
+      spans += point.spans_size();
+    }
+    most_spans_ = std::max(most_spans_, spans);
+    for (const v1::MetricPoint& point : request.points()) {
+      int64_t& stored = stored_[{point.attempt(), point.rank()}];
+      if (point.seq() > stored) points_.push_back(point);
+      stored = std::max(stored, point.seq());
+      acknowledged = stored;
     }
     events_.insert(events_.end(), request.events().begin(),
                    request.events().end());
@@ -92,7 +102,7 @@ class FakeCoordinator : public Coordinator {
       progress_ = request.progress();
       if (progress_.step() >= command_from_step_) TellCommand();
     }
-    return acknowledged_;
+    return acknowledged;
   }
 
   absl::Status CommitCheckpoint(
@@ -151,6 +161,16 @@ class FakeCoordinator : public Coordinator {
     mu_.Await(absl::Condition(&enough));
   }
 
+  // Waits for a heartbeat that says what a GPU is doing.
+  worker::v1::GpuReading AwaitGpu() {
+    absl::MutexLock lock(&mu_);
+    auto told = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return last_gpu_.has_value();
+    };
+    mu_.Await(absl::Condition(&told));
+    return *last_gpu_;
+  }
+
   // Waits until rank 0 has reported this step.
   void AwaitStep(int64_t step) {
     absl::MutexLock lock(&mu_);
@@ -160,6 +180,11 @@ class FakeCoordinator : public Coordinator {
     mu_.Await(absl::Condition(&reached));
   }
 
+  // In one report.
+  int most_spans() const {
+    absl::MutexLock lock(&mu_);
+    return most_spans_;
+  }
   std::vector<v1::MetricPoint> points() const {
     absl::MutexLock lock(&mu_);
     return points_;
@@ -187,6 +212,11 @@ class FakeCoordinator : public Coordinator {
   worker::v1::Collective last_collective() const {
     absl::MutexLock lock(&mu_);
     return last_collective_;
+  }
+
+  std::optional<worker::v1::GpuReading> last_gpu() const {
+    absl::MutexLock lock(&mu_);
+    return last_gpu_;
   }
 
   int64_t heartbeats() const {
@@ -237,7 +267,10 @@ class FakeCoordinator : public Coordinator {
   worker::v1::Phase last_phase_ ABSL_GUARDED_BY(mu_) =
       worker::v1::PHASE_UNSPECIFIED;
   worker::v1::Collective last_collective_ ABSL_GUARDED_BY(mu_);
-  int64_t acknowledged_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<worker::v1::GpuReading> last_gpu_ ABSL_GUARDED_BY(mu_);
+  int most_spans_ ABSL_GUARDED_BY(mu_) = 0;
+  // The newest seq by attempt and rank.
+  std::map<std::pair<int, int>, int64_t> stored_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::MetricPoint> points_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::Event> events_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::Checkpoint> checkpoints_ ABSL_GUARDED_BY(mu_);

@@ -220,15 +220,9 @@ TEST(CheckpointSpaceTest, WhatDoesNotFitIsNotBegun) {
   EXPECT_TRUE(absl::IsNotFound(CheckFreeSpace(dir.Path("none"), 1)));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Disks, CheckpointDiskTest,
-    ::testing::Values(FailingCall{.error = ENOSPC}, FailingCall{.error = EIO},
-                      FailingCall{.error = ENOSPC, .for_good = true},
-                      FailingCall{.error = EIO, .for_good = true}),
-    [](const auto& info) {
-      return absl::StrCat(info.param.error == ENOSPC ? "Full" : "Broken",
-                          info.param.for_good ? "ForGood" : "Once");
-    });
+INSTANTIATE_TEST_SUITE_P(Disks, CheckpointDiskTest,
+                         ::testing::ValuesIn(testing::BadDisks()),
+                         testing::NameOfDisk);
 
 }  // namespace
 }  // namespace lockstep

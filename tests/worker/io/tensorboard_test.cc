@@ -2,6 +2,10 @@
 
 #include <sys/resource.h>
 
+#include <cmath>
+#include <limits>
+#include <utility>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "tests/testing/temp_dir.h"
@@ -99,6 +103,30 @@ TEST(TensorBoardTest, RealTensorBoardReadsARunThatWasResumed) {
   EXPECT_THAT(CheckTensorBoard(dir.Path("runs/job"),
                                "--tags train/loss --steps 8 --ended yes"),
               HasSubstr("check_tensorboard: ok"));
+}
+
+TEST(TensorBoardTest, RealTensorBoardReadsWhatIsNoNumber) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::pair<double, const char*> values[] = {
+      {std::nan(""), "nan"},
+      {infinity, "inf"},
+      {-infinity, "-inf"},
+      // As a float, which is what TensorBoard has.
+      {1e300, "inf"}};
+  for (const auto& [value, text] : values) {
+    const ScopedTempDir dir;
+    auto writer = TensorBoardWriter::Create(dir.Path("runs/job"), 0);
+    ASSERT_THAT(writer, IsOk());
+    ASSERT_THAT((*writer)->AddScalars(1, {{"train/loss", 2.5}}), IsOk());
+    ASSERT_THAT((*writer)->AddScalars(2, {{"train/loss", value}}), IsOk());
+
+    EXPECT_THAT(
+        CheckTensorBoard(dir.Path("runs/job"),
+                         absl::StrCat("--tags train/loss --steps 2 --points 2 "
+                                      "--last train/loss=",
+                                      text)),
+        HasSubstr("check_tensorboard: ok"));
+  }
 }
 
 TEST(TensorBoardTest, AFullDiskIsResourceExhausted) {

@@ -21,8 +21,8 @@ TrainerState SampleState() {
   state.num_train_epochs = 3;
   state.num_input_tokens_seen = 4096;
   state.train_batch_size = 8;
-  state.log_history = {{1, 0.25, {{"loss", 2.0}, {"num_tokens", 2048}}},
-                       {2, 0.5, {{"eval_loss", 1.5}}}};
+  state.log_history.Add({1, 0.25, {{"loss", 2.0}, {"num_tokens", 2048}}});
+  state.log_history.Add({2, 0.5, {{"eval_loss", 1.5}}});
   return state;
 }
 
@@ -33,7 +33,32 @@ TEST(TrainerStateTest, ReadsBackWhatItWrites) {
 
   ASSERT_THAT(state, IsOk());
   EXPECT_EQ(TrainerStateToJson(*state), json);
-  EXPECT_EQ(state->log_history[0].values.at("num_tokens"), 2048);
+  const auto rows = state->log_history.Rows();
+  ASSERT_THAT(rows, IsOk());
+  ASSERT_EQ(rows->size(), 2);
+  EXPECT_EQ((*rows)[0].values.at("num_tokens"), 2048);
+  EXPECT_EQ((*rows)[1].step, 2);
+}
+
+TEST(TrainerStateTest, ANameLikeAKeyIsNone) {
+  TrainerState state = SampleState();
+  state.best_model_checkpoint = R"(/a/"log_history": []/b)";
+
+  const auto read = ParseTrainerState(TrainerStateToJson(state), "f");
+
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(TrainerStateToJson(*read), TrainerStateToJson(SampleState()));
+}
+
+TEST(TrainerStateTest, ARunWithoutRowsHasAnEmptyList) {
+  TrainerState state = SampleState();
+  state.log_history = {};
+
+  const std::string json = TrainerStateToJson(state);
+
+  EXPECT_THAT(json, HasSubstr("\"log_history\": [],"));
+  ASSERT_THAT(state.log_history.Rows(), IsOk());
+  EXPECT_EQ(state.log_history.Rows()->size(), 0);
 }
 
 TEST(TrainerStateTest, IsSpelledAsHuggingFaceSpellsIt) {
@@ -76,8 +101,8 @@ TEST(TrainerStateTest, IsSpelledAsHuggingFaceSpellsIt) {
 
 TEST(TrainerStateTest, LeavesOutWhatJsonCannotSay) {
   TrainerState state = SampleState();
-  state.log_history[0].values["grad_norm"] =
-      std::numeric_limits<double>::infinity();
+  state.log_history.Add(
+      {3, 1, {{"grad_norm", std::numeric_limits<double>::infinity()}}});
 
   const std::string json = TrainerStateToJson(state);
 

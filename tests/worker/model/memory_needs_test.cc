@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "kernels/rms_norm.h"
 #include "tests/worker/model/allocations.h"
 #include "tests/worker/model/random_model.h"
 #include "tests/worker/model/training_step.h"
@@ -136,6 +137,22 @@ TEST(MemoryNeedsTest, OnlyAGpuHasACopyToComputeWithAndLibrariesInMemory) {
   EXPECT_LT(on_gpu["activations and scratch"],
             on_cpu["activations and scratch"] +
                 StepShapeOf(config, full, gpu, options).attention_work_bytes);
+}
+
+TEST(MemoryNeedsTest, OnlyNormsThatAGpuTrainsHaveScratch) {
+  const ModelConfig config = OddConfig(ModelConfig::Family::kLlama);
+  const Method full = {.kind = Method::Kind::kFull};
+  const Placement gpu = {.device = at::Device(at::kCUDA, 0),
+                         .compute = at::kBFloat16};
+  TransformerOptions options = {.max_tokens = 100, .max_document = 100};
+
+  EXPECT_EQ(StepShapeOf(config, full, gpu, options).norm_scratch_floats,
+            RmsNormBackwardScratch(100, config.hidden_size));
+  EXPECT_EQ(StepShapeOf(config, full, {}, options).norm_scratch_floats, 0);
+  EXPECT_EQ(
+      StepShapeOf(config, LoraMethod(4), gpu, options).norm_scratch_floats, 0);
+  options.backward = false;
+  EXPECT_EQ(StepShapeOf(config, full, gpu, options).norm_scratch_floats, 0);
 }
 
 TEST(MemoryNeedsTest, AnFp8BaseIsThereInBothDirections) {

@@ -34,7 +34,8 @@ TEST(ExitFileTest, IsWrittenWholeAndReplacesAnOlderOne) {
   testing::FakeWorker worker;
   worker.Write("exit.json", "old");
 
-  ASSERT_TRUE(WriteExitFile(worker.dir(), OneKilledOneAsked()).ok());
+  ASSERT_TRUE(
+      WriteExitFile(worker.dir(), "exit.json", OneKilledOneAsked()).ok());
 
   EXPECT_EQ(worker.Read("exit.json"), kText);
   struct stat status;
@@ -42,7 +43,7 @@ TEST(ExitFileTest, IsWrittenWholeAndReplacesAnOlderOne) {
 }
 
 TEST(ExitFileTest, FailureNamesThePath) {
-  const absl::Status status = WriteExitFile("/nowhere/at/all", {});
+  const absl::Status status = WriteExitFile("/nowhere/at/all", "exit.json", {});
 
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("/nowhere/at/all/exit.json"));

@@ -9,11 +9,16 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/worker/supervise/fake_worker.h"
+#include "worker/supervise/cpu_binding.h"
 
 namespace lockstep {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 using worker::v1::RankProcess;
 
 constexpr absl::Duration kLong = absl::Minutes(5);
@@ -63,6 +68,47 @@ TEST_F(RankGangTest, RanksReadNothingAndInheritNoOpenFile) {
 
   // 255 is the script itself, opened by bash.
   EXPECT_EQ(worker_.Read("0.log"), "0\n1\n2\n255\n");
+}
+
+TEST_F(RankGangTest, BindsARankToItsCpusAndNobodyElse) {
+  const CpuSet all = AllowedCpus();
+  ASSERT_FALSE(all.empty());
+  const std::string last = std::to_string(*all.rbegin());
+  const char* tell = "grep Cpus_allowed_list /proc/self/status; exit 0";
+  worker_.Rank(0, tell);
+  worker_.Rank(1, tell);
+  RankGang::Rank bound = Rank(0);
+  bound.cpus = {*all.rbegin()};
+
+  RankGang({bound, Rank(1)}, {.peer_grace = kLong}, [](const auto&) {}).Run();
+
+  EXPECT_THAT(
+      worker_.Read("0.log"),
+      MatchesRegex("[-0-9]+T[0-9:.]+Z is bound to the CPUs " + last +
+                   ", its part of those next to its GPU\nCpus_allowed_list:\t" +
+                   last + "\n"));
+  // What it names may be more: CPUs that the host could have.
+  EXPECT_THAT(worker_.Read("1.log"), StartsWith("Cpus_allowed_list:"));
+  if (all.size() > 1) {
+    EXPECT_NE(worker_.Read("1.log"), "Cpus_allowed_list:\t" + last + "\n");
+  }
+  EXPECT_EQ(AllowedCpus(), all);
+}
+
+TEST_F(RankGangTest, ARankThatCannotBeBoundRunsAllTheSame) {
+  worker_.Rank(0, "echo runs; exit 0");
+  worker_.Rank(1, "exit 0");
+  RankGang::Rank nowhere = Rank(0);
+  nowhere.cpus = {65000};  // Of no host.
+
+  const auto ends =
+      RankGang({nowhere, Rank(1)}, {.peer_grace = kLong}, [](const auto&) {
+      }).Run();
+
+  EXPECT_EQ(ends[0].exit_code(), 0);
+  EXPECT_THAT(worker_.Read("0.log"),
+              AllOf(HasSubstr(" is not bound to the CPUs 65000: Invalid"),
+                    EndsWith("\nruns\n")));
 }
 
 TEST_F(RankGangTest, AFailedRankEndsTheOthers) {

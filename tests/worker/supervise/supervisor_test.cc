@@ -2,14 +2,20 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lockstep/worker/v1/worker_service.grpc.pb.h"
+#include "tests/testing/refuse_connections.h"
+#include "tests/testing/test_certificates.h"
 #include "tests/worker/supervise/fake_worker.h"
 #include "worker/supervise/attach_client.h"
 
@@ -36,12 +42,23 @@ class FakeCoordinator : public worker::v1::WorkerService::Service {
     return attach_(*stream);
   }
 
-  void Listen(const std::string& address) {
+  // The port, where it has one.
+  int Listen(const std::string& address,
+             const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                 grpc::InsecureServerCredentials()) {
+    int port = 0;
     server_ = grpc::ServerBuilder()
-                  .AddListeningPort(address, grpc::InsecureServerCredentials())
+                  .AddListeningPort(address, credentials, &port)
                   .RegisterService(this)
                   .BuildAndStart();
-    ASSERT_NE(server_, nullptr);
+    EXPECT_NE(server_, nullptr);
+    return port;
+  }
+
+  // As if it were killed.
+  void Die() {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_.reset();
   }
 
  private:
@@ -96,6 +113,24 @@ TEST_F(SupervisorTest, TellsTheCoordinatorWhoStartedAndHowItEnded) {
   ASSERT_EQ(last.ranks_size(), 2);
   EXPECT_TRUE(last.ranks(1).exited());
   EXPECT_THAT(worker_.Read("exit.json"), HasSubstr(R"("ended":true)"));
+}
+
+// So that a batch system ends the supervisors of the other hosts.
+TEST_F(SupervisorTest, EndsLikeTheRankThatFailedByItselfWhenItIsTo) {
+  worker_.Fifo("ready");
+  worker_.Rank(0, "stop_with 75; say ready now; wait $s");
+  worker_.Rank(1, "await ready; exit 68");
+  AttachRequest last;
+  FakeCoordinator coordinator(
+      [&](Stream& stream) { return RecordEnd(stream, &last); });
+  coordinator.Listen(Options().coordinator);
+  SuperviseOptions options = Options();
+  options.exit_file = "exit-3.json";
+  options.ends_like_ranks = true;
+
+  EXPECT_EQ(*Supervise(options, -1), 68);
+
+  EXPECT_THAT(worker_.Read("exit-3.json"), HasSubstr(R"("exit_code":68)"));
 }
 
 TEST_F(SupervisorTest, ObeysStop) {
@@ -178,6 +213,55 @@ TEST_F(SupervisorTest, AttachesAgainAfterABreakAndRepeatsAllItKnows) {
   EXPECT_TRUE(last.ended());
 }
 
+TEST_F(SupervisorTest, AttachesAgainOverTlsAfterACoordinatorThatWasAway) {
+  const testing::TestCa ca;
+  ca.Write(worker_.dir() + "/ca.pem");
+  ca.Issue({.common_name = "c", .names = {"IP:127.0.0.1"}},
+           worker_.dir() + "/cert.pem", worker_.dir() + "/key.pem");
+  grpc::SslServerCredentialsOptions tls;
+  tls.pem_key_cert_pairs.push_back(
+      {worker_.Read("key.pem"), worker_.Read("cert.pem")});
+  worker_.Fifo("go");
+  worker_.Rank(0, "await go; exit 0");
+  worker_.Rank(1, "exit 0");
+  absl::Notification attached;
+  int sessions = 0;
+  absl::Time back;
+  absl::Duration away;
+  AttachRequest last;
+  FakeCoordinator coordinator([&](Stream& stream) {
+    if (++sessions == 1) {
+      attached.Notify();
+      while (stream.Read(&last)) {
+      }
+      return grpc::Status::OK;
+    }
+    away = absl::Now() - back;
+    worker_.Say("go");
+    return RecordEnd(stream, &last);
+  });
+  const int port =
+      coordinator.Listen("127.0.0.1:0", grpc::SslServerCredentials(tls));
+  SuperviseOptions options = Options();
+  options.coordinator = absl::StrCat("127.0.0.1:", port);
+  options.tls_ca = worker_.dir() + "/ca.pem";
+
+  std::thread outage([&] {
+    attached.WaitForNotification();
+    coordinator.Die();
+    testing::RefuseConnections(testing::ListenOn(port), 5);
+    back = absl::Now();
+    coordinator.Listen(options.coordinator, grpc::SslServerCredentials(tls));
+  });
+  EXPECT_TRUE(Supervise(options, -1).ok());
+  outage.join();
+
+  EXPECT_EQ(sessions, 2);
+  EXPECT_TRUE(last.ended());
+  // It tries once a second; 15 s where nobody drives the handshake.
+  EXPECT_LT(away, absl::Seconds(8));
+}
+
 TEST_F(SupervisorTest, WithoutACoordinatorTheExitFileIsTheTruth) {
   worker_.Rank(0, "exit 66");
   worker_.Rank(1, "exit 66");
@@ -196,7 +280,7 @@ TEST_F(SupervisorTest, AnExitFileThatCannotBeWrittenIsAnErrorIfNobodyWasTold) {
   SuperviseOptions options = Options();
   options.end_wait = absl::ZeroDuration();
 
-  const absl::Status status = Supervise(options, -1);
+  const absl::Status status = Supervise(options, -1).status();
 
   EXPECT_THAT(status.message(), HasSubstr("exit.json.tmp"));
 }
@@ -205,7 +289,7 @@ TEST_F(SupervisorTest, RefusesARankWithoutADevice) {
   SuperviseOptions options = Options();
   options.devices.pop_back();
 
-  const absl::Status status = Supervise(options, -1);
+  const absl::Status status = Supervise(options, -1).status();
 
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(status.message(), HasSubstr("2 ranks and --devices 1 devices"));
@@ -215,7 +299,7 @@ TEST_F(SupervisorTest, RefusesToRunWithoutAToken) {
   SuperviseOptions options = Options();
   options.token_file = worker_.dir() + "/missing";
 
-  EXPECT_THAT(Supervise(options, -1).message(), HasSubstr("/missing"));
+  EXPECT_THAT(Supervise(options, -1).status().message(), HasSubstr("/missing"));
 }
 
 }  // namespace

@@ -5,14 +5,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "tests/worker/train/training_fixture.h"
 #include "worker/io/checkpoint.h"
 #include "worker/io/checkpoint_folders.h"
+#include "worker/io/timed_lines.h"
 
 namespace lockstep::testing {
 namespace {
@@ -45,6 +50,44 @@ class SlowCoordinator : public FakeCoordinator {
 
  private:
   absl::Notification trained_on_;
+};
+
+// Notes whether a step was listed whose points had not all come.
+class StrictCoordinator : public FakeCoordinator {
+ public:
+  absl::Status CommitCheckpoint(CommitRequest::Phase phase,
+                                const v1::Checkpoint& checkpoint) override {
+    if (phase == CommitRequest::PHASE_COMMIT) {
+      const auto told = points();
+      listed_early |= std::none_of(told.begin(), told.end(),
+                                   [&](const v1::MetricPoint& point) {
+                                     return point.step() == checkpoint.step();
+                                   });
+    }
+    return FakeCoordinator::CommitCheckpoint(phase, checkpoint);
+  }
+
+  // Read when the run is over.
+  bool listed_early = false;
+};
+
+// Takes no points before three steps are listed.
+class FullCoordinator : public FakeCoordinator {
+ public:
+  absl::StatusOr<int64_t> Report(worker::v1::ReportRequest request) override {
+    if (request.points_size() > 0 && listed_ < 3) {
+      return absl::UnavailableError("its disk is full");
+    }
+    return FakeCoordinator::Report(std::move(request));
+  }
+  absl::Status CommitCheckpoint(CommitRequest::Phase phase,
+                                const v1::Checkpoint& checkpoint) override {
+    if (phase == CommitRequest::PHASE_COMMIT) ++listed_;
+    return FakeCoordinator::CommitCheckpoint(phase, checkpoint);
+  }
+
+ private:
+  std::atomic<int> listed_ = 0;
 };
 
 class CheckpointSaverTest : public ::testing::Test {
@@ -98,6 +141,43 @@ TEST_F(CheckpointSaverTest, TrainingGoesOnMeanwhile) {
 
   EXPECT_EQ(of_step_one, Weights(1));
   EXPECT_NE(of_step_one, Weights(2));
+}
+
+TEST_F(CheckpointSaverTest, PointsComeBeforeTheirStepIsListed) {
+  fixture_.spec().mutable_checkpoint()->set_save_steps(1);
+  StrictCoordinator coordinator;
+
+  fixture_.MustRun(coordinator);
+
+  EXPECT_EQ(coordinator.checkpoints().size(), 4u);
+  EXPECT_FALSE(coordinator.listed_early);
+}
+
+TEST_F(CheckpointSaverTest, PointsThatAreNotTakenAreToldOnce) {
+  fixture_.spec().mutable_checkpoint()->set_save_steps(1);
+  fixture_.longest_flush = absl::Milliseconds(300);
+  FullCoordinator coordinator;
+  std::ostringstream text;
+  {
+    std::ostream lines(text.rdbuf());
+    const TimedLines timed(lines);  // Two threads write.
+    fixture_.lines = &lines;
+    fixture_.MustRun(coordinator);
+  }
+
+  // A checkpoint is worth more than its points.
+  EXPECT_EQ(coordinator.checkpoints().size(), 4u);
+  std::vector<std::string> told;
+  for (const v1::Event& event : coordinator.events()) {
+    if (event.type() == "POINTS_NOT_TAKEN") told.push_back(event.message());
+  }
+  constexpr char kMessage[] =
+      "the coordinator did not take the points of step 1 within 300ms: its "
+      "disk "
+      "is full. Each checkpoint waits as long until it does";
+  EXPECT_THAT(told, ElementsAre(kMessage));
+  const std::vector<std::string> parts = absl::StrSplit(text.str(), kMessage);
+  EXPECT_EQ(parts.size(), 2u) << text.str();
 }
 
 }  // namespace

@@ -107,6 +107,58 @@ TEST_F(DataParallelTest, InputRowsAreAddedToTheSumOfTheRest) {
   }
 }
 
+// Counts the times that its ranks meet.
+class Meetings : public Communicator {
+ public:
+  Meetings(Communicator& wrapped, bool overlaps)
+      : wrapped_(wrapped), overlaps_(overlaps) {}
+
+  int rank() const override { return wrapped_.rank(); }
+  int world_size() const override { return wrapped_.world_size(); }
+  bool Overlaps() const override { return overlaps_; }
+  absl::Status AllReduceSum(at::Tensor& buffer) override {
+    ++count;
+    return wrapped_.AllReduceSum(buffer);
+  }
+  absl::Status BeginAllGather(const at::Tensor& input,
+                              const at::Tensor& output) override {
+    return wrapped_.BeginAllGather(input, output);
+  }
+  absl::Status Broadcast(at::Tensor& buffer, int root) override {
+    return wrapped_.Broadcast(buffer, root);
+  }
+  absl::Status Barrier() override { return wrapped_.Barrier(); }
+  void Abort() override { wrapped_.Abort(); }
+
+  int count = 0;
+
+ private:
+  Communicator& wrapped_;
+  const bool overlaps_;
+};
+
+TEST_F(DataParallelTest, WhereNothingOverlapsTheRanksMeetOnce) {
+  for (const bool overlaps : {false, true}) {
+    OnAllRanks([&](int rank) {
+      Meetings meetings(*group_[rank], overlaps);
+      Parameters parameters({{.name = "w", .shape = {5}},
+                             {.name = "x", .shape = {3}, .final_after = 1},
+                             {.name = "y", .shape = {2}, .final_after = 0}},
+                            at::kCPU);
+      DataParallel ranks(meetings, parameters, {.least_bucket_floats = 1});
+      parameters.gradients().fill_(rank + 1);
+
+      ASSERT_TRUE(ranks.Passed(1).ok());
+      ASSERT_TRUE(ranks.Passed(0).ok());
+      EXPECT_EQ(meetings.count, overlaps ? 2 : 0);
+      ASSERT_TRUE(ranks.Reduce({}).ok());
+
+      EXPECT_EQ(meetings.count, overlaps ? 4 : 1);
+      EXPECT_TRUE(at::equal(parameters.gradients(), at::full({10}, 6.0f)));
+    });
+  }
+}
+
 TEST_F(DataParallelTest, AGroupThatBrokeGathersNothing) {
   group_[0]->Abort();
   Embedding self(*group_[1], /*more=*/false);
@@ -173,7 +225,8 @@ TEST_F(DataParallelTest, AGroupThatBrokeIsUnavailable) {
 TEST_F(DataParallelTest, ABrokenGroupEndsTheBackwardPass) {
   Parameters parameters({{.name = "w", .shape = {5}, .final_after = 0}},
                         at::kCPU);
-  DataParallel rank(*group_[1], parameters);
+  Meetings overlapping(*group_[1], /*overlaps=*/true);
+  DataParallel rank(overlapping, parameters);
   group_[0]->Abort();
 
   EXPECT_TRUE(rank.Passed(1).ok());

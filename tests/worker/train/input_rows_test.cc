@@ -26,7 +26,7 @@ namespace {
 using ::testing::SizeIs;
 
 // Ranks are threads here; see ConnectGloo.
-const int kNoFlightRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1);
+const int kNoRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1);
 
 std::vector<RankStepsResult> RunThroughGloo(const RankSteps& steps) {
   FakeCoordinator coordinator;
@@ -58,7 +58,7 @@ class InputRowsTest : public ::testing::TestWithParam<std::tuple<bool, int>> {
 };
 
 TEST_P(InputRowsTest, GiveTheGradientsOfTheDenseWay) {
-  ASSERT_EQ(kNoFlightRecorder, 0);
+  ASSERT_EQ(kNoRecorder, 0);
   for (const int accumulation : {1, 3}) {
     for (const bool last_is_trained : {true, false}) {
       SCOPED_TRACE(absl::StrCat(accumulation, last_is_trained));

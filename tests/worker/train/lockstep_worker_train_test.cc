@@ -6,8 +6,10 @@
 
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lockstep/worker/v1/worker_service.grpc.pb.h"
@@ -22,7 +24,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 using worker::v1::WorkerService;
 
 // Crosses from the wire to a FakeCoordinator.
@@ -32,6 +36,8 @@ class Listener : public WorkerService::Service {
 
   // What Join fails with.
   absl::Status refusal;
+  // Runs before a Report is answered.
+  std::function<void()> on_report;
 
   grpc::Status Join(grpc::ServerContext* context,
                     const worker::v1::JoinRequest* request,
@@ -74,6 +80,7 @@ class Listener : public WorkerService::Service {
   grpc::Status Report(grpc::ServerContext*,
                       const worker::v1::ReportRequest* request,
                       worker::v1::ReportResponse* response) override {
+    if (on_report) on_report();
     const auto acknowledged = coordinator_.Report(*request);
     if (acknowledged.ok()) response->set_acknowledged_seq(*acknowledged);
     return ToGrpcStatus(acknowledged.status());
@@ -94,6 +101,8 @@ class WorkerTrainTest : public ::testing::Test {
   WorkerTrainTest() : fixture_("models/tiny-llama"), listener_(coordinator_) {
     server_ = grpc::ServerBuilder()
                   .AddListeningPort(address_, grpc::InsecureServerCredentials())
+                  .AddListeningPort("127.0.0.1:0",
+                                    grpc::InsecureServerCredentials(), &port_)
                   .RegisterService(&listener_)
                   .BuildAndStart();
     EXPECT_NE(server_, nullptr);
@@ -109,10 +118,14 @@ class WorkerTrainTest : public ::testing::Test {
   }
 
   std::vector<std::string> Command(int rank, const std::string& device) const {
+    return Command(rank, device, address_);
+  }
+  std::vector<std::string> Command(int rank, const std::string& device,
+                                   const std::string& address) const {
     return {BinDir() + "/lockstep-worker",
             "train",
             "--coordinator",
-            address_,
+            address,
             "--job",
             "jobs/demo",
             "--attempt",
@@ -134,6 +147,17 @@ class WorkerTrainTest : public ::testing::Test {
           LogPath(rank)));
     }
   }
+  // There is no such GPU, so the rank fails; until then it says what the
+  // driver's library tells.
+  RunResult RunOnFakeGpu(const std::string& address) {
+    const std::string libraries = fixture_.Path("nvml");
+    std::filesystem::create_directories(libraries);
+    std::filesystem::create_symlink(LOCKSTEP_FAKE_NVML,
+                                    libraries + "/libnvidia-ml.so.1");
+    coordinator_.join_response = fixture_.job;
+    return RunProgram(Command(0, "GPU-fake0", address),
+                      {{"LD_LIBRARY_PATH", libraries}});
+  }
   std::string LogPath(int rank) const {
     return fixture_.Path("rank-" + std::to_string(rank) + ".log");
   }
@@ -147,6 +171,7 @@ class WorkerTrainTest : public ::testing::Test {
   FakeCoordinator coordinator_;
   Listener listener_;
   const std::string address_ = "unix:" + fixture_.Path("socket");
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<BackgroundProcess>> ranks_;
 };
@@ -214,11 +239,34 @@ TEST_F(WorkerTrainTest, AnAttemptThatIsOverExitsAtOnce) {
   EXPECT_EQ(ranks_[1]->Wait(), kSuperseded) << Log(1);
 }
 
+// By a port the coordinator may be on another host.
+TEST_F(WorkerTrainTest, ARankOfAnotherHostTellsWhatItsGpuDoes) {
+  worker::v1::GpuReading told;
+  listener_.on_report = [&] { told = coordinator_.AwaitGpu(); };
+
+  const RunResult run = RunOnFakeGpu(absl::StrCat("127.0.0.1:", port_));
+
+  EXPECT_EQ(coordinator_.failure().cause(), v1::Attempt::GPU_FAULT) << run.err;
+  EXPECT_EQ(told.uuid(), "GPU-fake0");
+  EXPECT_EQ(told.power_watts(), 699.5);
+  EXPECT_THAT(told.xid_errors(),
+              UnorderedElementsAre(Pair(31, 2), Pair(79, 1)));
+}
+
+TEST_F(WorkerTrainTest, ToACoordinatorOfThisHostItSaysNothingOfIt) {
+  listener_.on_report = [&] { coordinator_.AwaitHeartbeats(10); };
+
+  const RunResult run = RunOnFakeGpu(address_);
+
+  EXPECT_EQ(coordinator_.failure().cause(), v1::Attempt::GPU_FAULT) << run.err;
+  EXPECT_FALSE(coordinator_.last_gpu().has_value());
+}
+
 TEST_F(WorkerTrainTest, ADeviceThatIsNotBuiltIsRefusedByName) {
-  const RunResult run = RunProgram(Command(0, "cuda:0"));
+  const RunResult run = RunProgram(Command(0, "xpu:0"));
 
   EXPECT_EQ(run.exit_code, kUsage);
-  EXPECT_THAT(run.err, HasSubstr("--device cuda:0"));
+  EXPECT_THAT(run.err, HasSubstr("--device xpu:0"));
 }
 
 TEST_F(WorkerTrainTest, AMissingTokenIsSaidWithItsFile) {

@@ -54,6 +54,23 @@ TEST(ProgressTest, KeepsPointsWhileTheCoordinatorIsAway) {
   EXPECT_TRUE(progress.standing().ok());
 }
 
+TEST(ProgressTest, FlushesPointsUpToOneAlone) {
+  FakeCoordinator coordinator;
+  coordinator.SetAnswer(absl::UnavailableError("away"));
+  Progress progress(coordinator, kQuick);
+  progress.AddPoint(1, {{"loss", 3.0}});
+  // Not before it has tried.
+  while (progress.FlushPoints(1, absl::Milliseconds(1)) !=
+         absl::UnavailableError("away")) {
+  }
+  EXPECT_TRUE(progress.FlushPoints(0, absl::ZeroDuration()).ok());
+
+  coordinator.SetAnswer(absl::OkStatus());
+
+  EXPECT_TRUE(progress.FlushPoints(1, absl::Seconds(30)).ok());
+  EXPECT_EQ(coordinator.points().size(), 1u);
+}
+
 TEST(ProgressTest, SplitsWhatIsTooMuchForOneReport) {
   FakeCoordinator coordinator;
   coordinator.SetAnswer(absl::UnavailableError("away"));
@@ -65,6 +82,24 @@ TEST(ProgressTest, SplitsWhatIsTooMuchForOneReport) {
 
   EXPECT_TRUE(progress.Flush(absl::Seconds(30)));
   EXPECT_EQ(coordinator.points().size(), 2500u);
+}
+
+TEST(ProgressTest, SplitsSpansThatAreTooManyForOneReport) {
+  FakeCoordinator coordinator;
+  coordinator.SetAnswer(absl::UnavailableError("away"));
+  Progress progress(coordinator, kQuick);
+  TakenSpans spans{.begin = absl::FromUnixSeconds(5)};
+  spans.spans.resize(kMostSpans);
+  for (int step = 1; step <= 120; ++step) progress.AddPoint(step, {}, spans);
+  coordinator.SetAnswer(absl::OkStatus());
+
+  EXPECT_TRUE(progress.Flush(absl::Seconds(30)));
+
+  const auto points = coordinator.points();
+  ASSERT_EQ(points.size(), 120u);
+  EXPECT_EQ(points.back().spans_size(), static_cast<int>(kMostSpans));
+  EXPECT_EQ(points.back().spans_time().seconds(), 5);
+  EXPECT_LE(coordinator.most_spans(), 50'000);
 }
 
 TEST(ProgressTest, HeartbeatsSayInWhichCollectiveTheRankIs) {
@@ -83,6 +118,16 @@ TEST(ProgressTest, HeartbeatsSayInWhichCollectiveTheRankIs) {
   EXPECT_EQ(coordinator.last_collective().operation(),
             "all-reduce of 64 bytes");
   EXPECT_TRUE(coordinator.last_collective().pending());
+}
+
+TEST(ProgressTest, HeartbeatsSayWhatTheGpuDoes) {
+  FakeCoordinator coordinator;
+  GpuGauge gpu("GPU-fake0", {.library = LOCKSTEP_FAKE_NVML});
+  ProgressOptions options = kQuick;
+  options.gpu = &gpu;
+  const Progress progress(coordinator, options);
+
+  EXPECT_EQ(coordinator.AwaitGpu().utilization_ratio(), 0.75);
 }
 
 TEST(ProgressTest, HeartbeatsBringCommands) {
@@ -174,6 +219,21 @@ TEST(ProgressTest, AReportSavesAHeartbeat) {
   }
 
   EXPECT_LE(coordinator.heartbeats(), due);
+}
+
+// A report does not say how the GPU does.
+TEST(ProgressTest, OfAGpuThereAreHeartbeatsBesideReports) {
+  FakeCoordinator coordinator;
+  GpuGauge gpu("GPU-fake0", {.library = LOCKSTEP_FAKE_NVML});
+  ProgressOptions options = kQuiet;
+  options.heartbeat_interval = absl::Milliseconds(20);
+  options.gpu = &gpu;
+  Progress progress(coordinator, options);
+  // Far more often than heartbeats are due.
+  for (int64_t step = 1; coordinator.heartbeats() < 5; ++step) {
+    progress.AddPoint(step, {});
+    ASSERT_TRUE(progress.Flush(absl::Seconds(30)));
+  }
 }
 
 TEST(ProgressTest, AClosedLineSaysThatTheAttemptIsOver) {

@@ -81,6 +81,7 @@ class Counter : public Communicator {
     summed += buffer.numel();
     return wrapped_.BeginAllReduceSum(buffer);
   }
+  bool Overlaps() const override { return wrapped_.Overlaps(); }
   absl::Status BeginAllGather(const at::Tensor& input,
                               const at::Tensor& output) override {
     gathered += output.numel();

@@ -83,8 +83,10 @@ std::vector<std::map<std::string, double>> TimelessRows(
   EXPECT_TRUE(text.ok()) << text.status();
   const auto state = ParseTrainerState(*text, out);
   EXPECT_TRUE(state.ok()) << state.status();
+  const auto history = state->log_history.Rows();
+  EXPECT_TRUE(history.ok()) << history.status();
   std::vector<std::map<std::string, double>> rows;
-  for (const LogRow& row : state->log_history) {
+  for (const LogRow& row : *history) {
     std::map<std::string, double> values = {{"step", row.step},
                                             {"epoch", row.epoch}};
     for (const auto& [key, value] : row.values) {

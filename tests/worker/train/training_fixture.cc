@@ -171,12 +171,15 @@ RankOutcome TrainingFixture::RunRank(Communicator& communicator,
                                   .batch_interval = absl::Milliseconds(1),
                                   .retry_interval = absl::Milliseconds(1)});
   const std::atomic<bool> stop = terminated(communicator.rank());
-  auto run = TrainingRun::Build({.job = job,
-                                 .attempt = attempt,
-                                 .communicator = communicator,
-                                 .coordinator = coordinator,
-                                 .progress = progress,
-                                 .stop_requested = stop});
+  auto run =
+      TrainingRun::Build({.job = job,
+                          .attempt = attempt,
+                          .communicator = communicator,
+                          .coordinator = coordinator,
+                          .progress = progress,
+                          .stop_requested = stop,
+                          .lines = communicator.rank() == 0 ? lines : nullptr,
+                          .longest_flush = longest_flush});
   outcome.status = run.status();
   if (outcome.status.ok()) outcome.status = (*run)->Restore();
   if (!outcome.status.ok()) {

@@ -9,9 +9,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "nlohmann/json.hpp"
 #include "tests/testing/temp_dir.h"
@@ -79,6 +81,9 @@ class TrainingFixture {
   worker::v1::JoinResponse job;
   // Whether rank r has got SIGTERM.
   std::function<bool(int rank)> terminated = [](int) { return false; };
+  // See TrainingContext; the lines are those of rank 0.
+  std::ostream* lines = nullptr;
+  absl::Duration longest_flush = absl::Minutes(1);
 
  private:
   RankOutcome RunRank(Communicator& communicator, FakeCoordinator& coordinator,

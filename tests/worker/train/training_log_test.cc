@@ -123,6 +123,84 @@ TEST_F(TrainingLogTest, ProgressIsToldAtEveryStep) {
   EXPECT_EQ(progress.tokens_seen(), 80);
 }
 
+TEST_F(TrainingLogTest, SaysWhereTheTimeWent) {
+  TimeSpans spans(c10::kCPU);
+  TrainingLog log(kOptions, &progress_, &spans);
+  for (int step = 1; step <= 2; ++step) {
+    spans.Begin(v1::Span::FORWARD, step);
+    spans.Begin(v1::Span::COMM, step);
+    spans.End();
+    log.AddStep(step, Sums(4), kFigures);
+  }
+  spans.Begin(v1::Span::CHECKPOINT, 2);
+  spans.End();
+  for (int step = 3; step <= 4; ++step) log.AddStep(step, Sums(4), kFigures);
+
+  const auto points = Points();
+
+  ASSERT_THAT(points, SizeIs(2));
+  EXPECT_THAT(points[0].spans(), SizeIs(4));
+  EXPECT_EQ(points[0].spans(3).kind(), v1::Span::COMM);
+  EXPECT_EQ(points[0].spans(3).step(), 2);
+  EXPECT_TRUE(points[0].has_spans_time());
+  const auto& values = points[0].values();
+  // Of one step.
+  double forward_us = 0;
+  for (const v1::Span& span : points[0].spans()) {
+    if (span.kind() == v1::Span::FORWARD) forward_us += span.duration_us();
+  }
+  EXPECT_NEAR(values.at("forward_seconds"), forward_us / 2e6, 1e-6);
+  EXPECT_EQ(values.at("data_seconds"), 0);
+  EXPECT_FALSE(values.contains("checkpoint_seconds"));
+  EXPECT_THAT(points[1].spans(), SizeIs(1));
+  EXPECT_TRUE(points[1].values().contains("checkpoint_seconds"));
+}
+
+TEST_F(TrainingLogTest, OtherRanksSayOnlyThat) {
+  TrainingLogOptions options = kOptions;
+  options.leads = false;
+  TimeSpans spans(c10::kCPU);
+  TrainingLog log(options, &progress_, &spans);
+  spans.Begin(v1::Span::FORWARD, 1);
+  spans.End();
+  for (int step = 1; step <= 2; ++step) log.AddStep(step, Sums(4), kFigures);
+  log.AddEvaluation(2, Sums(7), /*batches=*/3, /*seconds=*/2);
+
+  const auto points = Points();
+
+  ASSERT_THAT(points, SizeIs(1));
+  EXPECT_TRUE(points[0].values().contains("forward_seconds"));
+  EXPECT_FALSE(points[0].values().contains("loss"));
+  EXPECT_THAT(points[0].spans(), SizeIs(1));
+  EXPECT_EQ(coordinator_.progress().step(), 0);
+}
+
+TEST_F(TrainingLogTest, CountsWhatItCostsAgainstThePeak) {
+  TrainingLogOptions options = kOptions;
+  options.flops = {.per_token = 100, .per_squared_length = 1};
+  options.peak_flops = 20'000;
+  TrainingLog log(options, &progress_);
+  StepSums sums = Sums(4);
+  sums.squared_lengths = 600;
+  for (int step = 1; step <= 2; ++step) log.AddStep(step, sums, kFigures);
+
+  const auto points = Points();
+
+  ASSERT_THAT(points, SizeIs(1));
+  // Twice 40 tokens and 600, in twice half a second.
+  EXPECT_DOUBLE_EQ(points[0].values().at("flops"), 9200);
+  EXPECT_DOUBLE_EQ(points[0].values().at("samples"), 6);
+  EXPECT_DOUBLE_EQ(points[0].values().at("mfu"), 0.46);
+  EXPECT_DOUBLE_EQ(coordinator_.progress().mfu(), 0.46);
+}
+
+TEST_F(TrainingLogTest, WithoutAPeakThereIsNoShareOfIt) {
+  TrainingLog log(kOptions, &progress_);
+  for (int step = 1; step <= 2; ++step) log.AddStep(step, Sums(4), kFigures);
+  EXPECT_FALSE(Points()[0].values().contains("mfu"));
+  EXPECT_FALSE(coordinator_.progress().has_mfu());
+}
+
 TEST_F(TrainingLogTest, GoesOnFromWhatACheckpointKept) {
   TrainingLog straight(kOptions, nullptr), before(kOptions, nullptr);
   for (int step = 1; step <= 3; ++step) {
@@ -157,14 +235,14 @@ TEST_F(TrainingLogTest, RowsAreThoseOfHuggingFace) {
   EXPECT_EQ(state.global_step, 2);
   EXPECT_EQ(state.max_steps, 5);
   EXPECT_EQ(state.num_input_tokens_seen, 80);
-  ASSERT_THAT(state.log_history, SizeIs(3));
-  EXPECT_THAT(state.log_history[0].values.at("loss"), DoubleEq(3));
-  EXPECT_THAT(state.log_history[1].values.at("eval_loss"), DoubleEq(7));
-  EXPECT_THAT(state.log_history[1].values.at("eval_runtime"), DoubleEq(2));
-  EXPECT_THAT(state.log_history[1].values.at("eval_steps_per_second"),
-              DoubleEq(1.5));
-  EXPECT_THAT(state.log_history[2].values.at("train_loss"), DoubleEq(3));
-  EXPECT_THAT(state.log_history[2].values.at("train_runtime"), DoubleEq(1));
+  const std::vector<LogRow> rows = *state.log_history.Rows();
+  ASSERT_THAT(rows, SizeIs(3));
+  EXPECT_THAT(rows[0].values.at("loss"), DoubleEq(3));
+  EXPECT_THAT(rows[1].values.at("eval_loss"), DoubleEq(7));
+  EXPECT_THAT(rows[1].values.at("eval_runtime"), DoubleEq(2));
+  EXPECT_THAT(rows[1].values.at("eval_steps_per_second"), DoubleEq(1.5));
+  EXPECT_THAT(rows[2].values.at("train_loss"), DoubleEq(3));
+  EXPECT_THAT(rows[2].values.at("train_runtime"), DoubleEq(1));
 }
 
 class TrainingLogBoardTest : public TrainingLogTest {
