@@ -172,6 +172,7 @@ absl::Status JobClient::Metrics(
   v1::StreamMetricsRequest request;
   request.set_name(JobName(id));
   request.set_follow(follow);
+  request.set_rank(0);
   if (cursor != nullptr) request.set_resume_token(*cursor);
   return connection_->StreamMetrics(
       request, [&](const v1::StreamMetricsResponse& batch) {
@@ -181,14 +182,31 @@ absl::Status JobClient::Metrics(
       });
 }
 
+absl::StatusOr<std::vector<v1::MetricPoint>> JobClient::Points(
+    const v1::StreamMetricsRequest& request) {
+  std::vector<v1::MetricPoint> points;
+  RETURN_IF_ERROR(connection_->StreamMetrics(
+      request, [&points](const v1::StreamMetricsResponse& batch) {
+        points.insert(points.end(), batch.points().begin(),
+                      batch.points().end());
+        return true;
+      }));
+  return points;
+}
+
 absl::Status JobClient::Logs(
     const v1::StreamLogsRequest& request,
     const std::function<void(const v1::StreamLogsResponse&)>& on_lines) {
-  return connection_->StreamLogs(request,
-                                 [&](const v1::StreamLogsResponse& lines) {
-                                   on_lines(lines);
-                                   return true;
-                                 });
+  return LogsWhile(request, [&](const v1::StreamLogsResponse& lines) {
+    on_lines(lines);
+    return true;
+  });
+}
+
+absl::Status JobClient::LogsWhile(
+    const v1::StreamLogsRequest& request,
+    const std::function<bool(const v1::StreamLogsResponse&)>& on_lines) {
+  return connection_->StreamLogs(request, on_lines);
 }
 
 absl::StatusOr<std::vector<v1::Checkpoint>> JobClient::Checkpoints(

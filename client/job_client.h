@@ -93,15 +93,23 @@ class JobClient {
       absl::string_view id,
       const std::function<void(const v1::Job&)>& on_change);
 
-  // Points in order of arrival; with `follow` until the job has ended. With a
-  // cursor only those behind it (empty: all), and it moves behind the last.
+  // Points of rank 0 in order of arrival; with `follow` until the job has
+  // ended. With a cursor only those behind it (empty: all), and it moves behind
+  // the last.
   absl::Status Metrics(
       absl::string_view id, bool follow,
       const std::function<void(const v1::MetricPoint&)>& on_point,
       std::string* cursor = nullptr);
+  // The points that are asked for, of whatever rank, as there are now.
+  absl::StatusOr<std::vector<v1::MetricPoint>> Points(
+      const v1::StreamMetricsRequest& request);
   absl::Status Logs(
       const v1::StreamLogsRequest& request,
       const std::function<void(const v1::StreamLogsResponse&)>& on_lines);
+  // The same until `on_lines` says false.
+  absl::Status LogsWhile(
+      const v1::StreamLogsRequest& request,
+      const std::function<bool(const v1::StreamLogsResponse&)>& on_lines);
   absl::StatusOr<std::vector<v1::Checkpoint>> Checkpoints(absl::string_view id);
   // Whether it stays though others are newer.
   absl::StatusOr<v1::Checkpoint> Pin(absl::string_view id, int64_t step,

@@ -39,7 +39,8 @@ ExitStatus List(const CommandContext& context, const std::string& id,
     context.console.err << "no checkpoints\n";
     return ExitStatus::kSuccess;
   }
-  Table table({"STEP", "ATTEMPT", "LOSS", "SIZE", "PINNED", "PATH", "AGE"});
+  Table table({"STEP", "ATTEMPT", "LOSS", "SIZE", "PINNED", "PATH", "AGE"},
+              context.console.room);
   for (const v1::Checkpoint& checkpoint : *checkpoints) {
     table.AddRow(
         {absl::StrCat(checkpoint.step()), absl::StrCat(checkpoint.attempt()),

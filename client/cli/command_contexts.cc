@@ -41,7 +41,8 @@ ExitStatus ListContexts(const CommandContext& context) {
         << "no contexts; lockstep context set NAME --server ... makes one\n";
     return ExitStatus::kSuccess;
   }
-  Table table({"NAME", "CURRENT", "SERVER", "TOKEN_FILE"});
+  Table table({"NAME", "CURRENT", "SERVER", "TOKEN_FILE"},
+              context.console.room);
   for (const Context& known : config->contexts()) {
     table.AddRow({known.name(), known.name() == config->current() ? "*" : "",
                   known.server(), known.token_file()});

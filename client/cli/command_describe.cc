@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "client/cli/describe_job.h"
 #include "proto/contract/status_macros.h"
@@ -10,8 +11,22 @@ namespace lockstep::cli {
 namespace {
 
 constexpr size_t kEvents = 10;
+// Of the log, that say how fast ranks are.
+constexpr int64_t kEntries = 10;
 
-absl::StatusOr<JobPicture> Look(const std::string& id, JobClient& client) {
+absl::StatusOr<std::vector<v1::MetricPoint>> NewestPoints(const v1::Job& job,
+                                                          JobClient& client) {
+  v1::StreamMetricsRequest request;
+  request.set_name(job.name());
+  const int64_t entry =
+      std::max<int64_t>(job.spec().logging().logging_steps(), 1);
+  request.set_first_step(
+      std::max<int64_t>(job.progress().step() - kEntries * entry, 0));
+  return client.Points(request);
+}
+
+absl::StatusOr<JobPicture> Look(const std::string& id, bool json,
+                                JobClient& client) {
   JobPicture picture;
   ASSIGN_OR_RETURN(picture.job, client.Get(id));
   ASSIGN_OR_RETURN(picture.checkpoints, client.Checkpoints(id));
@@ -19,12 +34,18 @@ absl::StatusOr<JobPicture> Look(const std::string& id, JobClient& client) {
   const size_t shown = std::min(list.events.size(), kEvents);
   picture.events.assign(list.events.end() - static_cast<ptrdiff_t>(shown),
                         list.events.end());
+  // Without them the page has one table less.
+  if (!json) {
+    picture.rank_points = NewestPoints(picture.job, client)
+                              .value_or(std::vector<v1::MetricPoint>());
+  }
   return picture;
 }
 
 ExitStatus Describe(const CommandContext& context, const std::string& id,
                     JobClient& client) {
-  const absl::StatusOr<JobPicture> picture = Look(id, client);
+  const absl::StatusOr<JobPicture> picture =
+      Look(id, context.console.json, client);
   if (!picture.ok()) return context.ReportForJob(picture.status(), id);
   context.console.out << (context.console.json
                               ? DescribeJobAsJson(*picture)

@@ -58,18 +58,6 @@ std::vector<Difference> Differences(const Facts& a, const Facts& b) {
   return differences;
 }
 
-// The end says more of a path.
-std::string ShortenFront(const std::string& text, size_t width, bool unicode) {
-  if (DisplayWidth(text) <= width) return text;
-  size_t begin = text.size();
-  size_t kept = 0;
-  while (begin > 0 && kept < width - 1) {
-    --begin;
-    if ((text[begin] & 0xc0) != 0x80) ++kept;
-  }
-  return (unicode ? "…" : "~") + text.substr(begin);
-}
-
 std::string RenderSection(const std::string& title, const Side& a,
                           const Side& b,
                           const std::vector<Difference>& differences,

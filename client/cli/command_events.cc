@@ -4,8 +4,10 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/cli/describe_job.h"
+#include "client/cli/format.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json.h"
 #include "proto/contract/job_state.h"
@@ -13,6 +15,8 @@
 
 namespace lockstep::cli {
 namespace {
+
+constexpr size_t kIndent = 4;  // Of what does not fit in a line.
 
 struct EventFlags {
   std::string id;
@@ -40,8 +44,13 @@ class EventPrinter {
     if (console.json) {
       console.out << ToJsonLine(event) << "\n";
     } else {
-      console.out << (id_.empty() ? JobIdOf(event.job()) + " " : "")
-                  << EventLine(event, absl::LocalTimeZone()) << "\n";
+      const std::string line =
+          absl::StrCat(id_.empty() ? JobIdOf(event.job()) + " " : "",
+                       EventLine(event, absl::LocalTimeZone()));
+      // Nothing of a message is cut off.
+      const int width = console.room.width;
+      console.out << (width > 0 ? WrapLine(line, width, kIndent) : line)
+                  << "\n";
     }
     console.out.flush();
   }

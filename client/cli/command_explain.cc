@@ -21,9 +21,10 @@ std::string In(bool known, const google::protobuf::Timestamp& time,
       "in ", FormatShortDuration(absl::FromUnixSeconds(time.seconds()) - now));
 }
 
-std::string Holders(const v1::JobExplanation& explanation, absl::Time now) {
+std::string Holders(const v1::JobExplanation& explanation, absl::Time now,
+                    const TableRoom& room) {
   if (explanation.holders().empty()) return "";
-  Table table({"HOLDER", "DEVICES", "PRIORITY", "GIVES WAY", "ENDS"});
+  Table table({"HOLDER", "DEVICES", "PRIORITY", "GIVES WAY", "ENDS"}, room);
   for (const v1::JobExplanation::Holder& holder : explanation.holders()) {
     table.AddRow(
         {JobIdOf(holder.job()), absl::StrCat(holder.devices()),
@@ -33,9 +34,10 @@ std::string Holders(const v1::JobExplanation& explanation, absl::Time now) {
   return absl::StrCat("\n", table.Render());
 }
 
-std::string Ahead(const v1::JobExplanation& explanation) {
+std::string Ahead(const v1::JobExplanation& explanation,
+                  const TableRoom& room) {
   if (explanation.ahead().empty()) return "";
-  Table table({"PLACE", "GOES FIRST"});
+  Table table({"PLACE", "GOES FIRST"}, room);
   for (int i = 0; i < explanation.ahead_size(); ++i) {
     table.AddRow({absl::StrCat(i + 1), JobIdOf(explanation.ahead(i))});
   }
@@ -53,8 +55,9 @@ ExitStatus Explain(const CommandContext& context, const std::string& id,
   context.console.out << "job/" << id << " " << StateName(explanation->state())
                       << "\n"
                       << explanation->message() << "\n"
-                      << Ahead(*explanation)
-                      << Holders(*explanation, absl::Now());
+                      << Ahead(*explanation, context.console.room)
+                      << Holders(*explanation, absl::Now(),
+                                 context.console.room);
   return ExitStatus::kSuccess;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "client/cli/command_clone.h"
 #include "client/cli/command_delete.h"
 #include "client/cli/command_describe.h"
 #include "client/cli/command_diff.h"
@@ -76,15 +77,15 @@ std::string FilterOf(const ListFlags& flags) {
   return absl::StrJoin(terms, " AND ");
 }
 
-Table TableOf(const std::vector<v1::Job>& jobs) {
-  Table table(JobListHeaders());
+Table TableOf(const std::vector<v1::Job>& jobs, const TableRoom& room) {
+  Table table(JobListHeaders(), room);
   for (const v1::Job& job : jobs) table.AddRow(JobListCells(job, absl::Now()));
   return table;
 }
 
 ExitStatus ListAndWatch(const CommandContext& context, const ShownList& list,
                         JobClient& client) {
-  Table table = TableOf(list.jobs);
+  Table table = TableOf(list.jobs, context.console.room);
   if (context.console.json) {
     for (const v1::Job& job : list.jobs) {
       context.console.out << ToJsonLine(job) << "\n";
@@ -120,7 +121,7 @@ ExitStatus List(const CommandContext& context, const ListFlags& flags,
     context.console.err << "no jobs\n";
     return ExitStatus::kSuccess;
   }
-  context.console.out << TableOf(*jobs).Render();
+  context.console.out << TableOf(*jobs, context.console.room).Render();
   return ExitStatus::kSuccess;
 }
 
@@ -224,6 +225,7 @@ void AddJobsCommand(CLI::App& app, CommandContext& context) {
   AddSetPriorityCommand(*jobs, context);
   AddSetQueueCommand(*jobs, context);
   AddRetryCommand(*jobs, context);
+  AddCloneCommand(*jobs, context);
   AddDeleteCommand(*jobs, context);
 }
 

@@ -1,6 +1,7 @@
 #include "client/cli/command_line.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,12 @@
 #include "client/cli/command_submit.h"
 #include "client/cli/command_token.h"
 #include "client/cli/command_top.h"
+#include "client/cli/command_trace.h"
 #include "client/cli/command_validate.h"
 #include "client/cli/command_version.h"
 #include "client/cli/command_wait.h"
 #include "client/cli/command_watch.h"
+#include "client/cli/help_formatter.h"
 #include "client/cli/help_topics.h"
 #include "client/cli/nearest.h"
 
@@ -117,17 +120,31 @@ std::string UnknownVerb(const CLI::App& root,
   }
 }
 
+// Whether -o json is among words of which not all could be read.
+bool WantsJson(const std::vector<std::string>& words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool is_flag = words[i] == "-o" || words[i] == "--output";
+    if (is_flag && i + 1 < words.size() && words[i + 1] == "json") return true;
+    if (words[i] == "-ojson" || words[i] == "-o=json" ||
+        words[i] == "--output=json") {
+      return true;
+    }
+  }
+  return false;
+}
+
 ExitStatus ReportParseError(const CLI::App& app, const CLI::ParseError& error,
                             const std::vector<std::string>& words,
-                            std::ostream& out, std::ostream& err) {
+                            Console console) {
   if (error.get_exit_code() == 0) {  // --help, --version
-    app.exit(error, out, err);
+    app.exit(error, console.out, console.err);
     return ExitStatus::kSuccess;
   }
+  console.json = WantsJson(words);
   const std::string verb = UnknownVerb(app, words);
-  err << "error: " << (verb.empty() ? error.what() : verb) << "\n"
-      << "  hint: lockstep --help, or --help after a command\n";
-  return ExitStatus::kUsage;
+  return ReportError(console, ExitStatus::kUsage,
+                     verb.empty() ? error.what() : verb,
+                     "lockstep --help, or --help after a command");
 }
 
 }  // namespace
@@ -136,6 +153,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
                           std::ostream& err) {
   CLI::App app("Lockstep fine-tunes language models on the GPUs a team owns.",
                "lockstep");
+  app.formatter(std::make_shared<HelpFormatter>());
   CommandContext context{{}, {out, err}, nullptr};
   AddGlobalFlags(app, context.flags);
   app.set_version_flag("--version", VersionLine());
@@ -153,6 +171,7 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   AddPlotCommand(app, context);
   AddTopCommand(app, context);
   AddReportCommand(app, context);
+  AddTraceCommand(app, context);
   AddNodesCommand(app, context);
   AddQueuesCommand(app, context);
   AddCheckpointsCommand(app, context);
@@ -173,12 +192,13 @@ ExitStatus RunCommandLine(int argc, const char* const* argv, std::ostream& out,
   try {  // CLI11 reports by throwing.
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error, words, out, err);
+    return ReportParseError(app, error, words, context.console);
   }
   context.console.json = context.flags.output == "json";
   context.console.quiet = context.flags.quiet;
   context.console.style = DetectStyle(context.flags.no_color);
   context.console.color = DetectColor(context.flags.no_color);
+  context.console.room = DetectRoom();
   return context.run();
 }
 

@@ -40,7 +40,7 @@ void AddLocal(CLI::App& app, CommandContext& context, const std::string& verb,
 
 void AddLocalCommands(CLI::App& app, CommandContext& context) {
   AddLocal(app, context, "dataset",
-           "check, stats or preview FILE: data as a job would see it",
+           "check, stats, preview or tokenize FILE: data as a job would see it",
            /*takes_output=*/true);
   AddLocal(app, context, "tokenizer",
            "encode or decode text, or train a tokenizer",

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <memory>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json.h"
+#include "client/cli/log_since.h"
+#include "client/cli/rank_flag.h"
 #include "client/cli/rank_logs.h"
+#include "google/protobuf/util/time_util.h"
 #include "proto/contract/resource_name.h"
 #include "proto/contract/status_macros.h"
 
@@ -19,6 +23,7 @@ struct LogFlags {
   int attempt = 0;
   std::string rank = "0";
   int tail = 0;
+  std::string since;
   bool prepare = false;
   bool follow = false;
 };
@@ -37,6 +42,10 @@ absl::StatusOr<int> RanksOf(const LogFlags& flags, JobClient& client) {
 absl::Status PrintOneLog(const CommandContext& context,
                          const v1::StreamLogsRequest& request,
                          JobClient& client) {
+  ASSIGN_OR_RETURN(const std::string note, UntimedNote(request, client));
+  if (!note.empty() && !context.console.quiet) {
+    context.console.err << note << "\n" << std::flush;
+  }
   return client.Logs(request, [&](const v1::StreamLogsResponse& lines) {
     context.console.out << (context.console.json ? ToJsonLine(lines) + "\n"
                                                  : lines.data())
@@ -50,13 +59,10 @@ absl::Status PrintLogs(const CommandContext& context, const LogFlags& flags,
     ASSIGN_OR_RETURN(const int ranks, RanksOf(flags, client));
     return PrintRankLogs(context, request, ranks, client);
   }
-  int rank = 0;
-  if (flags.rank != "all" &&
-      (!absl::SimpleAtoi(flags.rank, &rank) || rank < 0)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--rank \"", flags.rank, "\" is neither a number from 0 on nor all"));
+  if (flags.rank != "all") {
+    ASSIGN_OR_RETURN(const int rank, ParseRank(flags.rank));
+    request.set_rank(rank);
   }
-  request.set_rank(rank);
   return PrintOneLog(context, request, client);
 }
 
@@ -69,6 +75,14 @@ ExitStatus Logs(const CommandContext& context, const LogFlags& flags,
   request.set_tail_lines(flags.tail);
   request.set_prepare(flags.prepare);
   request.set_follow(flags.follow);
+  if (!flags.since.empty()) {
+    const absl::StatusOr<absl::Time> since =
+        ParseSince(flags.since, absl::Now());
+    if (!since.ok()) return context.Report(since.status());
+    *request.mutable_since() =
+        google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
+            absl::ToUnixNanos(*since));
+  }
   InterruptHandler interrupt([&] { client.Interrupt(); });
   const absl::Status status = PrintLogs(context, flags, request, client);
   if (interrupt.interrupted()) return ExitStatus::kInterrupted;
@@ -87,6 +101,9 @@ void AddLogsCommand(CLI::App& app, CommandContext& context) {
   command->add_option("--attempt", flags->attempt, "Which attempt [newest]")
       ->check(CLI::PositiveNumber);
   command->add_flag("--prepare", flags->prepare, "The log of prepare instead");
+  command->add_option("--since", flags->since,
+                      "Only lines that are not older, as in 10m or "
+                      "2026-01-31T12:00:00Z");
   command->add_option("--tail", flags->tail, "Only the last N lines of each")
       ->check(CLI::PositiveNumber);
   command->callback([&context, flags] {

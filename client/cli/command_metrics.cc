@@ -8,6 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/json.h"
+#include "client/cli/rank_flag.h"
+#include "client/cli/step_range.h"
+#include "proto/contract/resource_name.h"
+#include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
@@ -15,8 +19,25 @@ namespace {
 struct MetricFlags {
   std::string id;
   std::vector<std::string> keys;
+  std::string rank = "0";
+  std::string steps;
   std::string format = "csv";
 };
+
+absl::StatusOr<v1::StreamMetricsRequest> RequestOf(const MetricFlags& flags) {
+  v1::StreamMetricsRequest request;
+  request.set_name(JobName(JobIdOf(flags.id)));
+  if (flags.rank != "all") {
+    ASSIGN_OR_RETURN(const int rank, ParseRank(flags.rank));
+    request.set_rank(rank);
+  }
+  if (!flags.steps.empty()) {
+    ASSIGN_OR_RETURN(const StepRange steps, ParseStepRange(flags.steps));
+    request.set_first_step(steps.first);
+    request.set_last_step(steps.last);
+  }
+  return request;
+}
 
 // Drops the values that were not asked for; false when none is left.
 bool KeepKeys(const std::vector<std::string>& keys, v1::MetricPoint* point) {
@@ -55,17 +76,19 @@ void PrintCsv(const std::vector<v1::MetricPoint>& points, std::ostream& out) {
 
 ExitStatus Metrics(const CommandContext& context, const MetricFlags& flags,
                    JobClient& client) {
-  std::vector<v1::MetricPoint> points;
-  const absl::Status status = client.Metrics(
-      JobIdOf(flags.id), /*follow=*/false, [&](const v1::MetricPoint& point) {
-        points.push_back(point);
-        if (!KeepKeys(flags.keys, &points.back())) points.pop_back();
-      });
-  if (!status.ok()) return context.ReportForJob(status, JobIdOf(flags.id));
+  const absl::StatusOr<v1::StreamMetricsRequest> request = RequestOf(flags);
+  if (!request.ok()) return context.Report(request.status());
+  absl::StatusOr<std::vector<v1::MetricPoint>> points = client.Points(*request);
+  if (!points.ok()) {
+    return context.ReportForJob(points.status(), JobIdOf(flags.id));
+  }
+  std::erase_if(*points, [&flags](v1::MetricPoint& point) {
+    return !KeepKeys(flags.keys, &point);
+  });
   if (flags.format == "csv") {
-    PrintCsv(points, context.console.out);
+    PrintCsv(*points, context.console.out);
   } else {
-    for (const v1::MetricPoint& point : points) {
+    for (const v1::MetricPoint& point : *points) {
       context.console.out << ToJsonLine(point) << "\n";
     }
   }
@@ -83,6 +106,9 @@ void AddMetricsCommand(CLI::App& app, CommandContext& context) {
                    "Only these, as in --key loss,grad_norm")
       ->delimiter(',')
       ->allow_extra_args(false);
+  command->add_option("--rank", flags->rank,
+                      "Whose: a rank, or all; losses are rank 0's [0]");
+  command->add_option("--steps", flags->steps, "Only these, as in 100-110");
   command->add_option("-o,--output", flags->format, "csv or json [csv]")
       ->check(CLI::IsMember({"csv", "json"}));
   command->callback([&context, flags] {

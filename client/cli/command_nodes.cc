@@ -64,7 +64,8 @@ ExitStatus List(const CommandContext& context, JobClient& client) {
     context.console.out << ToJsonList(response);
     return ExitStatus::kSuccess;
   }
-  Table table({"NODE", "DEVICE", "KIND", "MODEL", "MEMORY", "JOB"});
+  Table table({"NODE", "DEVICE", "KIND", "MODEL", "MEMORY", "JOB"},
+              context.console.room);
   for (const v1::Node& node : *nodes) AddNode(node, table);
   context.console.out << table.Render();
   return ExitStatus::kSuccess;

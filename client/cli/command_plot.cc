@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/curve_feed.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/live_screen.h"
 #include "client/cli/nearest.h"
 #include "client/cli/open_terminal.h"
 #include "client/cli/plot.h"
@@ -20,8 +21,6 @@
 namespace lockstep::cli {
 namespace {
 
-// Four pictures a second: more nobody sees.
-constexpr absl::Duration kDrawEvery = absl::Milliseconds(250);
 // Each has a letter, and a screen has its limits.
 constexpr size_t kMostCurves = 12;
 
@@ -131,13 +130,12 @@ bool ShowLive(const CommandContext& context, const CurveFeed& feed,
               const std::vector<std::string>& ids, const PlotFlags& flags,
               const std::atomic<bool>& over, Terminal& terminal) {
   bool interrupted = false;
-  std::vector<Key> keys;
-  while (!over && !feed.HasEnded() && !WantsToQuit(keys, &interrupted)) {
-    Frame frame = terminal.BlankFrame();
-    DrawScreen(context, feed, ids, flags, frame);
-    terminal.Show(frame);
-    keys = terminal.ReadKeys(kDrawEvery);
-  }
+  RunLiveScreen(
+      terminal,
+      [&](const std::vector<Key>& keys) {
+        return !over && !feed.HasEnded() && !WantsToQuit(keys, &interrupted);
+      },
+      [&](Frame& frame) { DrawScreen(context, feed, ids, flags, frame); });
   return !over && !interrupted;
 }
 

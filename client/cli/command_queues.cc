@@ -63,7 +63,8 @@ ExitStatus ListQueues(const CommandContext& context, JobClient& client) {
     context.console.out << ToJsonList(response);
     return ExitStatus::kSuccess;
   }
-  Table table({"NAME", "GPUS", "CPU SLOTS", "WEIGHT", "WAITING"});
+  Table table({"NAME", "GPUS", "CPU SLOTS", "WEIGHT", "WAITING"},
+              context.console.room);
   for (const v1::Queue& queue : *queues) {
     table.AddRow(
         {QueueIdOf(queue.name()),

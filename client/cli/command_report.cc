@@ -1,14 +1,12 @@
 #include "client/cli/command_report.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <fstream>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/cli/output_file.h"
 #include "client/cli/report_page.h"
 #include "proto/contract/status_macros.h"
 
@@ -32,20 +30,6 @@ absl::StatusOr<JobReport> Read(const std::string& id, JobClient& client) {
   return report;
 }
 
-// Whole or not at all; replaces an earlier one.
-absl::Status Write(const std::string& path, const std::string& page) {
-  const std::string unfinished = path + ".part";
-  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-  file << page;
-  file.close();
-  if (!file || std::rename(unfinished.c_str(), path.c_str()) != 0) {
-    const absl::Status status = absl::ErrnoToStatus(errno, "write " + path);
-    std::remove(unfinished.c_str());
-    return status;
-  }
-  return absl::OkStatus();
-}
-
 ExitStatus Report(const CommandContext& context, const ReportFlags& flags,
                   JobClient& client) {
   std::vector<JobReport> jobs;
@@ -64,7 +48,7 @@ ExitStatus Report(const CommandContext& context, const ReportFlags& flags,
   }
   const std::string path =
       flags.output.empty() ? JobIdOf(flags.names[0]) + ".html" : flags.output;
-  const absl::Status written = Write(path, page);
+  const absl::Status written = WriteOutputFile(path, page);
   if (!written.ok()) return context.Report(written);
   context.console.out << path << " written\n";
   return ExitStatus::kSuccess;

@@ -1,23 +1,18 @@
 #include "client/cli/command_retry.h"
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/json.h"
-#include "client/cli/request_id.h"
-#include "client/cli/retry_name.h"
-#include "proto/contract/errors.h"
+#include "client/cli/repeat_job.h"
 #include "proto/contract/job_state.h"
-#include "proto/contract/queue.h"
 #include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
 
-constexpr int kMostTries = 1000;
+constexpr char kRetryMark[] = "-r";
 
 struct RetryFlags {
   std::string id;
@@ -27,33 +22,6 @@ struct RetryFlags {
   bool resume = false;
   bool inexact = false;
 };
-
-absl::StatusOr<v1::Job> Submit(v1::JobSpec spec, const std::string& name,
-                               const std::string& output_dir,
-                               JobClient& client) {
-  spec.set_name(name);
-  spec.set_output_dir(output_dir);
-  return client.Submit(spec, {.request_id = NewRequestId()});
-}
-
-// Under the first name of its row that is free.
-absl::StatusOr<v1::Job> SubmitUnderFreeName(const RetryFlags& flags,
-                                            const v1::JobSpec& spec,
-                                            JobClient& client) {
-  const RetryName before = ParseRetryName(flags.id);
-  absl::StatusOr<v1::Job> job;
-  for (int i = 1; i <= kMostTries; ++i) {
-    const int number = before.number + i;
-    const std::string name = RetryNameOf(before.base, number);
-    job =
-        Submit(spec, name,
-               flags.output_dir.empty() ? RetryFolder(spec.output_dir(), number)
-                                        : flags.output_dir,
-               client);
-    if (ErrorReason(job.status()) != "JOB_EXISTS") return job;
-  }
-  return job;
-}
 
 // With so many bins a step as before, where that is possible.
 void SetRanks(int ranks, v1::JobSpec& spec) {
@@ -91,48 +59,27 @@ absl::Status SetStart(const RetryFlags& flags, JobClient& client,
 }
 
 absl::StatusOr<v1::Job> RetryJob(const RetryFlags& flags, JobClient& client) {
-  ASSIGN_OR_RETURN(v1::Job job, client.Get(flags.id));
+  ASSIGN_OR_RETURN(const v1::Job job, client.Get(flags.id));
   if (!IsTerminal(job.state())) {
     return absl::FailedPreconditionError(
         absl::StrCat("job/", flags.id, " is ", StateName(job.state()),
                      "; only a job that has ended can be retried"));
   }
-  v1::JobSpec& spec = *job.mutable_spec();
-  // Both may have changed since.
-  *spec.mutable_labels() = job.labels();
-  spec.mutable_resources()->set_priority(job.priority());
-  spec.mutable_resources()->set_queue(QueueOf(job));
-  // Those may have ended badly or be gone by now; whoever retries knows.
-  spec.clear_after();
+  v1::JobSpec spec = SpecToRepeat(job);
   if (flags.ranks > 0) SetRanks(flags.ranks, spec);
   if (flags.resume || flags.inexact) {
     RETURN_IF_ERROR(SetStart(flags, client, spec));
   }
-  if (flags.name.empty()) return SubmitUnderFreeName(flags, spec, client);
-  const std::string folder = absl::StrCat(
-      std::filesystem::path(spec.output_dir()).parent_path().string(), "/",
-      flags.name);
-  return Submit(spec, flags.name,
-                flags.output_dir.empty() ? folder : flags.output_dir, client);
+  return SubmitRepeat({flags.id, kRetryMark, flags.name, flags.output_dir},
+                      spec, client);
 }
 
 ExitStatus Retry(const CommandContext& context, RetryFlags flags,
                  JobClient& client) {
   flags.id = JobIdOf(flags.id);
-  if (!flags.output_dir.empty()) {
-    flags.output_dir = std::filesystem::absolute(flags.output_dir).string();
-  }
   const absl::StatusOr<v1::Job> job = RetryJob(flags, client);
   if (!job.ok()) return context.ReportForJob(job.status(), flags.id);
-  if (context.console.json) {
-    context.console.out << ToJson(*job);
-    return ExitStatus::kSuccess;
-  }
-  context.console.out << "job/" << JobIdOf(job->name()) << " created\n";
-  if (!context.console.quiet) {
-    context.console.err << "output " << job->spec().output_dir() << "\n";
-  }
-  return ExitStatus::kSuccess;
+  return ReportRepeat(context, *job);
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ ExitStatus ShowConfig(const CommandContext& context, JobClient& client) {
     context.console.out << ToJsonList(*config);
     return ExitStatus::kSuccess;
   }
-  Table table({"FLAG", "VALUE"});
+  Table table({"FLAG", "VALUE"}, context.console.room);
   for (const v1::ServerSetting& setting : config->settings()) {
     table.AddRow({absl::StrCat("--", setting.name()), setting.value()});
   }

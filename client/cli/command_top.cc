@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/live_screen.h"
 #include "client/cli/open_terminal.h"
 #include "client/cli/terminal.h"
 #include "client/cli/top_feed.h"
@@ -19,8 +20,6 @@
 namespace lockstep::cli {
 namespace {
 
-// How long a changed size or age may go unseen.
-constexpr absl::Duration kLookEvery = absl::Milliseconds(250);
 constexpr int kOnceWidth = 100;
 
 struct TopFlags {
@@ -78,13 +77,15 @@ ExitStatus Show(const CommandContext& context, const TopFlags& flags,
   const absl::Cleanup closed = [&] { open.Set(nullptr); };
   TopState state(JobIdOf(flags.id));
   TopFeed feed(client, interval, [&] { (*terminal)->Wake(); });
-  std::vector<Key> keys;
-  while (!over && Update(keys, feed, state)) {
-    Frame frame = (*terminal)->BlankFrame();
-    DrawTop(state, feed.Details(), absl::Now(), StyleOf(context, true), frame);
-    (*terminal)->Show(frame);
-    keys = (*terminal)->ReadKeys(kLookEvery);
-  }
+  RunLiveScreen(
+      **terminal,
+      [&](const std::vector<Key>& keys) {
+        return !over && Update(keys, feed, state);
+      },
+      [&](Frame& frame) {
+        DrawTop(state, feed.Details(), absl::Now(), StyleOf(context, true),
+                frame);
+      });
   return over ? ExitStatus::kInterrupted : ExitStatus::kSuccess;
 }
 
@@ -92,7 +93,7 @@ ExitStatus Top(const CommandContext& context, const TopFlags& flags,
                JobClient& client) {
   absl::Duration interval;
   if (!absl::ParseDuration(flags.interval, &interval) ||
-      interval < kLookEvery) {
+      interval < DrawPace::kEvery) {
     return ReportError(
         context.console, ExitStatus::kUsage,
         "--interval " + flags.interval + ": must be a time of 250ms or more",

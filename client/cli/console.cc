@@ -19,7 +19,15 @@ struct ErrorText {
   std::string message;
   std::string hint;
   std::string field;
+  std::string request_id = "";
+  // Whoever runs the coordinator will ask for that id.
+  bool is_our_fault = false;
 };
+
+bool IsOurFault(const absl::Status& status) {
+  return absl::IsInternal(status) || absl::IsUnknown(status) ||
+         absl::IsDataLoss(status);
+}
 
 void PrintJson(const Console& console, const ErrorText& error) {
   nlohmann::ordered_json json = {{"code", error.code},
@@ -27,6 +35,7 @@ void PrintJson(const Console& console, const ErrorText& error) {
                                  {"message", error.message}};
   if (!error.hint.empty()) json["hint"] = error.hint;
   if (!error.field.empty()) json["field"] = error.field;
+  if (!error.request_id.empty()) json["request_id"] = error.request_id;
   // A message may quote bytes of a user's file.
   console.err << json.dump(-1, ' ', false,
                            nlohmann::ordered_json::error_handler_t::replace)
@@ -39,6 +48,9 @@ void Print(const Console& console, const ErrorText& error) {
     return;
   }
   console.err << "error: " << error.message << "\n";
+  if (error.is_our_fault && !error.request_id.empty()) {
+    console.err << "  request: " << error.request_id << "\n";
+  }
   if (error.hint.empty() || console.quiet) return;
   console.err << "  hint: " << error.hint << "\n";
 }
@@ -56,6 +68,13 @@ bool IsSet(const char* name) {
 // NO_COLOR as https://no-color.org has it.
 bool MayStyle(int fd) {
   return isatty(fd) != 0 && !IsSet("NO_COLOR") && !VariableIs("TERM", "dumb");
+}
+
+// Of the terminal; 80 when it does not know.
+int WidthOf(int fd) {
+  winsize size{};
+  const bool known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
 }
 
 bool LocaleIsUtf8() {
@@ -76,17 +95,20 @@ ProgressStyle DetectStyle(bool plain) {
   ProgressStyle style;
   style.unicode = LocaleIsUtf8();
   style.redraw = !plain && MayStyle(STDERR_FILENO);
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    style.width = size.ws_col;
-  }
+  style.width = WidthOf(STDERR_FILENO);
   return style;
+}
+
+TableRoom DetectRoom() {
+  if (isatty(STDOUT_FILENO) == 0) return {};
+  return {.width = WidthOf(STDOUT_FILENO), .unicode = LocaleIsUtf8()};
 }
 
 ExitStatus ReportError(const Console& console, const absl::Status& status,
                        absl::string_view hint) {
   Print(console, {absl::StatusCodeToString(status.code()), ErrorReason(status),
-                  std::string(status.message()), std::string(hint), ""});
+                  std::string(status.message()), std::string(hint), "",
+                  RequestIdOf(status), IsOurFault(status)});
   return ExitStatusOf(status);
 }
 

@@ -15,6 +15,7 @@
 #include "client/cli/exit_status.h"
 #include "client/cli/progress.h"
 #include "client/cli/spec_file.h"
+#include "client/cli/table.h"
 
 namespace lockstep::cli {
 
@@ -24,7 +25,8 @@ struct Console {
   bool json = false;
   bool quiet = false;  // No progress and no hints.
   ProgressStyle style;
-  bool color = false;  // On stdout.
+  bool color = false;   // On stdout.
+  TableRoom room = {};  // There, too.
 };
 
 // How stderr shows progress: redrawn on a terminal unless NO_COLOR or TERM=dumb
@@ -34,6 +36,10 @@ ProgressStyle DetectStyle(bool plain);
 // Whether stdout shows colours: a terminal, unless NO_COLOR or TERM=dumb or
 // `plain` forbids it.
 bool DetectColor(bool plain);
+
+// What a table on stdout has room for: a terminal has its width, a pipe or a
+// file all that it wants.
+TableRoom DetectRoom();
 
 // Prints an error and returns the exit status that goes with it.
 ExitStatus ReportError(const Console& console, const absl::Status& status,

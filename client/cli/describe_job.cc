@@ -12,6 +12,7 @@
 #include "client/cli/format.h"
 #include "client/cli/goodput.h"
 #include "client/cli/json.h"
+#include "client/cli/rank_times.h"
 #include "client/cli/table.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
@@ -163,7 +164,11 @@ void AddProgress(const v1::Job& job, Page& page) {
     page.Line("eval loss", FormatLoss(progress.eval_loss()));
   }
   page.Line("speed",
-            absl::StrCat(FormatCount(progress.tokens_per_second()), " tok/s"));
+            absl::StrCat(FormatCount(progress.tokens_per_second()), " tok/s",
+                         progress.has_mfu()
+                             ? absl::StrCat(", ", FormatPercent(progress.mfu()),
+                                            " of the GPUs' peak (MFU)")
+                             : ""));
 }
 
 void AddGoodput(const v1::Goodput& goodput, Page& page) {
@@ -176,11 +181,31 @@ void AddGoodput(const v1::Goodput& goodput, Page& page) {
   page.Add(table.Render());
 }
 
+void AddRanks(const JobPicture& picture, Page& page) {
+  const std::vector<std::vector<std::string>> rows =
+      RankRows(picture.job, picture.rank_points);
+  if (rows.empty()) return;
+  page.Heading("ranks: time of a step");
+  Table table(RankHeaders());
+  for (const std::vector<std::string>& row : rows) table.AddRow(row);
+  page.Add(table.Render());
+}
+
 std::string EndOf(const v1::Attempt& attempt) {
   if (attempt.state() != v1::Attempt::ENDED) {
     return v1::Attempt::State_Name(attempt.state());
   }
   return std::string(EndCauseName(attempt.end_cause()));
+}
+
+// How it ended, or what the engine says while it places it.
+std::string WordsOn(const v1::Attempt& attempt) {
+  std::string words = attempt.state() == v1::Attempt::ENDED
+                          ? attempt.end_message()
+                          : attempt.engine_message();
+  if (attempt.engine_id().empty()) return words;
+  return absl::StrCat("Slurm job ", attempt.engine_id(),
+                      words.empty() ? "" : ": ", words);
 }
 
 std::string DurationOf(const v1::Attempt& attempt, absl::Time now) {
@@ -204,7 +229,7 @@ void AddAttempts(const v1::Job& job, absl::Time now, Page& page) {
     table.AddRow({absl::StrCat(++number), EndOf(attempt),
                   absl::StrCat("step ", attempt.resume_step()),
                   DurationOf(attempt, now), absl::StrJoin(devices, ","),
-                  attempt.end_message()});
+                  WordsOn(attempt)});
   }
   page.Add(table.Render());
 }
@@ -247,6 +272,7 @@ std::string DescribeJob(const JobPicture& picture, absl::Time now) {
   AddSpec(picture.job.spec(), page);
   AddProgress(picture.job, page);
   AddGoodput(picture.job.goodput(), page);
+  AddRanks(picture, page);
   AddAttempts(picture.job, now, page);
   AddCheckpoints(picture.checkpoints, now, page);
   if (!picture.events.empty()) page.Heading("last events (UTC)");

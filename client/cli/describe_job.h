@@ -16,6 +16,8 @@ struct JobPicture {
   v1::Job job;
   std::vector<v1::Checkpoint> checkpoints;
   std::vector<v1::Event> events;  // The newest, oldest first.
+  // Where the time of its ranks went in the newest steps; of the page alone.
+  std::vector<v1::MetricPoint> rank_points;
 };
 
 std::string DescribeJob(const JobPicture& picture, absl::Time now);

@@ -51,7 +51,8 @@ class MetricsReader {
                            .steps = steps_,
                            .loss = value("loss"),
                            .learning_rate = value("learning_rate"),
-                           .tokens_per_second = value("tokens_per_second")});
+                           .tokens_per_second = value("tokens_per_second"),
+                           .mfu = value("mfu")});
         });
     done_.Notify();
   }

@@ -7,8 +7,24 @@
 #include "absl/strings/str_format.h"
 
 namespace lockstep::cli {
+namespace {
+
+bool BeginsCharacter(char byte) { return (byte & 0xc0) != 0x80; }
+
+// Where the character that stands in the column begins; the end when there is
+// none.
+size_t OffsetOf(absl::string_view text, size_t column) {
+  size_t offset = 0;
+  for (; offset < text.size(); ++offset) {
+    if (BeginsCharacter(text[offset]) && column-- == 0) return offset;
+  }
+  return offset;
+}
+
+}  // namespace
 
 std::string FormatCount(double value) {
+  if (!std::isfinite(value)) return absl::StrFormat("%.0f", value);
   const char* const units[] = {"", "k", "M", "G", "T"};
   size_t unit = 0;
   // 999.95 would be shown as 1000.0.
@@ -43,8 +59,14 @@ std::string FormatShortDuration(absl::Duration time) {
   return absl::StrCat(seconds / 86400, "d");
 }
 
+std::string FormatPercent(double share) {
+  constexpr double kWhole = 100;
+  return absl::StrFormat("%.0f%%", share * kWhole);
+}
+
 std::string FormatLearningRate(double rate) {
   if (rate == 0) return "0";
+  if (!std::isfinite(rate)) return absl::StrFormat("%.0f", rate);
   int exponent = static_cast<int>(std::floor(std::log10(std::abs(rate))));
   double mantissa = rate / std::pow(10, exponent);
   if (std::abs(mantissa) >= 9.95) {
@@ -62,8 +84,36 @@ std::string FormatAge(const google::protobuf::Timestamp& time, absl::Time now) {
 }
 
 size_t DisplayWidth(absl::string_view text) {
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (c & 0xc0) != 0x80; });
+  return std::count_if(text.begin(), text.end(), BeginsCharacter);
+}
+
+std::string ShortenEnd(absl::string_view text, size_t width, bool unicode) {
+  if (DisplayWidth(text) <= width) return std::string(text);
+  return absl::StrCat(text.substr(0, OffsetOf(text, width - 1)),
+                      unicode ? "…" : "~");
+}
+
+std::string ShortenFront(absl::string_view text, size_t width, bool unicode) {
+  const size_t whole = DisplayWidth(text);
+  if (whole <= width) return std::string(text);
+  return absl::StrCat(unicode ? "…" : "~",
+                      text.substr(OffsetOf(text, whole - width + 1)));
+}
+
+std::string WrapLine(absl::string_view text, size_t width, size_t indent) {
+  std::string lines;
+  const std::string margin(std::min(indent, width - 1), ' ');
+  size_t room = width;
+  while (DisplayWidth(text) > room) {
+    const size_t end = OffsetOf(text, room);
+    const size_t space = text.rfind(' ', end);
+    const bool has_words = space != absl::string_view::npos && space > 0;
+    const size_t cut = has_words ? space : end;
+    absl::StrAppend(&lines, text.substr(0, cut), "\n", margin);
+    text.remove_prefix(has_words ? cut + 1 : cut);
+    room = width - margin.size();
+  }
+  return absl::StrCat(lines, text);
 }
 
 }  // namespace lockstep::cli

@@ -18,6 +18,8 @@ struct State {
   absl::Mutex mu;
   std::function<void()> handler ABSL_GUARDED_BY(mu);
   bool interrupted ABSL_GUARDED_BY(mu) = false;
+  std::function<void()> suspend ABSL_GUARDED_BY(mu);
+  std::function<void()> resume ABSL_GUARDED_BY(mu);
 };
 
 State& TheState() {
@@ -28,27 +30,65 @@ State& TheState() {
 sigset_t Signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  // A terminal that is closed; not under nohup.
-  struct sigaction hang_up {};
-  sigaction(SIGHUP, nullptr, &hang_up);
-  if (hang_up.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
+  for (const int wanted : {SIGINT, SIGTERM, SIGCONT}) sigaddset(&set, wanted);
+  // Not what whoever started the program had it ignore, as nohup does.
+  for (const int wanted : {SIGHUP, SIGQUIT, SIGTSTP}) {
+    struct sigaction action {};
+    sigaction(wanted, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) sigaddset(&set, wanted);
+  }
   return set;
+}
+
+void Interrupt(State& state) {
+  absl::MutexLock lock(&state.mu);
+  if (!state.handler || state.interrupted) {
+    _exit(static_cast<int>(ExitStatus::kInterrupted));
+  }
+  state.interrupted = true;
+  state.handler();
+}
+
+// What SIGTSTP does to a process that does not block it. Returns when it goes
+// on.
+void Stop() {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTSTP);
+  pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);
+  pthread_kill(pthread_self(), SIGTSTP);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+}
+
+void Suspend(State& state) {
+  {
+    absl::MutexLock lock(&state.mu);
+    if (state.suspend) state.suspend();
+  }
+  Stop();
+}
+
+void Resume(State& state) {
+  absl::MutexLock lock(&state.mu);
+  if (state.resume) state.resume();
 }
 
 void WaitForSignals() {
   const sigset_t set = Signals();
+  State& state = TheState();
   while (true) {
     int signal = 0;
     if (sigwait(&set, &signal) != 0) continue;
-    State& state = TheState();
-    absl::MutexLock lock(&state.mu);
-    if (!state.handler || state.interrupted) {
-      _exit(static_cast<int>(ExitStatus::kInterrupted));
+    if (signal == SIGTSTP) {
+      Suspend(state);
+      // Stopped or not: nobody stops a group without a shell, nor lets it go
+      // on.
+      Resume(state);
+    } else if (signal == SIGCONT) {
+      Resume(state);
+    } else {
+      Interrupt(state);
     }
-    state.interrupted = true;
-    state.handler();
   }
 }
 
@@ -77,6 +117,21 @@ bool InterruptHandler::interrupted() const {
   State& state = TheState();
   absl::MutexLock lock(&state.mu);
   return state.interrupted;
+}
+
+SuspendHandler::SuspendHandler(std::function<void()> suspend,
+                               std::function<void()> resume) {
+  State& state = TheState();
+  absl::MutexLock lock(&state.mu);
+  state.suspend = std::move(suspend);
+  state.resume = std::move(resume);
+}
+
+SuspendHandler::~SuspendHandler() {
+  State& state = TheState();
+  absl::MutexLock lock(&state.mu);
+  state.suspend = nullptr;
+  state.resume = nullptr;
 }
 
 }  // namespace lockstep::cli

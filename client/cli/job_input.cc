@@ -19,10 +19,7 @@ absl::Status AddLabel(const std::string& label, v1::JobSpec* spec) {
 
 }  // namespace
 
-void JobInput::AddTo(CLI::App& app) {
-  app.add_option("FILE", file, "Job file (YAML); - reads standard input")
-      ->required();
-  app.add_option("--name", name, "Id of the job, instead of the file's name");
+void SpecFlags::AddTo(CLI::App& app) {
   app.add_option("--label", labels, "key=value; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--set", settings,
@@ -30,20 +27,36 @@ void JobInput::AddTo(CLI::App& app) {
       ->allow_extra_args(false);
 }
 
-absl::StatusOr<SpecFile> JobInput::Load() const {
-  ASSIGN_OR_RETURN(SpecFile loaded, ReadSpecFile(file));
+absl::Status SpecFlags::ApplyTo(v1::JobSpec& spec) const {
   for (const std::string& setting : settings) {
-    RETURN_IF_ERROR(ApplySetting(setting, &loaded.spec));
+    RETURN_IF_ERROR(ApplySetting(setting, &spec));
   }
   for (const std::string& label : labels) {
-    RETURN_IF_ERROR(AddLabel(label, &loaded.spec));
+    RETURN_IF_ERROR(AddLabel(label, &spec));
   }
+  return absl::OkStatus();
+}
+
+void JobInput::AddTo(CLI::App& app) {
+  app.add_option("FILE", file, "Job file (YAML); - reads standard input")
+      ->required();
+  app.add_option("--name", name, "Id of the job, instead of the file's name");
+  flags.AddTo(app);
+}
+
+absl::StatusOr<SpecFile> JobInput::Load() const {
+  ASSIGN_OR_RETURN(SpecFile loaded, ReadSpecFile(file));
+  RETURN_IF_ERROR(flags.ApplyTo(loaded.spec));
   if (!name.empty()) loaded.spec.set_name(name);
-  ResolveHubIds(&loaded);
-  ResolvePaths(&loaded);
-  // What could not be read would only be reported again as missing.
-  if (loaded.problems.empty()) CheckSpec(&loaded);
+  ResolveAndCheck(loaded);
   return loaded;
+}
+
+void ResolveAndCheck(SpecFile& file) {
+  ResolveHubIds(&file);
+  ResolvePaths(&file);
+  // What could not be read would only be reported again as missing.
+  if (file.problems.empty()) CheckSpec(&file);
 }
 
 }  // namespace lockstep::cli

@@ -47,6 +47,9 @@ std::string FormatProgress(const TrainingProgress& progress,
   absl::StrAppend(&tail, " loss ", FormatLoss(progress.loss), " lr ",
                   FormatLearningRate(progress.learning_rate), " ",
                   FormatCount(progress.tokens_per_second), " tok/s");
+  if (progress.mfu > 0) {
+    absl::StrAppend(&tail, " mfu ", FormatPercent(progress.mfu));
+  }
   if (eta.has_value()) {
     absl::StrAppend(&tail, " eta ", FormatShortDuration(*eta));
   }

@@ -24,6 +24,7 @@ struct TrainingProgress {
   double loss = 0;
   double learning_rate = 0;
   double tokens_per_second = 0;
+  double mfu = 0;  // 0 when not known.
 };
 
 struct ProgressStyle {

@@ -11,7 +11,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "client/cli/json.h"
+#include "client/cli/log_since.h"
 #include "proto/contract/errors.h"
+#include "proto/contract/status_macros.h"
 
 namespace lockstep::cli {
 namespace {
@@ -86,6 +88,8 @@ class RankLogPrinter {
 absl::Status PrintRank(v1::StreamLogsRequest request, int rank,
                        JobClient client, RankLogPrinter& printer) {
   request.set_rank(rank);
+  ASSIGN_OR_RETURN(const std::string note, UntimedNote(request, client));
+  if (!note.empty()) printer.Note(rank, note);
   std::string rest;
   absl::Status status =
       client.Logs(request, [&](const v1::StreamLogsResponse& lines) {

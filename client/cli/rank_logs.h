@@ -9,8 +9,8 @@
 
 namespace lockstep::cli {
 
-// `request` without its rank. A rank without a log is told on stderr; NOT_FOUND
-// when none has one.
+// `request` without its rank. A rank without a log, or without times when
+// those are asked for, is told on stderr; NOT_FOUND when none has one.
 absl::Status PrintRankLogs(const CommandContext& context,
                            const v1::StreamLogsRequest& request, int ranks,
                            JobClient& client);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "client/cli/format.h"
 #include "proto/contract/check.h"
 
@@ -23,9 +22,27 @@ void Widen(const std::vector<std::string>& row, std::vector<size_t>& widths) {
   }
 }
 
+constexpr size_t kColumnGap = 2;
+// No column is made narrower while a name can be, and no name while others can.
+constexpr size_t kLeast = 12;
+
+// Takes `excess` columns from the widest of the columns [first, end), none of
+// which gets narrower than `least`; what is left of the excess.
+size_t Narrow(size_t first, size_t end, size_t least, size_t excess,
+              std::vector<size_t>& widths) {
+  while (excess > 0) {
+    const auto widest =
+        std::max_element(widths.begin() + first, widths.begin() + end);
+    if (widest == widths.begin() + end || *widest <= least) break;
+    --*widest;
+    --excess;
+  }
+  return excess;
+}
+
 }  // namespace
 
-Table::Table(std::vector<std::string> headers) {
+Table::Table(std::vector<std::string> headers, TableRoom room) : room_(room) {
   rows_.push_back(std::move(headers));
 }
 
@@ -40,18 +57,35 @@ std::vector<size_t> Table::Widths() const {
   return widths;
 }
 
+std::vector<size_t> Table::Fitted(std::vector<size_t> widths) const {
+  if (room_.width == 0) return widths;
+  size_t whole = kColumnGap * (widths.size() - 1);
+  for (const size_t width : widths) whole += width;
+  const auto room = static_cast<size_t>(room_.width);
+  size_t excess = whole - std::min(whole, room);
+  excess = Narrow(1, widths.size(), kLeast, excess, widths);
+  excess = Narrow(0, 1, kLeast, excess, widths);
+  Narrow(0, widths.size(), 1, excess, widths);
+  return widths;
+}
+
 std::string Table::Line(const std::vector<std::string>& cells,
-                        const std::vector<size_t>& widths) {
+                        const std::vector<size_t>& widths) const {
   std::string line;
-  for (size_t i = 0; i + 1 < cells.size(); ++i) {
-    absl::StrAppend(&line, cells[i],
-                    std::string(widths[i] - DisplayWidth(cells[i]) + 2, ' '));
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const bool is_path = cells[i].front() == '/';
+    const std::string cell =
+        is_path ? ShortenFront(cells[i], widths[i], room_.unicode)
+                : ShortenEnd(cells[i], widths[i], room_.unicode);
+    if (i > 0) line.append(kColumnGap, ' ');
+    line += cell;
+    if (i + 1 < cells.size()) line.append(widths[i] - DisplayWidth(cell), ' ');
   }
-  return absl::StrCat(line, cells.back(), "\n");
+  return line + "\n";
 }
 
 std::string Table::Render() const {
-  const std::vector<size_t> widths = Widths();
+  const std::vector<size_t> widths = Fitted(Widths());
   std::string text;
   for (const auto& row : rows_) text += Line(row, widths);
   return text;
@@ -62,7 +96,7 @@ std::string Table::RenderRow(std::vector<std::string> cells) {
   cells = Filled(std::move(cells));
   if (widths_.empty()) widths_ = Widths();
   Widen(cells, widths_);
-  return Line(cells, widths_);
+  return Line(cells, Fitted(widths_));
 }
 
 }  // namespace lockstep::cli

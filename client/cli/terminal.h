@@ -5,15 +5,20 @@
 // as they are typed. Whatever ends the program gives the user's own screen and
 // settings back: the destructor, and on a signal whoever handles it calls
 // Restore, which any thread may.
+//
+// A terminal that does not take what is drawn (Ctrl-S, a connection that hangs)
+// holds nobody up: the rest of a picture goes out in ReadKeys, when there is
+// room.
 
 #include <termios.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/cli/frame.h"
 
@@ -39,8 +44,10 @@ class Terminal {
 
   // An empty frame of the terminal's present size.
   Frame BlankFrame() const;
-  // After Restore nothing is shown any more.
-  void Show(const Frame& frame);
+  // False when there was nothing to draw, or when it cannot be drawn now: the
+  // picture before is not all out yet, or the terminal is given back. Never
+  // waits.
+  bool Show(const Frame& frame);
 
   // Waits for keys, for Wake or for the time to pass. At the end of input (the
   // terminal is gone) the keys end with an interrupt.
@@ -48,16 +55,35 @@ class Terminal {
   // Makes ReadKeys return; any thread.
   void Wake();
 
+  // Gives the terminal back for good; nothing is shown any more.
   void Restore();
+  // The same until Resume, which has all drawn anew. Any thread.
+  void Suspend();
+  void Resume();
 
  private:
-  Terminal(const termios& before, int wake_fd);
+  enum class Mode { kOurs, kLent, kGivenBack };
+
+  Terminal(const termios& before, const termios& raw, int wake_fd, int out_fd);
+
+  void TakeOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void GiveBack() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // As much of the picture as there is room for.
+  void Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether some of the picture is not out yet.
+  bool HasMore();
+  bool IsGone();
 
   const termios before_;
+  const termios raw_;
   const int wake_fd_;
+  const int out_fd_;  // Writes to it do not wait.
   std::string pending_;
-  std::atomic<bool> restored_{false};
-  Frame shown_{0, 0};
+  absl::Mutex mu_;
+  Mode mode_ ABSL_GUARDED_BY(mu_) = Mode::kOurs;
+  bool gone_ ABSL_GUARDED_BY(mu_) = false;   // Nobody takes anything any more.
+  std::string output_ ABSL_GUARDED_BY(mu_);  // The rest of a picture.
+  Frame shown_ ABSL_GUARDED_BY(mu_){0, 0};
 };
 
 }  // namespace lockstep::cli

@@ -1,10 +1,10 @@
 #include "client/cli/top_feed.h"
 
+#include <limits>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "proto/contract/job_state.h"
 #include "proto/contract/printable.h"
 #include "proto/contract/resource_name.h"
@@ -16,6 +16,8 @@ namespace {
 constexpr int kMostEnded = 100;
 constexpr int kLogLines = 200;
 constexpr size_t kMostBytes = 400;  // Of a line.
+// Of a log in one round. Where its lines are long, fewer are asked for.
+constexpr int64_t kMostLogBytes = 1 << 20;
 
 std::vector<v1::Job::State> StatesThatAre(bool terminal) {
   std::vector<v1::Job::State> states;
@@ -86,11 +88,17 @@ absl::StatusOr<TopNews> FetchTopNews(JobClient& client) {
   return news;
 }
 
+TopFeed::Log TopFeed::NewLog(const std::string& job) {
+  // A byte more than is shown, so that one sees that a line goes on.
+  return {job, "", 0, LogTail(kLogLines, kMostBytes + 1)};
+}
+
 TopFeed::TopFeed(JobClient client, absl::Duration interval,
                  std::function<void()> on_news)
     : client_(std::move(client)),
       interval_(interval),
       on_news_(std::move(on_news)),
+      log_(NewLog("")),
       thread_([this] { Run(); }) {}
 
 TopFeed::~TopFeed() {
@@ -188,21 +196,53 @@ TopDetails TopFeed::FetchDetails(const std::string& job, TopPane pane) {
   // What goes wrong here, a deleted job or a log that is not there yet, leaves
   // the pane empty: the table says more.
   if (pane == TopPane::kLog) {
-    v1::StreamLogsRequest request;
-    request.set_name(JobName(job));
-    request.set_tail_lines(kLogLines);
-    std::string text;
-    (void)client_.Logs(request, [&](const v1::StreamLogsResponse& lines) {
-      text += lines.data();
-    });
-    for (absl::string_view line : absl::StrSplit(text, '\n')) {
-      details.log.push_back(OneLine(line));
-    }
-    if (!details.log.empty() && details.log.back().empty()) {
-      details.log.pop_back();
-    }
-    return details;
+    details.log = FetchLog(job);
+  } else {
+    details.loss = FetchLoss(job);
   }
+  return details;
+}
+
+absl::StatusOr<bool> TopFeed::ReadLog(int lines, int64_t most_bytes) {
+  v1::StreamLogsRequest request;
+  request.set_name(JobName(log_.job));
+  request.set_tail_lines(lines);
+  request.set_resume_token(log_.cursor);
+  int64_t bytes = 0;
+  RETURN_IF_ERROR(
+      client_.LogsWhile(request, [&](const v1::StreamLogsResponse& piece) {
+        bytes += static_cast<int64_t>(piece.data().size());
+        if (bytes > most_bytes) return false;
+        if (piece.attempt() != log_.attempt) log_ = NewLog(log_.job);
+        log_.attempt = piece.attempt();
+        log_.cursor = piece.resume_token();
+        log_.lines.Add(piece.data());
+        return true;
+      }));
+  return bytes <= most_bytes;
+}
+
+std::vector<std::string> TopFeed::FetchLog(const std::string& job) {
+  if (log_.job != job) log_ = NewLog(job);
+  absl::StatusOr<bool> is_all = false;
+  if (!log_.cursor.empty()) is_all = ReadLog(0, kMostLogBytes);
+  for (int lines = kLogLines; is_all.ok() && !*is_all; lines /= 10) {
+    log_ = NewLog(job);
+    // The last line is shown however long it is.
+    const bool is_least = lines < 10;
+    is_all = ReadLog(
+        lines, is_least ? std::numeric_limits<int64_t>::max() : kMostLogBytes);
+  }
+  if (!is_all.ok()) log_ = NewLog(job);
+  std::vector<std::string> lines;
+  lines.reserve(log_.lines.lines().size());
+  for (const std::string& line : log_.lines.lines()) {
+    lines.push_back(OneLine(line));
+  }
+  return lines;
+}
+
+std::vector<PlotPoint> TopFeed::FetchLoss(const std::string& job) {
   if (curve_.job != job) curve_ = {.job = job, .cursor = "", .loss = {}};
   (void)client_.Metrics(
       job, /*follow=*/false,
@@ -213,11 +253,10 @@ TopDetails TopFeed::FetchDetails(const std::string& job, TopPane pane) {
         }
       },
       &curve_.cursor);
-  details.loss.reserve(curve_.loss.size());
-  for (const auto& [step, loss] : curve_.loss) {
-    details.loss.push_back({step, loss});
-  }
-  return details;
+  std::vector<PlotPoint> points;
+  points.reserve(curve_.loss.size());
+  for (const auto& [step, loss] : curve_.loss) points.push_back({step, loss});
+  return points;
 }
 
 }  // namespace lockstep::cli

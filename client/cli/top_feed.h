@@ -4,6 +4,7 @@
 // Asks the coordinator, on a thread of its own, so that `lockstep top` answers
 // keys while a call takes its time.
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -16,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "client/cli/log_tail.h"
 #include "client/cli/top_state.h"
 #include "client/cli/top_view.h"
 #include "client/job_client.h"
@@ -55,11 +57,25 @@ class TopFeed {
     std::map<int64_t, double> loss;  // By step; a later attempt's word counts.
   };
 
+  // One job's log, read on like that.
+  struct Log {
+    std::string job;
+    std::string cursor;
+    int attempt = 0;  // That the lines are of.
+    LogTail lines;
+  };
+
+  static Log NewLog(const std::string& job);
   void Run();
   std::optional<TopRequest> NextRequest();
   void AnswerRequests();
   void DoRound();
   TopDetails FetchDetails(const std::string& job, TopPane pane);
+  std::vector<std::string> FetchLog(const std::string& job);
+  // From where log_ is, or with the last `lines`. False when there are more
+  // than `most_bytes`.
+  absl::StatusOr<bool> ReadLog(int lines, int64_t most_bytes);
+  std::vector<PlotPoint> FetchLoss(const std::string& job);
   bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     return stop_ || changed_;
   }
@@ -70,7 +86,8 @@ class TopFeed {
   JobClient client_;
   const absl::Duration interval_;
   const std::function<void()> on_news_;
-  Curve curve_;  // The thread's own.
+  Curve curve_;  // The thread's own, as the next.
+  Log log_;
   absl::Mutex mu_;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
   bool changed_ ABSL_GUARDED_BY(mu_) = false;

@@ -99,80 +99,111 @@ std::string Eta(const v1::Job& job, absl::Time now) {
       spent * (static_cast<double>(left) / static_cast<double>(done)));
 }
 
-std::string Shorten(const std::string& text, size_t width, bool unicode) {
-  if (text.size() <= width) return text;
-  return text.substr(0, width - 1) + (unicode ? "…" : "~");
+std::string StepCell(const v1::Job& job) {
+  const v1::Progress& progress = job.progress();
+  return progress.steps_planned() > 0
+             ? absl::StrCat(progress.step(), "/", progress.steps_planned())
+             : "";
+}
+
+std::string LossCell(const v1::Job& job) {
+  return job.progress().step() > 0 ? FormatLoss(job.progress().loss()) : "";
+}
+
+std::string SpeedCell(const v1::Job& job) {
+  return job.state() == v1::Job::RUNNING
+             ? FormatCount(job.progress().tokens_per_second())
+             : "";
+}
+
+std::string MfuCell(const v1::Job& job) {
+  return job.state() == v1::Job::RUNNING && job.progress().has_mfu()
+             ? FormatPercent(job.progress().mfu())
+             : "";
 }
 
 struct Column {
   const char* header;
   int width;  // 0: what is left.
   bool right;
+  std::string (*cell)(const v1::Job& job, absl::Time now);
 };
 
-constexpr Column kTableColumns[] = {{"NAME", 0, false}, {"STATE", 10, false},
-                                    {"STEP", 13, true}, {"LOSS", 8, true},
-                                    {"TOK/S", 7, true}, {"ETA", 6, true},
-                                    {"AGE", 6, true}};
+using JobRef = const v1::Job&;
+constexpr Column kTableColumns[] = {
+    {"NAME", 0, false,
+     [](JobRef job, absl::Time) { return JobIdOf(job.name()); }},
+    {"STATE", 10, false,
+     [](JobRef job, absl::Time) {
+       return std::string(StateName(job.state()));
+     }},
+    {"STEP", 13, true, [](JobRef job, absl::Time) { return StepCell(job); }},
+    {"LOSS", 8, true, [](JobRef job, absl::Time) { return LossCell(job); }},
+    {"TOK/S", 7, true, [](JobRef job, absl::Time) { return SpeedCell(job); }}};
+// Nobody knows it on CPUs, and names get the room.
+constexpr Column kMfuColumn = {
+    "MFU", 4, true, [](JobRef job, absl::Time) { return MfuCell(job); }};
+constexpr Column kTimeColumns[] = {
+    {"ETA", 6, true, Eta}, {"AGE", 6, true, [](JobRef job, absl::Time now) {
+                              return FormatAge(job.create_time(), now);
+                            }}};
 constexpr int kGap = 2;
 constexpr int kLeastName = 8;
 
-std::string TableLine(const std::vector<std::string>& cells, int width,
-                      bool unicode) {
+std::vector<Column> ColumnsFor(const std::vector<v1::Job>& jobs) {
+  std::vector<Column> columns(std::begin(kTableColumns),
+                              std::end(kTableColumns));
+  if (std::any_of(jobs.begin(), jobs.end(),
+                  [](JobRef job) { return !MfuCell(job).empty(); })) {
+    columns.push_back(kMfuColumn);
+  }
+  columns.insert(columns.end(), std::begin(kTimeColumns),
+                 std::end(kTimeColumns));
+  return columns;
+}
+
+template <typename TextOf>
+std::string TableLine(const std::vector<Column>& columns, TextOf text_of,
+                      int width, bool unicode) {
   int name = width;
-  for (const Column& column : kTableColumns) {
+  for (const Column& column : columns) {
     name -= column.width + (column.width > 0 ? kGap : 0);
   }
   name = std::max(name, kLeastName);
   std::string line;
-  for (size_t i = 0; i < cells.size(); ++i) {
-    const Column& column = kTableColumns[i];
+  for (const Column& column : columns) {
     const int room = column.width > 0 ? column.width : name;
-    const std::string text = Shorten(cells[i], room, unicode);
+    const std::string text = ShortenEnd(text_of(column), room, unicode);
     const std::string blanks(room - static_cast<int>(DisplayWidth(text)), ' ');
-    absl::StrAppend(&line, i > 0 ? "  " : "", column.right ? blanks : "", text,
-                    column.right ? "" : blanks);
+    absl::StrAppend(&line, line.empty() ? "" : "  ", column.right ? blanks : "",
+                    text, column.right ? "" : blanks);
   }
   return line;
-}
-
-std::vector<std::string> JobCells(const v1::Job& job, absl::Time now) {
-  const v1::Progress& progress = job.progress();
-  const bool has_stepped = progress.step() > 0;
-  return {JobIdOf(job.name()),
-          std::string(StateName(job.state())),
-          progress.steps_planned() > 0
-              ? absl::StrCat(progress.step(), "/", progress.steps_planned())
-              : "",
-          has_stepped ? FormatLoss(progress.loss()) : "",
-          job.state() == v1::Job::RUNNING
-              ? FormatCount(progress.tokens_per_second())
-              : "",
-          Eta(job, now),
-          FormatAge(job.create_time(), now)};
 }
 
 // Rows [top, bottom) of the frame; the selected job is among those that fit.
 void DrawTable(const TopState& state, absl::Time now, bool unicode, int top,
                int bottom, Frame& frame) {
-  std::vector<std::string> headers;
-  for (const Column& column : kTableColumns)
-    headers.emplace_back(column.header);
-  frame.WriteLine(top, TableLine(headers, frame.width(), unicode),
-                  Style::kBold);
+  const auto& jobs = state.jobs();
+  const std::vector<Column> columns = ColumnsFor(jobs);
+  const auto write = [&](int row, Style style, auto text_of) {
+    frame.WriteLine(row, TableLine(columns, text_of, frame.width(), unicode),
+                    style);
+  };
+  write(top, Style::kBold,
+        [](const Column& column) { return std::string(column.header); });
   const int room = bottom - top - 1;
   const auto selected = static_cast<int>(state.selected_index());
   const int first = std::max(0, selected - room + 1);
-  const auto& jobs = state.jobs();
   if (jobs.empty()) {
     frame.WriteLine(top + 1, state.heard() ? "no jobs yet: lockstep submit"
                                            : "asking the coordinator ...");
   }
   for (int i = 0; i < room && first + i < static_cast<int>(jobs.size()); ++i) {
-    frame.WriteLine(
-        top + 1 + i,
-        TableLine(JobCells(jobs[first + i], now), frame.width(), unicode),
-        first + i == selected ? Style::kReverse : Style::kPlain);
+    write(top + 1 + i, first + i == selected ? Style::kReverse : Style::kPlain,
+          [&job = jobs[first + i], now](const Column& column) {
+            return column.cell(job, now);
+          });
   }
 }
 

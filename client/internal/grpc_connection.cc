@@ -1,5 +1,6 @@
 #include "client/internal/grpc_connection.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,8 @@
 
 namespace lockstep::internal {
 namespace {
+
+constexpr absl::Duration kInterruptedWithin = absl::Milliseconds(50);
 
 std::shared_ptr<grpc::Channel> NewChannel(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
@@ -74,6 +77,12 @@ class GrpcConnection::Call {
   // up, so the call may be made again, as when it is away.
   absl::Status Result(const grpc::Status& status) const {
     absl::Status result = FromGrpcStatus(status);
+    if (result.ok()) return result;
+    const auto& trailers = context_.GetServerTrailingMetadata();
+    const auto id = trailers.find(kRequestIdKey);
+    if (id != trailers.end()) {
+      SetRequestId({id->second.data(), id->second.size()}, result);
+    }
     // One with a reason is the coordinator's own answer.
     if (absl::IsUnavailable(result) && ErrorReason(result).empty() &&
         owner_.options_.tls.enabled()) {
@@ -99,13 +108,24 @@ GrpcConnection::GrpcConnection(const ClientOptions& options,
                                const std::shared_ptr<grpc::Channel>& channel)
     : options_(options),
       stream_policy_(StreamPolicy(options)),
+      channel_(channel),
       jobs_(channel),
       cluster_(channel) {}
 
+// A connection is driven by who waits for it. While nobody does, gRPC looks at
+// it every 5 s, which makes the handshakes of TLS take a quarter of a minute.
 bool GrpcConnection::InterruptibleSleeper::Sleep(absl::Duration duration) {
-  absl::MutexLock lock(&owner_.mu_);
-  return !owner_.mu_.AwaitWithTimeout(absl::Condition(&owner_.interrupted_),
-                                      duration);
+  const absl::Time end = absl::Now() + duration;
+  while (absl::Now() < end) {
+    {
+      absl::MutexLock lock(&owner_.mu_);
+      if (owner_.interrupted_) return false;
+    }
+    owner_.channel_->WaitForStateChange(
+        owner_.channel_->GetState(/*try_to_connect=*/true),
+        absl::ToChronoTime(std::min(end, absl::Now() + kInterruptedWithin)));
+  }
+  return true;
 }
 
 void GrpcConnection::Interrupt() {

@@ -81,7 +81,7 @@ class GrpcConnection : public JobConnection {
  private:
   // A ClientContext that Interrupt cancels while it is in use.
   class Call;
-  // Sleeps until the time is over or Interrupt is called.
+  // Sleeps until the time is over or Interrupt is called; connects meanwhile.
   class InterruptibleSleeper : public Sleeper {
    public:
     explicit InterruptibleSleeper(GrpcConnection& owner) : owner_(owner) {}
@@ -110,6 +110,7 @@ class GrpcConnection : public JobConnection {
   const ClientOptions options_;
   const RetryPolicy unary_policy_;
   const RetryPolicy stream_policy_;
+  const std::shared_ptr<grpc::Channel> channel_;
   v1::JobService::Stub jobs_;
   v1::ClusterService::Stub cluster_;
   InterruptibleSleeper sleeper_{*this};

@@ -36,6 +36,11 @@ class FakeJobService final : public v1::JobService::Service {
   bool hold_watch = false;                     // Stay open afterwards.
   int drop_watch_after = -1;  // The first watch breaks after N changes,
   grpc::StatusCode drop_watch_with = grpc::StatusCode::UNAVAILABLE;  // so.
+  // What GetJob answers with, unless OK.
+  absl::Status get_error;
+  // The newest of each.
+  v1::StreamMetricsRequest metrics_request;
+  v1::StreamLogsRequest logs_request;
   std::vector<v1::MetricPoint> points;
   // By job name; instead of `points` where there are some.
   std::map<std::string, std::vector<v1::MetricPoint>> points_of;
@@ -99,6 +104,8 @@ class FakeJobService final : public v1::JobService::Service {
   grpc::Status GetJob(grpc::ServerContext* context,
                       const v1::GetJobRequest* request, v1::Job* job) override {
     Note(context);
+    context->AddTrailingMetadata("x-request-id", "fake-7");
+    if (!get_error.ok()) return ToGrpcStatus(get_error);
     return Find(request->name(), job);
   }
 
@@ -223,6 +230,12 @@ class FakeJobService final : public v1::JobService::Service {
     const auto own = points_of.find(request->name());
     const auto& sent = own == points_of.end() ? points : own->second;
     *batch.mutable_points() = {sent.begin(), sent.end()};
+    for (v1::MetricPoint& point : *batch.mutable_points()) {
+      if (request->spans()) continue;
+      point.clear_spans();
+      point.clear_spans_time();
+    }
+    metrics_request = *request;
     writer->Write(batch);
     return grpc::Status::OK;
   }
@@ -230,17 +243,23 @@ class FakeJobService final : public v1::JobService::Service {
   grpc::Status StreamLogs(
       grpc::ServerContext*, const v1::StreamLogsRequest* request,
       grpc::ServerWriter<v1::StreamLogsResponse>* writer) override {
-    v1::StreamLogsResponse lines;
-    lines.set_data(log);
+    std::string text = log;
+    logs_request = *request;
     if (!log_of_rank.empty()) {
       const auto own = log_of_rank.find(request->rank());
       if (own == log_of_rank.end()) {
         return ToGrpcStatus(errors::Error(absl::StatusCode::kNotFound,
                                           "LOG_NOT_FOUND", "no log"));
       }
-      lines.set_data(own->second);
+      text = own->second;
     }
-    writer->Write(lines);
+    // As the contract has it; at least one.
+    constexpr size_t kPiece = 32 << 10;
+    for (size_t i = 0; i == 0 || i < text.size(); i += kPiece) {
+      v1::StreamLogsResponse lines;
+      lines.set_data(text.substr(i, kPiece));
+      writer->Write(lines);
+    }
     return grpc::Status::OK;
   }
 

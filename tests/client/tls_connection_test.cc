@@ -1,10 +1,14 @@
 // A client that dials a coordinator of another host, which here is this one:
 // whom it trusts, and what it says when it does not.
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/internal/grpc_connection.h"
 #include "gmock/gmock.h"
 #include "grpcpp/security/server_credentials.h"
@@ -12,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "proto/contract/errors.h"
 #include "tests/client/fake_job_service.h"
+#include "tests/testing/refuse_connections.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/test_certificates.h"
 
@@ -33,7 +38,9 @@ std::string Read(const std::string& path) {
 class TlsConnectionTest : public ::testing::Test {
  protected:
   TlsConnectionTest() { ca_.Write(ca_file_); }
-  ~TlsConnectionTest() override { server_->Shutdown(); }
+  ~TlsConnectionTest() override {
+    if (server_ != nullptr) server_->Shutdown();
+  }
 
   void Serve(const TestLeaf& leaf, bool wants_certificate = false) {
     ca_.Issue(leaf, dir_.Path("server.pem"), dir_.Path("server.key"));
@@ -48,7 +55,8 @@ class TlsConnectionTest : public ::testing::Test {
   }
   void ServeWith(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
+    builder.AddListeningPort(absl::StrCat("127.0.0.1:", port_), credentials,
+                             &port_);
     builder.RegisterService(&jobs_);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
@@ -151,6 +159,36 @@ TEST_F(TlsConnectionTest, ACoordinatorThatIsAwayIsNoMatterOfTrust) {
   Serve({.common_name = "x", .names = {"IP:127.0.0.1"}});
   server_->Shutdown();
   EXPECT_TRUE(absl::IsUnavailable(Call({.ca = ca_file_}, "127.0.0.1")));
+}
+
+TEST_F(TlsConnectionTest, ConnectsAgainToACoordinatorThatWasAway) {
+  jobs_.changes.emplace_back();
+  Serve({.common_name = "c", .names = {"IP:127.0.0.1"}});
+  ClientOptions options;
+  options.server = absl::StrCat("127.0.0.1:", port_);
+  options.tls = *LoadTls({.ca = ca_file_});
+  GrpcConnection connection(options);
+  absl::Time heard;
+  const auto hear_one = [&](const v1::WatchJobsResponse&) {
+    heard = absl::Now();
+    return false;
+  };
+  EXPECT_TRUE(connection.WatchJobs({}, hear_one).ok());
+
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_.reset();
+  absl::Time back;
+  const int listener = testing::ListenOn(port_);
+  std::thread outage([&] {
+    testing::RefuseConnections(listener, 9);
+    back = absl::Now();
+    Serve({.common_name = "c", .names = {"IP:127.0.0.1"}});
+  });
+  EXPECT_TRUE(connection.WatchJobs({}, hear_one).ok());
+  outage.join();
+
+  // It tries once a second; 4 s and more where nobody drives the handshake.
+  EXPECT_LT(heard - back, absl::Seconds(3));
 }
 
 }  // namespace

@@ -133,5 +133,41 @@ TEST(DescribeJobTest, IsOneObjectInJson) {
             0u);
 }
 
+TEST(DescribeJobTest, SaysWhereTheTimeOfEachRankGoes) {
+  JobPicture picture = Picture();
+  picture.job.set_attempt(1);
+  picture.job.mutable_attempts(0)->mutable_ranks(1)->set_slowdown(1.5);
+  for (int i = 0; i < 4; ++i) {
+    v1::MetricPoint& point = picture.rank_points.emplace_back();
+    point.set_attempt(i < 3 ? 1 : 7);
+    point.set_rank(i == 0 ? 0 : 1);
+    auto& values = *point.mutable_values();
+    values["data_seconds"] = 0.001;
+    values["forward_seconds"] = 0.01 * (i + 1);
+    values["backward_seconds"] = 0.25;
+    values["comm_seconds"] = 1.5;
+    values["optimizer_seconds"] = 0.0001234;
+  }
+  picture.rank_points.emplace_back();
+
+  const std::string page = DescribeJob(picture, absl::FromUnixSeconds(2000));
+
+  EXPECT_THAT(
+      page,
+      HasSubstr(
+          "ranks: time of a step\n"
+          "  RANK  SLOWDOWN  DATA  FORWARD  BACKWARD  COMM     OPTIMIZER\n"
+          "  0     -         1 ms  10 ms    250 ms    1500 ms  0.1234 ms\n"
+          "  1     1.50      1 ms  25 ms    250 ms    1500 ms  0.1234 ms\n"));
+}
+
+TEST(DescribeJobTest, SaysHowMuchOfTheGpusIsUsed) {
+  JobPicture picture = Picture();
+  picture.job.mutable_progress()->set_tokens_per_second(1200);
+  picture.job.mutable_progress()->set_mfu(0.512);
+  EXPECT_THAT(DescribeJob(picture, absl::FromUnixSeconds(2000)),
+              HasSubstr("1.2k tok/s, 51% of the GPUs' peak (MFU)\n"));
+}
+
 }  // namespace
 }  // namespace lockstep::cli

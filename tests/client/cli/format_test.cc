@@ -1,5 +1,8 @@
 #include "client/cli/format.h"
 
+#include <cmath>
+#include <limits>
+
 #include "gtest/gtest.h"
 
 namespace lockstep::cli {
@@ -35,6 +38,17 @@ TEST(FormatTest, LearningRatesAreScientific) {
   EXPECT_EQ(FormatLearningRate(0.01), "1.0e-2");
 }
 
+TEST(FormatTest, WhatIsNoNumberSaysSo) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(FormatLearningRate(std::nan("")), "nan");
+  EXPECT_EQ(FormatLearningRate(infinity), "inf");
+  EXPECT_EQ(FormatLearningRate(-infinity), "-inf");
+  EXPECT_EQ(FormatCount(std::nan("")), "nan");
+  EXPECT_EQ(FormatCount(infinity), "inf");
+  EXPECT_EQ(FormatLoss(std::nan("")), "nan");
+  EXPECT_EQ(FormatPercent(infinity), "inf%");
+}
+
 TEST(FormatTest, AgeOfNothingIsADash) {
   google::protobuf::Timestamp time;
   EXPECT_EQ(FormatAge(time, absl::FromUnixSeconds(100)), "-");
@@ -45,6 +59,23 @@ TEST(FormatTest, AgeOfNothingIsADash) {
 TEST(FormatTest, WidthCountsCharactersNotBytes) {
   EXPECT_EQ(DisplayWidth("▕█▏"), 3u);
   EXPECT_EQ(DisplayWidth("abc"), 3u);
+}
+
+TEST(FormatTest, ShortensAtTheEndOrInFront) {
+  EXPECT_EQ(ShortenEnd("abcdef", 6, true), "abcdef");
+  EXPECT_EQ(ShortenEnd("abcdef", 5, true), "abcd…");
+  EXPECT_EQ(ShortenEnd("äöüäöü", 3, false), "äö~");
+  EXPECT_EQ(ShortenEnd("abc", 1, true), "…");
+  EXPECT_EQ(ShortenFront("abcdef", 6, true), "abcdef");
+  EXPECT_EQ(ShortenFront("abcdef", 5, true), "…cdef");
+  EXPECT_EQ(ShortenFront("äöüäöü", 3, false), "~öü");
+}
+
+TEST(FormatTest, WrapsBetweenWordsWhereThatGoes) {
+  EXPECT_EQ(WrapLine("one two", 7, 2), "one two");
+  EXPECT_EQ(WrapLine("one two three", 7, 2), "one two\n  three");
+  EXPECT_EQ(WrapLine("one twotwotwo", 6, 1), "one\n twotw\n otwo");
+  EXPECT_EQ(WrapLine("äöü äöü", 3, 0), "äöü\näöü");
 }
 
 }  // namespace

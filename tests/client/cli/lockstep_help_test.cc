@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/process.h"
@@ -53,6 +54,32 @@ TEST(LockstepHelpTest, OfWhatIsNotThereItNamesTheNearest) {
   EXPECT_EQ(RunLockstep({"help", "man", "nothing"}).exit_code, 2);
   EXPECT_EQ(RunLockstep({"help", "jobs", "--folder", "/tmp"}).exit_code, 2);
 }
+
+// Of a command and all below it; how many there are.
+int ExpectHelpFits(const std::vector<std::string>& command) {
+  std::vector<std::string> args = command;
+  args.push_back("--help");
+  const RunResult run = RunLockstep(args);
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  int commands = 1;
+  bool lists_commands = false;
+  for (const absl::string_view line : absl::StrSplit(run.out, '\n')) {
+    EXPECT_LE(line.size(), 80u) << line;
+    if (!absl::StartsWith(line, "  ")) {
+      lists_commands = line == "Subcommands:";
+    } else if (lists_commands && line[2] != ' ') {
+      const std::string verb(line.substr(2, line.find(' ', 2) - 2));
+      // Theirs is the help of lockstep-worker.
+      if (verb == "dataset" || verb == "tokenizer") continue;
+      std::vector<std::string> below = command;
+      below.push_back(verb);
+      commands += ExpectHelpFits(below);
+    }
+  }
+  return commands;
+}
+
+TEST(LockstepHelpTest, FitsEightyColumns) { EXPECT_GE(ExpectHelpFits({}), 50); }
 
 class ManPageTest : public ::testing::Test {
  protected:

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -32,6 +33,7 @@ using ::google::protobuf::Message;
 using ::google::protobuf::Reflection;
 using ::testing::HasSubstr;
 using ::testing::Le;
+using ::testing::Not;
 
 void Fill(Message* message);
 
@@ -120,11 +122,16 @@ class LockstepJsonTest : public ::testing::Test {
     Fill(&coordinator_.cluster.nodes.emplace_back());
     Fill(&coordinator_.cluster.info);
     Fill(&coordinator_.cluster.config);
+    Fill(&coordinator_.cluster.queues.emplace_back());
+    WriteFile(JobFile(),
+              "{apiVersion: lockstep/v1, name: k, model: {path: /m}, method: "
+              "{lora: {}}, data: {train: [{path: /d}]}, output_dir: /o}");
     WriteFile(Config(),
               "{current: k, contexts: [{name: k, server: s, "
               "token_file: t, tls_ca: c, tls_cert: c, tls_key: k}]}");
   }
 
+  std::string JobFile() const { return coordinator_.folder() + "/job.yaml"; }
   std::string Config() const { return coordinator_.folder() + "/config.yaml"; }
 
   RunResult Lockstep(std::vector<std::string> args) {
@@ -156,6 +163,17 @@ class LockstepJsonTest : public ::testing::Test {
   FakeCoordinator coordinator_;
 };
 
+TEST_F(LockstepJsonTest, AnErrorNamesTheCall) {
+  const std::vector<std::string> get = {"jobs", "get", "none"};
+  EXPECT_THAT(Lockstep({"jobs", "get", "none", "-o", "json"}).err,
+              HasSubstr("\"request_id\":\"fake-7\""));
+  // For people only where they may have to ask.
+  EXPECT_THAT(Lockstep(get).err, Not(HasSubstr("fake-7")));
+  coordinator_.jobs.get_error = absl::InternalError("the store is upset");
+  EXPECT_EQ(Lockstep(get).err,
+            "error: the store is upset\n  request: fake-7\n");
+}
+
 TEST_F(LockstepJsonTest, KeysAreThoseThatWerePromised) {
   // Of those that print jobs one has them whole.
   const std::map<std::string, int> commands = {
@@ -175,13 +193,30 @@ TEST_F(LockstepJsonTest, KeysAreThoseThatWerePromised) {
       {"watch demo", 2},
       {"context list", 9},
       {"version", 9},
+      {"queues list", 9},
+      {"queues create k", 9},
+      {"queues update k --weight 2", 9},
+      {"checkpoints pin demo 40", 9},
+      {"checkpoints unpin demo 40", 9},
+      {"nodes drain d --reason r", 9},
+      {"nodes undrain d", 9},
+      {"server drain", 9},
+      {"submit " + JobFile(), 1},
+      {"validate " + JobFile(), 1},
+      {"wait demo", 1},
       {"jobs cancel demo", 1},
+      {"jobs pause demo", 1},
+      {"jobs resume demo", 1},
+      {"jobs retry other", 1},
       {"jobs label demo a=b", 1},
-      {"jobs set-priority demo low", 1}};
+      {"jobs set-priority demo low", 1},
+      {"jobs set-queue demo k", 1}};
   std::string text;
   for (const auto& [command, depth] : commands) {
     for (const std::string& key : KeysOf(command, depth)) {
-      absl::StrAppend(&text, command, ": ", key, "\n");
+      absl::StrAppend(&text,
+                      absl::StrReplaceAll(command, {{JobFile(), "FILE"}}), ": ",
+                      key, "\n");
     }
   }
   const std::string golden = SourceDir() + "/tests/testdata/cli/json_keys.txt";
@@ -201,6 +236,26 @@ TEST_F(LockstepJsonTest, ATraceIsPassedOnIfItIsOne) {
         {{"LOCKSTEP_SERVER", coordinator_.address()}, {"TRACEPARENT", given}});
     EXPECT_EQ(coordinator_.jobs.traceparent(), given == trace ? trace : "");
   }
+}
+
+TEST_F(LockstepJsonTest, AWrongCommandLineIsAnObjectToo) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"jobs", "lsit", "-o", "json"},
+      {"--output=json", "jobs", "list", "--limit", "many"},
+      {"-ojson", "logs"}};
+  for (const std::vector<std::string>& args : wrong) {
+    const RunResult run = Lockstep(args);
+    EXPECT_EQ(run.exit_code, 2);
+    EXPECT_EQ(run.out, "");
+    const auto json = nlohmann::json::parse(run.err, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << run.err;
+    EXPECT_TRUE(json["message"].is_string());
+    EXPECT_THAT(json["hint"].get<std::string>(), HasSubstr("--help"));
+  }
+  EXPECT_THAT(
+      Lockstep({"jobs", "lsit"}).err,
+      HasSubstr("error: unknown command \"lockstep jobs lsit\"; did you "
+                "mean list?\n  hint: lockstep --help"));
 }
 
 TEST_F(LockstepJsonTest, ErrorsHaveTheirKeys) {

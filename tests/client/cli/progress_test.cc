@@ -25,6 +25,15 @@ TEST(FormatProgressTest, PlainLineHasNoBar) {
             "step 420/1200 35% loss 1.213 lr 1.8e-4 18.2k tok/s eta 12m");
 }
 
+TEST(FormatProgressTest, MfuIsThereWhereItIsKnown) {
+  TrainingProgress progress = At(420);
+  progress.mfu = 0.414;
+
+  EXPECT_EQ(
+      FormatProgress(progress, absl::Minutes(12), {}),
+      "step 420/1200 35% loss 1.213 lr 1.8e-4 18.2k tok/s mfu 41% eta 12m");
+}
+
 TEST(FormatProgressTest, TheBarFillsTheRoomByEighths) {
   ProgressStyle style{.redraw = true, .unicode = true, .width = 80};
 

@@ -134,7 +134,7 @@ TEST(SpecFileTest, AKeyLikeNoOtherListsAll) {
   EXPECT_THAT(Problems("resources: {zzzzzzzzz: 1}\n"),
               ElementsAre("job.yaml:1:13: resources.zzzzzzzzz: unknown field; "
                           "allowed are device, ranks, gpus, timeout, priority, "
-                          "preemptible, queue, gpu_model"));
+                          "preemptible, queue, gpu_model, nodes, slurm"));
   EXPECT_THAT(Problems("method: {full: {r: 1}}\n"),
               ElementsAre("job.yaml:1:17: method.full.r: unknown field; none "
                           "is allowed here"));

@@ -11,22 +11,12 @@ import select
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests/testdata"
+from coordinator_case import CoordinatorCase
+
 DEADLINE_SECONDS = 30
-JOB = """apiVersion: lockstep/v1
-model: {{path: {fixtures}/models/tiny-llama}}
-method: {{lora: {{r: 8}}}}
-data: {{train: [{{path: {fixtures}/data/text.jsonl}}], max_length: 64}}
-train: {{max_steps: 100000}}
-checkpoint: {{save_steps: 0}}
-resources: {{device: cpu, ranks: 1}}
-output_dir: {out}
-"""
 
 
 class Screen:
@@ -78,47 +68,13 @@ class Screen:
     self._control.communicate()
 
 
-class TopTest(unittest.TestCase):
+class TopTest(CoordinatorCase):
 
   @classmethod
   def setUpClass(cls):
-    cls.exit = contextlib.ExitStack()
-    cls.addClassCleanup(cls.exit.close)
-    cls.folder = pathlib.Path(
-        cls.exit.enter_context(tempfile.TemporaryDirectory()))
-    address = f"unix:{cls.folder}/lockstepd.sock"
-    cls.environment = dict(os.environ, LOCKSTEP_SERVER=address,
-                           LC_ALL="C.UTF-8", TERM="screen")
-    daemon = cls.exit.enter_context(subprocess.Popen(
-        [BIN / "lockstepd", "--state-dir", cls.folder / "state", "--listen",
-         address, "--cpu-slots", "1", "--metrics-address", "off"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
-    cls.exit.callback(daemon.terminate)
-    if "listening" not in daemon.stderr.readline():
-      raise AssertionError("lockstepd does not listen")
-    # Or it waits for somebody to read.
-    threading.Thread(target=daemon.stderr.read, daemon=True).start()
+    super().setUpClass()
     cls.submit("trains")
     cls.submit("waits")
-
-  @classmethod
-  def submit(cls, name):
-    path = cls.folder / f"{name}.yaml"
-    path.write_text(JOB.format(fixtures=FIXTURES, out=cls.folder / name))
-    cls.lockstep("submit", path, "--name", name)
-    cls.exit.callback(cls.end, name)
-
-  @classmethod
-  def end(cls, name):
-    for words in (("jobs", "cancel", name), ("wait", name, "--timeout", "30s")):
-      subprocess.run([BIN / "lockstep", *words], env=cls.environment,
-                     capture_output=True)
-
-  @classmethod
-  def lockstep(cls, *arguments):
-    return subprocess.run([BIN / "lockstep", *arguments], check=True,
-                          env=cls.environment, capture_output=True,
-                          text=True).stdout
 
   def screen(self, *arguments, **size):
     return self.screen_of("top", "--interval", "250ms", *arguments, **size)
@@ -128,7 +84,7 @@ class TopTest(unittest.TestCase):
     with tempfile.TemporaryDirectory() as folder:
       # A shell around it shows what the program leaves behind.
       argv = ["sh", "-c", 'echo before; "$@"; echo "left with $?"; cat', "sh",
-              BIN / "lockstep", *arguments]
+              self.BIN / "lockstep", *arguments]
       screen = Screen(pathlib.Path(folder), argv, self.environment, **size)
       try:
         yield screen
@@ -245,7 +201,7 @@ class UsageTest(unittest.TestCase):
 
   def refused(self, *arguments):
     result = subprocess.run(
-        [BIN / "lockstep", "top", *arguments], capture_output=True, text=True,
+        [CoordinatorCase.BIN / "lockstep", "top", *arguments], capture_output=True, text=True,
         env=dict(os.environ, LOCKSTEP_SERVER="unix:/nonexistent/s.sock"))
     return result.returncode, result.stderr
 
@@ -264,5 +220,5 @@ class UsageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-  BIN = pathlib.Path(sys.argv.pop(1)).resolve()
+  CoordinatorCase.BIN = pathlib.Path(sys.argv.pop(1)).resolve()
   unittest.main(verbosity=2)

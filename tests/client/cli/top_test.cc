@@ -197,6 +197,27 @@ TEST(TopViewTest, ShowsFleetDevicesAndJobs) {
             HasSubstr("next                QUEUED "), HasSubstr("q quit")));
 }
 
+TEST(TopViewTest, ThereIsAColumnOfMfuWhereSomeJobKnowsIt) {
+  TopState state("");
+  v1::Job ended = RunningJob("ended", 90);
+  ended.set_state(v1::Job::SUCCEEDED);
+  ended.mutable_progress()->set_mfu(0.5);
+  v1::Job chat = RunningJob("chat", 18200);
+  state.OnNews(News({chat, ended}));
+  EXPECT_THAT(Draw(state), Not(HasSubstr("MFU")));
+
+  chat.mutable_progress()->set_mfu(0.414);
+  state.OnNews(News({chat, RunningJob("on-cpu", 800), ended}));
+  EXPECT_THAT(
+      Draw(state),
+      AllOf(HasSubstr("NAME          STATE                STEP      LOSS    "
+                      "TOK/S   MFU     ETA     AGE\n"),
+            HasSubstr("chat          RUNNING            25/100     1.250    "
+                      "18.2k   41%      2m     60s\n"),
+            HasSubstr("on-cpu        RUNNING            25/100     1.250      "
+                      "800            2m     60s\n")));
+}
+
 TEST(TopViewTest, BelowTheTableIsTheLossOrTheLogOrHelp) {
   TopState state("");
   state.OnNews(News({RunningJob("a", 10)}));
