@@ -12,6 +12,7 @@ namespace lockstep {
 namespace {
 
 constexpr char kDomain[] = "lockstep";
+constexpr char kRequestIdUrl[] = "lockstep/x-request-id";
 
 google::rpc::Status Details(
     absl::StatusCode code, absl::string_view reason, absl::string_view message,
@@ -194,6 +195,15 @@ std::vector<FieldViolation> ErrorViolations(const absl::Status& status) {
     violations.push_back({field.field(), field.description()});
   }
   return violations;
+}
+
+std::string RequestIdOf(const absl::Status& status) {
+  const absl::optional<absl::Cord> id = status.GetPayload(kRequestIdUrl);
+  return id.has_value() ? std::string(*id) : "";
+}
+
+void SetRequestId(absl::string_view id, absl::Status& status) {
+  status.SetPayload(kRequestIdUrl, absl::Cord(id));
 }
 
 }  // namespace lockstep

@@ -64,6 +64,11 @@ std::string ErrorReason(const absl::Status& status);
 // The bad fields of an InvalidSpec; empty for other errors.
 std::vector<FieldViolation> ErrorViolations(const absl::Status& status);
 
+// The id that the call which failed has in the log of the server; empty of an
+// error that no server has given.
+std::string RequestIdOf(const absl::Status& status);
+void SetRequestId(absl::string_view id, absl::Status& status);
+
 // Where the details lie in an absl::Status: a serialized google.rpc.Status.
 inline constexpr char kErrorDetailsUrl[] =
     "type.googleapis.com/google.rpc.Status";

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -29,6 +30,7 @@ constexpr int kMaxRanks = 4096;
 constexpr int64_t kMaxTimeoutSeconds = 366 * 24 * 3600;
 constexpr int kMaxAfter = 64;
 constexpr size_t kLongestGpuModel = 64;
+constexpr size_t kLongestSlurmName = 128;
 
 constexpr std::array<absl::string_view, 7> kLinearModules = {
     "q_proj",    "k_proj",  "v_proj",   "o_proj",
@@ -251,11 +253,51 @@ void CheckGpuModel(const v1::ResourceSpec& resources, Validator& check) {
                    "\" is of a GPU, and resources.device is cpu"));
 }
 
+// What sbatch takes as one option; Slurm knows whether there is such a one.
+bool IsSlurmName(const std::string& value, absl::string_view more) {
+  return value.size() <= kLongestSlurmName &&
+         std::all_of(value.begin(), value.end(), [&](unsigned char c) {
+           return absl::ascii_isalnum(c) || absl::StrContains("_-.", c) ||
+                  absl::StrContains(more, c);
+         });
+}
+
+void CheckSlurm(const v1::SlurmSpec& slurm, Validator& check) {
+  const auto name = [&](absl::string_view field, const std::string& value,
+                        absl::string_view more) {
+    check.Require(
+        IsSlurmName(value, more), absl::StrCat("resources.slurm.", field),
+        absl::StrCat("\"", Printable(value), "\" is not at most ",
+                     kLongestSlurmName, " letters, digits and _-.", more));
+  };
+  name("partition", slurm.partition(), ",");
+  name("account", slurm.account(), "");
+  name("qos", slurm.qos(), "");
+  name("constraint", slurm.constraint(), "&|*()[]");
+}
+
+// Whether there is an engine that can do it the server knows.
+void CheckNodes(const v1::ResourceSpec& resources, Validator& check) {
+  if (!resources.has_nodes()) return;
+  check.InRange("resources.nodes", resources.nodes(), 1, kMaxRanks);
+  check.Require(
+      resources.nodes() < 1 || resources.ranks() % resources.nodes() == 0,
+      "resources.nodes",
+      absl::StrCat("resources.ranks = ", resources.ranks(),
+                   " cannot be spread evenly over ", resources.nodes(),
+                   " hosts"));
+}
+
 void CheckResources(const v1::JobSpec& spec, Validator& check) {
   const v1::ResourceSpec& resources = spec.resources();
   check.Known("resources.device", resources.device(),
               v1::ResourceSpec::Device_descriptor());
   check.InRange("resources.ranks", resources.ranks(), 1, kMaxRanks);
+  check.Require(!resources.has_gpus() || resources.gpus() == resources.ranks(),
+                "resources.gpus",
+                absl::StrCat(resources.gpus(), " where resources.ranks is ",
+                             resources.ranks(),
+                             ": one rank is one GPU, give one of them"));
   check.Known("resources.priority", resources.priority(),
               v1::ResourceSpec::Priority_descriptor());
   if (resources.has_timeout()) CheckTimeout(resources.timeout(), check);
@@ -264,6 +306,8 @@ void CheckResources(const v1::JobSpec& spec, Validator& check) {
                              "\" is not the id of a queue: 1 to 63 lower-case "
                              "letters, digits and hyphens"));
   CheckGpuModel(resources, check);
+  CheckNodes(resources, check);
+  if (resources.has_slurm()) CheckSlurm(resources.slurm(), check);
   if (resources.device() == v1::ResourceSpec::DEVICE_CUDA) {
     check.Add(CudaViolations(spec));
   }

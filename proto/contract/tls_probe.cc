@@ -7,8 +7,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <memory>
@@ -28,6 +31,30 @@ constexpr time_t kProbeSeconds = 2;
 using ContextPtr = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 using SessionPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
 using BioPtr = std::unique_ptr<BIO, decltype(&BIO_free)>;
+
+// While it lives, writing to whom hung up is an error for this thread, and no
+// signal that ends the process: OpenSSL writes without MSG_NOSIGNAL.
+class NoSigpipe {
+ public:
+  NoSigpipe() {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  ~NoSigpipe() {
+    // One that was pending all along is taken too; it was about a write as
+    // well.
+    const timespec at_once{};
+    sigtimedwait(&sigpipe_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+ private:
+  sigset_t sigpipe_;
+  sigset_t before_;
+};
 
 struct Endpoint {
   std::string host;
@@ -227,6 +254,7 @@ absl::Status ExplainTlsFailure(const std::string& server,
   const int fd = Dial(endpoint);
   if (fd < 0) return absl::OkStatus();
   const auto closer = absl::MakeCleanup([fd] { close(fd); });
+  const NoSigpipe quiet;
   const ContextPtr context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   // Nothing is sent to whom is not trusted: the verdict is only read.
