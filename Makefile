@@ -3,7 +3,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 
 .PHONY: quickstart test test-asan test-tsan test-release test-gpu \
-        build programs toolchain format lint bench-hf bench-gpu bench-load bundle clean
+        build programs toolchain format lint bench-hf bench-gpu bench-load bench-telemetry bundle clean
 
 toolchain:
 	@deploy/toolchain/install.sh
@@ -68,6 +68,12 @@ bundle: build
 # What the coordinator bears: jobs, watchers, metric points.
 bench-load: build
 	@LOCKSTEP_BIN_DIR=$(BUILD)/bin $(BUILD)/tests/load_benchmark
+
+# What it costs a job to be watched.
+bench-telemetry: build
+	@eval "$$(deploy/toolchain/install.sh --where)" && \
+	  LOCKSTEP_SOURCE_DIR=$(CURDIR) LOCKSTEP_BIN_DIR=$(BUILD)/bin \
+	  $(BUILD)/tests/telemetry_benchmark
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread

@@ -27,7 +27,8 @@ def main():
   quiet = expected not in ("any", str(len(skipped)))
   if quiet:
     print(f"error: {len(skipped)} tests were skipped, expected {expected}; "
-          "a new test on real data changes tests/expected_skips")
+          "a new test that needs what not every machine has changes "
+          "tests/expected_skips")
   print(f"{passed} passed, {failed} failed, {len(skipped)} skipped")
   return 1 if failed or passed == 0 or quiet else 0
 

@@ -4,6 +4,7 @@ from panels import RATE, board, buckets, graph, number, query, row
 
 AT = 'instance=~"$instance"'
 DURATION = "lockstep_grpc_server_handling_seconds"
+STORE = "lockstep_store_transaction_seconds"
 HANDLED = "lockstep_grpc_server_handled_total"
 # What the coordinator itself is to blame for.
 OWN_FAULTS = "INTERNAL|UNKNOWN|DATA_LOSS"
@@ -15,6 +16,11 @@ STREAMS = ".*/(Attach|Heartbeat|BackupStore|Watch.+|Stream.+)"
 def latency(quantile):
   return (f"histogram_quantile({quantile}, sum by (method, le) "
           f'(rate({DURATION}_bucket{{{AT}, method!~"{STREAMS}"}}{RATE})))')
+
+
+def store_at(quantile):
+  return (f"histogram_quantile({quantile}, sum by (instance, le) "
+          f"(rate({STORE}_bucket{{{AT}}}{RATE})))")
 
 
 def dashboard():
@@ -62,6 +68,29 @@ def dashboard():
       graph("Time to an answer, p99",
             "One call in a hundred takes longer. Without those that last as "
             "long as somebody watches.", "s", query(latency(0.99), "{{method}}"), low=0),
+      row("Store"),
+      graph("Transactions a second",
+            "Each commits all writes that wait, with one fsync.", "none",
+            query(f"sum by (instance) (rate({STORE}_count{{{AT}}}{RATE}))",
+                  "{{instance}}"), low=0),
+      graph("Time of a transaction",
+            "One in a hundred takes longer than p99. It is mostly the disk's; "
+            "CreateJob is never faster.", "s",
+            query(store_at(0.5), "{{instance}} p50"),
+            query(store_at(0.99), "{{instance}} p99"), low=0),
+      row("Heartbeats"),
+      graph("Ranks by what they do",
+            "By what their last heartbeat said. Silent ones have not been heard "
+            "for two heartbeats: a host that is cut off, or a coordinator that "
+            "is too slow for all of them.", "none",
+            query(f"sum by (instance, state) (lockstep_workers{{{AT}}})",
+                  "{{instance}} {{state}}"), stacked=True, low=0),
+      graph("Since the rank that was heard least lately",
+            "Of all ranks of a coordinator. They say something every 5 seconds; "
+            "twice that, and one counts as silent.", "s",
+            query("time() - min by (instance) "
+                  f"(lockstep_worker_heartbeat_timestamp_seconds{{{AT}}})",
+                  "{{instance}}"), low=0),
       row("Scraping"),
       graph("Duration of a scrape",
             "Grows with the number of jobs that train, and with a slow driver "

@@ -103,12 +103,13 @@ def states(title, description, expr, legend, width=12):
               "1": models.ValueMappingResult(text="yes", color="green")})]))
 
 
-def rows(title, description, key, columns, width=24, link=None):
+def rows(title, description, key, columns, width=24, height=8, link=None):
   """A table with a row for each value of the label `key`. `columns`: (heading,
   unit, expression)."""
   queries = [query(expr, heading, instant=True, rows=True)
              for heading, _, expr in columns]
-  panel = _common(table.Panel(), title, description, "short", queries, width, 8)
+  panel = _common(table.Panel(), title, description, "short", queries, width,
+                  height)
   panel = panel.with_transformation(
       models.DataTransformerConfig(id_val="merge", options={}))
   names = {}

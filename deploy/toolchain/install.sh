@@ -7,7 +7,7 @@
 #   deploy/toolchain/install.sh --where  print the folder of the tools
 #
 # The Python environments (LibTorch; nvcc; cuDNN's front end; the test oracles;
-# clang-tidy; what makes the dashboards) live outside the source tree, named by
+# clang-tidy; what makes the dashboards; readers of formats) live outside the source tree, named by
 # the digest of their lock file, so that clones share them and a changed lock
 # makes a new one.
 set -euo pipefail
@@ -21,8 +21,10 @@ oracle_env=$root/oracle-$(digest "$here/torch.lock" "$here/oracle.lock")
 cudnn_env=$root/cudnn-$(digest "$here/cudnn.lock")
 lint_env=$root/lint-$(digest "$here/lint.lock")
 dashboards_env=$root/dashboards-$(digest "$here/dashboards.lock")
+checks_env=$root/checks-$(digest "$here/checks.lock")
 buf_dir=$root/buf-$(digest "$here/buf/package-lock.json")
 prometheus_dir=$root/prometheus-debian12
+slurm_dir=$root/slurm-debian12
 
 if [ "${1:-}" = --where ]; then
   cat <<EOF
@@ -32,8 +34,10 @@ LOCKSTEP_CUDNN_ENV=$cudnn_env
 LOCKSTEP_ORACLE_ENV=$oracle_env
 LOCKSTEP_LINT_ENV=$lint_env
 LOCKSTEP_DASHBOARDS_ENV=$dashboards_env
+LOCKSTEP_CHECKS_ENV=$checks_env
 LOCKSTEP_BUF=$buf_dir/node_modules/@bufbuild/buf-linux-x64/bin/buf
 LOCKSTEP_PROMETHEUS=$prometheus_dir/usr/bin
+LOCKSTEP_SLURM=$slurm_dir
 EOF
   exit 0
 fi
@@ -100,22 +104,24 @@ install_buf() {
   touch "$buf_dir/.complete"
 }
 
-# Not installed, or the package would start a service on this machine.
-unpack_prometheus() {
-  [ -e "$prometheus_dir/.complete" ] && return
-  say "unpacking prometheus"
-  rm -rf "$prometheus_dir"
-  mkdir -p "$prometheus_dir"
+# unpack DIR PACKAGE...: not installed, or the packages would start services on
+# this machine.
+unpack() {
+  local dir=$1; shift
+  [ -e "$dir/.complete" ] && return
+  say "unpacking $*"
+  rm -rf "$dir"
+  mkdir -p "$dir"
   (
-    cd "$prometheus_dir"
-    apt-get download -q prometheus >/dev/null 2>&1 || {
+    cd "$dir"
+    apt-get download -q "$@" >/dev/null 2>&1 || {
       as_root apt-get update -q
-      apt-get download -q prometheus >/dev/null
+      apt-get download -q "$@" >/dev/null
     }
-    dpkg -x prometheus_*.deb .
-    rm prometheus_*.deb
+    for package in *.deb; do dpkg -x "$package" .; done
+    rm -- *.deb
   )
-  touch "$prometheus_dir/.complete"
+  touch "$dir/.complete"
 }
 
 install_debian_packages
@@ -125,6 +131,10 @@ make_env "$cudnn_env" "$here/cudnn.lock"
 make_env "$oracle_env" "$here/oracle.lock"
 make_env "$lint_env" "$here/lint.lock"
 make_env "$dashboards_env" "$here/dashboards.lock"
+make_env "$checks_env" "$here/checks.lock"
 link_torch_into_oracles
 install_buf
-unpack_prometheus
+unpack "$prometheus_dir" prometheus
+# Slurm of two hosts on one machine, for its tests (tests/testing/slurm_lab.h).
+unpack "$slurm_dir" slurmctld slurmd slurm-client slurm-wlm-basic-plugins \
+  munge libmunge2 libhwloc15

@@ -3,7 +3,6 @@
 
 #include <signal.h>
 
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -18,15 +17,6 @@ namespace lockstep::testing {
 namespace {
 
 constexpr LongRun kRun = {.steps = 1500, .save_steps = 20};
-
-// The supervisor of a rank.
-pid_t ParentOf(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string id, name, state;
-  pid_t parent = 0;
-  stat >> id >> name >> state >> parent;
-  return parent;
-}
 
 class BothKillResumeTest : public ::testing::Test {
  protected:
@@ -46,7 +36,8 @@ class BothKillResumeTest : public ::testing::Test {
 
   const int kills_ = LengthOfTest(/*usual=*/6, /*full=*/10);
   Chance chance_{SeedOfTest()};
-  TestCluster cluster_;
+  // As often as it is killed.
+  TestCluster cluster_{/*cpu_slots=*/2, {"--starts-per-hour", "100"}};
   v1::Job job_;
 };
 

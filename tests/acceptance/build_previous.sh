@@ -12,8 +12,7 @@ if [ "$(cat "$previous/built" 2>/dev/null)" = "$revision" ]; then exit 0; fi
 
 rm -rf "$previous"
 mkdir -p "$previous/source"
-git -C "$here" archive "$revision:$(git -C "$here" rev-parse --show-prefix |
-  sed 's|tests/acceptance/$||')" | tar -x -C "$previous/source"
+git -C "$here/../.." archive "$revision" | tar -x -C "$previous/source"
 cd "$previous/source"
 deploy/toolchain/install.sh
 deploy/toolchain/configure.sh "$previous/build"

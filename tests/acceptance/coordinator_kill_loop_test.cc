@@ -1,20 +1,21 @@
 // A03: the coordinator is killed again and again, and training does not notice:
-// the same processes, no restart, and whoever reads the metrics from a cursor
-// sees each point once.
+// the same processes, no restart, and whoever reads the metrics or the log from
+// a cursor sees each point and each byte once.
 
 #include <signal.h>
 
 #include <iostream>
-#include <map>
-#include <set>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/acceptance/api_calls.h"
 #include "tests/acceptance/length.h"
+#include "tests/acceptance/log_reader.h"
+#include "tests/acceptance/metric_reader.h"
 #include "tests/acceptance/seed.h"
 #include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
@@ -30,58 +31,20 @@ constexpr int kMostStepsBetween = 40;
 // More than all kills take on any machine; it is cancelled then.
 constexpr LongRun kRun = {.steps = 1'000'000, .save_steps = 20};
 
-// Whoever reads a job's metrics, from one coordinator to the next.
-class Reader {
- public:
-  Reader(TestCluster& cluster, std::string id)
-      : cluster_(cluster), id_(std::move(id)) {}
-
-  // Until a point of this step is read; false when the stream ended before.
-  bool ReadTo(int64_t step) {
-    return cluster_.FollowMetricsFrom(
-        id_, cursor_, [&](const v1::MetricPoint& point) {
-          const int64_t next = ++newest_[{point.attempt(), point.rank()}];
-          EXPECT_EQ(point.seq(), next)
-              << "attempt " << point.attempt() << " rank " << point.rank();
-          steps_.insert(point.step());
-          return point.step() >= step;
-        });
-  }
-
-  int64_t points() const {
-    int64_t sum = 0;
-    for (const auto& [rank, seq] : newest_) sum += seq;
-    return sum;
-  }
-  int64_t newest_step() const { return steps_.empty() ? 0 : *steps_.rbegin(); }
-  const std::set<int64_t>& steps() const { return steps_; }
-
- private:
-  TestCluster& cluster_;
-  const std::string id_;
-  std::string cursor_;
-  // By attempt and rank: seq counts from 1.
-  std::map<std::pair<int, int>, int64_t> newest_;
-  std::set<int64_t> steps_;
-};
-
-std::vector<int64_t> PidsOf(const v1::Job& job) {
-  std::vector<int64_t> pids;
-  for (const v1::RankPlacement& rank : job.attempts(0).ranks()) {
-    pids.push_back(rank.pid());
-  }
-  return pids;
-}
-
 // A job that trains all the while.
 struct Watched {
   Watched(TestCluster& cluster, const std::string& id)
       : id(id), reader(cluster, id) {
     SubmitDetached(cluster, id, LongJob(cluster.Path("out-" + id), kRun));
   }
+  // Once it trains, so that there is a log.
+  void ReadOn(const TestCluster& cluster) {
+    log = std::make_unique<LogReader>(cluster, id);
+  }
 
   std::string id;
-  Reader reader;
+  MetricReader reader;
+  std::unique_ptr<LogReader> log;
   std::vector<int64_t> pids;
 };
 
@@ -94,6 +57,7 @@ class CoordinatorKillLoopTest : public ::testing::Test {
       ASSERT_TRUE(job.reader.ReadTo(1)) << cluster_.daemon_log();
       job.pids = PidsOf(cluster_.GetJob(job.id));
       ASSERT_THAT(job.pids, SizeIs(2));
+      job.ReadOn(cluster_);
     }
   }
 
@@ -119,7 +83,7 @@ class CoordinatorKillLoopTest : public ::testing::Test {
 
   // Every point was read, and there was but one attempt.
   void ExpectWholeWhenCancelled(Watched& watched) {
-    Reader& reader = watched.reader;
+    MetricReader& reader = watched.reader;
     ASSERT_TRUE(reader.ReadTo(reader.newest_step() + 1));
     ASSERT_EQ(cluster_.Lockstep({"jobs", "cancel", watched.id}).exit_code, 0);
     // The stream ends with the job.
@@ -130,15 +94,26 @@ class CoordinatorKillLoopTest : public ::testing::Test {
     EXPECT_THAT(job.attempts(), SizeIs(1));
     EXPECT_EQ(job.restarts(), 0);
     EXPECT_THAT(reader.steps(), SizeIs(reader.newest_step()));
+    ExpectAllRead(watched, job);
+  }
+
+  // Those who were there all the time.
+  void ExpectAllRead(Watched& watched, const v1::Job& job) {
+    const std::string log = watched.log->Finish();
+    EXPECT_EQ(log, ReadFile(absl::StrCat(cluster_.Path("state/jobs/"),
+                                         job.uid(), "/attempt-1/rank-0.log")));
+    EXPECT_FALSE(log.empty());
+    log_bytes_ += log.size();
   }
 
   const int jobs_ = LengthOfTest(/*usual=*/1, /*full=*/4);
   Chance chance_{SeedOfTest()};
   TestCluster cluster_{/*cpu_slots=*/2 * jobs_};
   std::vector<Watched> watched_;
+  size_t log_bytes_ = 0;
 };
 
-TEST_F(CoordinatorKillLoopTest, TrainingGoesOnAndNoPointIsLostOrSeenTwice) {
+TEST_F(CoordinatorKillLoopTest, TrainingGoesOnAndNothingIsLostOrSeenTwice) {
   ASSERT_NO_FATAL_FAILURE(Start());
 
   for (int i = 0; i < kKills; ++i) {
@@ -161,7 +136,8 @@ TEST_F(CoordinatorKillLoopTest, TrainingGoesOnAndNoPointIsLostOrSeenTwice) {
   }
   std::cout << "A03 coordinator_kill_loop: " << kKills << " kills under "
             << jobs_ << (jobs_ == 1 ? " job" : " jobs") << ", 0 restarts, "
-            << points << " points read once each\n";
+            << points << " points and " << log_bytes_
+            << " bytes of logs read once each\n";
 }
 
 }  // namespace

@@ -1,18 +1,28 @@
-// A disk that fills up under a job (A09): the job is told so, what is listed
-// stays whole, and when there is room again it goes on to its end. The disk is
-// a small tmpfs in a mount namespace of this test's own.
+// A disk that fills up under a job, or under the coordinator (A09). The job is
+// told so, what is listed stays whole, and when there is room again it goes on
+// to its end. The coordinator refuses what it cannot record, forgets nothing
+// that it acknowledged, and is back by itself. The disk is a small tmpfs in a
+// mount namespace of this test's own.
 
 #include <sched.h>
 #include <sys/mount.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "tests/acceptance/api_calls.h"
+#include "tests/acceptance/metric_reader.h"
+#include "tests/integration/long_run.h"
 #include "tests/integration/test_cluster.h"
 
 namespace lockstep::testing {
@@ -24,7 +34,9 @@ using ::testing::Not;
 
 // A checkpoint of the job takes 190 KB.
 constexpr int kDiskBytes = 4 << 20;
-constexpr int kTooLittle = 128 << 10;
+constexpr size_t kTooLittle = 128 << 10;
+// Of the state folder: more than lockstepd keeps free for what runs.
+constexpr int kStateBytes = 64 << 20;
 
 class DiskFullTest : public ::testing::Test {
  protected:
@@ -34,21 +46,22 @@ class DiskFullTest : public ::testing::Test {
            mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   }
 
-  void MountDisk(const TestCluster& cluster) {
-    disk_ = cluster.Path("disk");
-    fs::create_directory(disk_);
+  void MountDisk(const std::string& path, int bytes) {
+    disk_ = path;
+    fs::create_directories(disk_);
     ASSERT_EQ(mount("none", disk_.c_str(), "tmpfs", 0,
-                    absl::StrCat("size=", kDiskBytes).c_str()),
+                    absl::StrCat("size=", bytes).c_str()),
               0);
   }
   void TearDown() override {
     if (!disk_.empty()) umount2(disk_.c_str(), MNT_DETACH);
   }
 
-  // Leaves so many bytes.
-  void FillUp(int left) {
-    std::ofstream(Ballast()) << std::string(kDiskBytes - left, 'x');
-    ASSERT_EQ(fs::file_size(Ballast()), kDiskBytes - left);
+  // Leaves so many bytes, or fewer if somebody writes meanwhile.
+  void FillUp(size_t left) {
+    std::ofstream(Ballast())
+        << std::string(fs::space(disk_).available - left, 'x');
+    ASSERT_LE(fs::space(disk_).available, left);
   }
   std::string Ballast() const { return disk_ + "/ballast"; }
 
@@ -58,7 +71,7 @@ class DiskFullTest : public ::testing::Test {
 TEST_F(DiskFullTest, AJobSurvivesItAndGoesOnWhenThereIsRoom) {
   if (!OwnMounts()) GTEST_SKIP() << "mounting needs CAP_SYS_ADMIN";
   TestCluster cluster;
-  MountDisk(cluster);
+  MountDisk(cluster.Path("disk"), kDiskBytes);
   FillUp(kTooLittle);
   const std::string data = SourceDir() + "/tests/testdata/";
   WriteFile(cluster.Path("job.yaml"),
@@ -103,6 +116,74 @@ TEST_F(DiskFullTest, AJobSurvivesItAndGoesOnWhenThereIsRoom) {
   EXPECT_EQ(exported.exit_code, 0) << exported.err;
   std::cout << "A09 disk_full: ended after " << job.attempts_size()
             << " attempts\n";
+}
+
+// A change that gets no answer until there is room.
+std::future<grpc::Status> CancelLater(v1::JobService::Stub& jobs,
+                                      const std::string& id) {
+  return std::async(std::launch::async, [&jobs, id] {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::minutes(2));
+    v1::CancelJobRequest request;
+    request.set_name("jobs/" + id);
+    v1::Job job;
+    return jobs.CancelJob(&context, request, &job);
+  });
+}
+
+TEST_F(DiskFullTest, TheCoordinatorSurvivesItAndIsBackByItself) {
+  if (!OwnMounts()) GTEST_SKIP() << "mounting needs CAP_SYS_ADMIN";
+  TestCluster cluster;
+  ASSERT_EQ(cluster.TerminateDaemon(), 0);
+  MountDisk(cluster.Path("state"), kStateBytes);
+  cluster.StartDaemon();
+  const auto jobs = cluster.Connect();
+  SubmitDetached(cluster, "long",
+                 LongJob(cluster.Path("out"),
+                         {.steps = 1'000'000, .save_steps = 1'000'000}));
+  MetricReader reader(cluster, "long");
+  ASSERT_TRUE(reader.ReadTo(5)) << cluster.daemon_log();
+  const std::vector<int64_t> pids = PidsOf(cluster.GetJob("long"));
+  for (const char* id : {"one", "two"}) {
+    ASSERT_TRUE(CreateWaitingJob(*jobs, id, "long").ok());
+  }
+
+  FillUp(0);
+  // What is new is refused at once; a change of what is there is tried.
+  const grpc::Status refused = CreateWaitingJob(*jobs, "three", "long");
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(refused), "STORE_FULL") << refused.error_message();
+  std::future<grpc::Status> cancelled = CancelLater(*jobs, "one");
+  while (!absl::StrContains(cluster.daemon_log(), "nothing is decided until")) {
+    ASSERT_EQ(cluster.GetJob("one").state(), v1::Job::QUEUED);
+  }
+  EXPECT_EQ(ReasonOf(CancelLater(*jobs, "two").get()), "STORE_FULL");
+  EXPECT_EQ(cancelled.wait_for(std::chrono::seconds(0)),
+            std::future_status::timeout);
+  EXPECT_EQ(cluster.GetJob("long").state(), v1::Job::RUNNING);
+
+  fs::remove(Ballast());
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(cancelled.get().ok());
+  EXPECT_TRUE(CreateWaitingJob(*jobs, "three", "long").ok());
+  const std::chrono::duration<double> back =
+      std::chrono::steady_clock::now() - begin;
+  EXPECT_LT(back.count(), 5);
+
+  // Of the steps that were trained meanwhile no point is missing.
+  ASSERT_TRUE(reader.ReadTo(reader.newest_step() + 20));
+  cluster.KillDaemon();
+  cluster.StartDaemon();
+  EXPECT_EQ(cluster.GetJob("one").state(), v1::Job::CANCELLED);
+  EXPECT_EQ(cluster.GetJob("two").state(), v1::Job::QUEUED);
+  EXPECT_EQ(cluster.GetJob("three").state(), v1::Job::QUEUED);
+  ASSERT_TRUE(reader.ReadTo(reader.newest_step() + 1));
+  const v1::Job job = cluster.GetJob("long");
+  EXPECT_EQ(PidsOf(job), pids);
+  EXPECT_THAT(job.attempts(), ::testing::SizeIs(1));
+  std::cout << "A09 disk_full: the store is back " << back.count()
+            << " s after there is room\n";
 }
 
 }  // namespace

@@ -36,23 +36,24 @@ std::string Length(uint64_t bytes) {
   return text;
 }
 
-// A weights file of this header and so many bytes of data.
+// A weights file of this header and so many bytes of data, and what is said of
+// it.
 Attack Weights(const std::string& name, const std::string& header,
-               size_t data_bytes) {
+               size_t data_bytes, const std::string& why) {
   return {name,
           [=](HostileJob& job) {
             WriteFile(
                 job.InModel("model.safetensors"),
                 Length(header.size()) + header + std::string(data_bytes, '\0'));
           },
-          {"model.path: ", "model.safetensors"}};
+          {"model.path: ", "model.safetensors", why}};
 }
 
 Attack File(const std::string& name, const std::string& file,
-            const std::string& content) {
+            const std::string& content, const std::string& why = "") {
   return {name,
           [=](HostileJob& job) { WriteFile(job.InModel(file), content); },
-          {"model.path: ", file}};
+          {"model.path: ", file, why}};
 }
 
 std::string Tensor(const char* shape, const char* offsets,
@@ -96,11 +97,13 @@ std::vector<Attack> WeightAttacks() {
   const std::string good = Tensor("[1]", "[0,4]");
   return {
       File("header_longer_than_the_file", "model.safetensors",
-           Length(65535) + "{}"),
+           Length(65535) + "{}",
+           "is 65535 bytes long, but the file has 2 left"),
       File("header_of_all_memory", "model.safetensors",
-           Length(~uint64_t{0}) + "{}"),
-      File("no_length", "model.safetensors", "{}"),
-      File("empty", "model.safetensors", ""),
+           Length(~uint64_t{0}) + "{}",
+           "18446744073709551615 bytes long, but the file has 2"),
+      File("no_length", "model.safetensors", "{}", "is 2 bytes long"),
+      File("empty", "model.safetensors", "", "is 0 bytes long"),
       {"header_above_the_limit",
        [](HostileJob& job) {
          const std::string file = job.InModel("model.safetensors");
@@ -108,36 +111,49 @@ std::vector<Attack> WeightAttacks() {
          fs::resize_file(file, int64_t{2} << 30);  // Sparse.
        },
        {"model.safetensors", "16777216"}},
-      Weights("not_utf8", "{\"\xff\xfe\":" + good + "}", 4),
-      Weights("not_json", "{\"w\":", 0),
-      Weights("deep", Repeat("[", 1 << 20), 0),
-      Weights("not_an_object", "[1]", 0),
-      Weights("not_at_the_first_byte", "  {\"w\":" + good + "}", 4),
-      Weights("key_twice", "{\"w\":" + good + ",\"w\":" + good + "}", 4),
-      Weights("offsets_negative", "{\"w\":" + Tensor("[1]", "[-4,0]") + "}", 4),
+      Weights("not_utf8", "{\"\xff\xfe\":" + good + "}", 4,
+              "not UTF-8 at byte 2"),
+      Weights("not_json", "{\"w\":", 0, "EOF while parsing"),
+      Weights("deep", Repeat("[", 1 << 20), 0, "does not begin with {"),
+      Weights("deep_inside", "{\"w\":{\"x\":" + Repeat("[", 1 << 20), 0,
+              "EOF while parsing a list"),
+      Weights("not_an_object", "[1]", 0, "does not begin with {"),
+      Weights("not_at_the_first_byte", "  {\"w\":" + good + "}", 4,
+              "does not begin with {"),
+      Weights("key_twice", "{\"w\":" + good + ",\"w\":" + good + "}", 4,
+              "w comes twice"),
+      Weights("offsets_negative", "{\"w\":" + Tensor("[1]", "[-4,0]") + "}", 4,
+              "integer `-4`"),
       Weights("offsets_past_the_end", "{\"w\":" + Tensor("[9]", "[0,36]") + "}",
-              4),
+              4, "describes 36 bytes of data, the file has 4"),
       Weights("offsets_overlap",
               "{\"a\":" + Tensor("[2]", "[0,8]") +
                   ",\"b\":" + Tensor("[2]", "[4,12]") + "}",
-              12),
+              12, "offset"),
       Weights("offsets_with_a_hole",
-              "{\"a\":" + good + ",\"b\":" + Tensor("[1]", "[8,12]") + "}", 12),
-      Weights("offsets_backwards", "{\"w\":" + Tensor("[1]", "[4,0]") + "}", 4),
-      Weights("bytes_that_nothing_covers", "{\"w\":" + good + "}", 4096),
+              "{\"a\":" + good + ",\"b\":" + Tensor("[1]", "[8,12]") + "}", 12,
+              "offset"),
+      Weights("offsets_backwards", "{\"w\":" + Tensor("[1]", "[4,0]") + "}", 4,
+              "[4, 0] run backwards"),
+      Weights("bytes_that_nothing_covers", "{\"w\":" + good + "}", 4096,
+              "describes 4 bytes of data, the file has 4096"),
       Weights("shape_against_bytes", "{\"w\":" + Tensor("[2]", "[0,4]") + "}",
-              4),
-      Weights("shape_negative", "{\"w\":" + Tensor("[-1]", "[0,4]") + "}", 4),
+              4, "F32 [2] takes 8 bytes"),
+      Weights("shape_negative", "{\"w\":" + Tensor("[-1]", "[0,4]") + "}", 4,
+              "integer `-1`"),
       Weights("shape_that_overflows",
-              "{\"w\":" + Tensor("[4294967296,4294967296,4]", "[0,0]") + "}",
-              0),
+              "{\"w\":" + Tensor("[4294967296,4294967296,4]", "[0,0]") + "}", 0,
+              "is too large"),
       Weights("dtype_of_half_a_byte",
-              "{\"w\":" + Tensor("[3]", "[0,2]", "F4") + "}", 2),
+              "{\"w\":" + Tensor("[3]", "[0,2]", "F4") + "}", 2,
+              "F4 [3] takes 2 bytes"),
       Weights("dtype_unknown", "{\"w\":" + Tensor("[1]", "[0,4]", "X9") + "}",
-              4),
+              4, "unknown variant `X9`"),
       Weights("dtype_of_another_type",
-              "{\"w\":{\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]}}", 4),
-      Weights("metadata_not_strings", "{\"__metadata__\":{\"a\":{}}}", 0),
+              "{\"w\":{\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+              "w: expected value at line 1 column 15"),
+      Weights("metadata_not_strings", "{\"__metadata__\":{\"a\":{}}}", 0,
+              "__metadata__: invalid type: map"),
       Edit("integers_for_weights", "model.safetensors", "\"F32\"", "\"I32\"",
            {"model.safetensors", "I32"}),
       {"pickle_only",

@@ -154,7 +154,7 @@ TEST_F(ResumeEveryStepTest, NothingOfTheStateCanBeLeftOut) {
       {"the rows of the log", [](const std::string& dir) {
          const std::string path = JoinPath(dir, kTrainerStateFile);
          auto state = ParseTrainerState(*ReadWholeFile(path), path);
-         state->log_history.clear();
+         state->log_history = {};
          EXPECT_TRUE(WriteWholeFile(path, TrainerStateToJson(*state),
                                     /*sync=*/false)
                          .ok());

@@ -98,6 +98,9 @@ class WatchersStuckTest : public ::testing::Test {
   std::unique_ptr<v1::JobService::Stub> Connect() {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    // Else gRPC takes megabytes for a stream that nobody reads, and the
+    // coordinator is busy with sending them.
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     return v1::JobService::NewStub(grpc::CreateCustomChannel(
         cluster_.address(), grpc::InsecureChannelCredentials(), arguments));
   }

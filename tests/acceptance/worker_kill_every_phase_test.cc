@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -106,6 +107,22 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
               << phase << ", seen after " << absl::FormatDuration(seen)
               << ", started again after " << absl::FormatDuration(again)
               << " from step " << job.attempts(1).resume_step() << "\n";
+    ExpectTrainsSoon();
+  }
+
+  // Its first step, if the new attempt had one left to do, came in time.
+  void ExpectTrainsSoon() {
+    absl::Duration first = absl::InfiniteDuration();
+    cluster_.FollowMetrics("storm", [&](const v1::MetricPoint& point) {
+      if (point.attempt() == 2) {
+        first = std::min(first, Since(killed_, point.time()));
+      }
+      return false;
+    });
+    if (first == absl::InfiniteDuration()) return;
+    EXPECT_LE(first, absl::Seconds(5));
+    std::cout << "A05 worker_kill_every_phase: first new step after "
+              << absl::FormatDuration(first) << "\n";
   }
 
   TestCluster cluster_;

@@ -1,7 +1,10 @@
 // scheduling_benchmark [JOBS]: how many decisions a second Step makes with so
 // many jobs in line [100000]. A decision: an attempt ends, its devices are
-// given to the next. Run by hand; nothing is written to a disk.
+// given to the next. The digest is of all that was decided, in order: two
+// builds that print the same decide the same. Run by hand; nothing is written
+// to a disk.
 
+#include <cstdint>
 #include <deque>
 #include <iostream>
 #include <map>
@@ -89,6 +92,7 @@ class Bench {
 
   size_t started() const { return started_; }
   size_t written() const { return written_; }
+  uint64_t digest() const { return digest_; }
 
  private:
   absl::Time wall() const { return absl::FromUnixSeconds(1'000'000) + now_; }
@@ -98,6 +102,12 @@ class Bench {
         Step(state_, {std::move(what), absl::StrCat("entropy ", ++steps_)},
              {now_, wall()});
     written_ += result.write.jobs.size();
+    for (const v1::Event& event : result.write.events) {
+      for (const char byte : absl::StrCat(event.job(), event.message())) {
+        // FNV-1a.
+        digest_ = (digest_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+      }
+    }
     for (const Effect& effect : result.effects) {
       const auto* launch = std::get_if<LaunchEffect>(&effect);
       if (launch == nullptr) continue;
@@ -112,6 +122,7 @@ class Bench {
   int64_t steps_ = 0;
   size_t started_ = 0;
   size_t written_ = 0;
+  uint64_t digest_ = 0xcbf29ce484222325;
   std::deque<AttemptRef> running_;
 };
 
@@ -130,9 +141,9 @@ int Main(int argc, char** argv) {
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   std::cout << absl::StrFormat(
       "%d jobs in line, %d GPUs: %.0f decisions/s (%d ends, %d starts, %d rows "
-      "written)\n",
+      "written), digest %016x\n",
       jobs, kNodes * kGpusOfANode, ends / seconds, ends,
-      bench.started() - started, bench.written() - written);
+      bench.started() - started, bench.written() - written, bench.digest());
   return 0;
 }
 

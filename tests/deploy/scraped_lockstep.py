@@ -53,9 +53,10 @@ def fetch(url):
 class ScrapedLockstep(contextlib.ExitStack):
   """Both programs, from construction to close(), and a folder for files."""
 
-  def __init__(self, binaries, prometheus, cpu_slots=1, environment=None):
+  def __init__(self, binaries, prometheus, cpu_slots=1, environment=None,
+               others=()):
     """`binaries` and `prometheus` are folders; `environment` is added to that
-    of lockstepd."""
+    of lockstepd; `others` are pages that are scraped besides."""
     super().__init__()
     self._lockstep = binaries / "lockstep"
     self.folder = pathlib.Path(
@@ -67,16 +68,17 @@ class ScrapedLockstep(contextlib.ExitStack):
          "--metrics-address", "127.0.0.1:0"],
         r"metrics (http://[^/]+/metrics)",
         {**os.environ, **(environment or {})}))
-    self._address = self.enter_context(self._prometheus(prometheus))
+    self._address = self.enter_context(
+        self._prometheus(prometheus, [self.metrics_url, *others]))
 
-  def _prometheus(self, programs):
-    target = urllib.parse.urlparse(self.metrics_url).netloc
+  def _prometheus(self, programs, pages):
+    targets = [urllib.parse.urlparse(page).netloc for page in pages]
     config = self.folder / "prometheus.yaml"
     config.write_text(
         "global: {scrape_interval: 200ms, evaluation_interval: 200ms}\n"
         f"rule_files: [{RULES}]\n"
         "scrape_configs:\n- job_name: lockstepd\n"
-        f"  static_configs: [{{targets: ['{target}']}}]\n")
+        f"  static_configs: [{{targets: {json.dumps(targets)}}}]\n")
     return program(
         [programs / "prometheus", f"--config.file={config}",
          f"--storage.tsdb.path={self.folder}/tsdb",

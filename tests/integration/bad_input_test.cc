@@ -2,6 +2,9 @@
 // and line, the value, what is allowed; the documented exit code; nothing
 // half-written; and a daemon that takes the next job.
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -51,10 +54,15 @@ class BadInputTest : public ::testing::Test {
     return SourceDir() + "/tests/testdata/data/text.jsonl";
   }
 
-  // Nothing of the failed job lies in its output folder, and the daemon trains
-  // the next one.
+  // The failed job has not even an output folder, and the daemon, which is
+  // still the one that was started, trains the next one.
   void ExpectUnharmed() {
-    EXPECT_FALSE(fs::exists(cluster_.Path("out/config.json")));
+    EXPECT_FALSE(fs::exists(cluster_.Path("out")));
+    siginfo_t ended{};
+    EXPECT_EQ(waitid(P_PID, cluster_.daemon_pid(), &ended,
+                     WEXITED | WNOHANG | WNOWAIT),
+              0);
+    EXPECT_EQ(ended.si_pid, 0) << cluster_.daemon_log();
     const RunResult next =
         cluster_.SubmitAndWait("next", Job(GoodModel(), GoodData()));
     EXPECT_EQ(next.exit_code, 0) << next.err << cluster_.daemon_log();

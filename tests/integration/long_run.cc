@@ -52,10 +52,10 @@ std::string AdapterIn(const std::string& out) {
   return ReadFile(out + "/adapter_model.safetensors");
 }
 
-std::string UndisturbedAdapter(const LongRun& run) {
+std::string UndisturbedAdapter(const LongRun& run, int timeout_seconds) {
   TestCluster cluster;
-  const RunResult result =
-      cluster.SubmitAndWait("calm", LongJob(cluster.Path("calm"), run));
+  const RunResult result = cluster.SubmitAndWait(
+      "calm", LongJob(cluster.Path("calm"), run), timeout_seconds);
   EXPECT_EQ(result.exit_code, 0) << result.err << cluster.daemon_log();
   return AdapterIn(cluster.Path("calm"));
 }

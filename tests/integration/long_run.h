@@ -38,8 +38,9 @@ std::map<int64_t, std::vector<int>> AttemptsOfSteps(TestCluster& cluster,
 
 // The adapter that it trained into `out`.
 std::string AdapterIn(const std::string& out);
-// The adapter of a run that nothing happens to.
-std::string UndisturbedAdapter(const LongRun& run = {});
+// The adapter of a run that nothing happens to and that ends in this time.
+std::string UndisturbedAdapter(const LongRun& run = {},
+                               int timeout_seconds = 120);
 
 }  // namespace lockstep::testing
 

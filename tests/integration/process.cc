@@ -156,9 +156,20 @@ int BackgroundProcess::Wait() {
   return ExitCode(status);
 }
 
+pid_t ParentOf(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string id;
+  std::string name;
+  std::string state;
+  pid_t parent = 0;
+  stat >> id >> name >> state >> parent;
+  return parent;
+}
+
 std::string BinDir() { return Variable("LOCKSTEP_BIN_DIR"); }
 std::string SourceDir() { return Variable("LOCKSTEP_SOURCE_DIR"); }
 std::string OraclePython() { return Variable("LOCKSTEP_ORACLE_PYTHON"); }
+std::string ChecksPython() { return Variable("LOCKSTEP_CHECKS_PYTHON"); }
 std::string TestDataDir() { return Variable("LOCKSTEP_TEST_DATA"); }
 
 std::string ReadFile(const std::string& path) {

@@ -47,10 +47,15 @@ class BackgroundProcess {
   pid_t pid_ = -1;
 };
 
-// The folder of the built programs, our sources, the oracle Python.
+// Who started it, as the supervisor of a rank did; 0 when it is gone.
+pid_t ParentOf(pid_t pid);
+
+// The folder of the built programs, our sources, the oracle Python, and the one
+// with readers of formats.
 std::string BinDir();
 std::string SourceDir();
 std::string OraclePython();
+std::string ChecksPython();
 // Empty when the real data is not here.
 std::string TestDataDir();
 

@@ -62,6 +62,15 @@ TEST(RecoveryTest, KilledWorkerIsReplacedAndTheRunEndsInTheSameBits) {
       << job.attempts(0).end_message();
   EXPECT_GE(job.attempts(1).resume_step(), 100);
   EXPECT_EQ(calm, AdapterIn(cluster.Path("storm")));
+  // TensorBoard has each step once, though some were done twice.
+  const int64_t every = job.spec().logging().logging_steps();
+  ASSERT_EQ(kSteps % every, 0);
+  const RunResult board = RunProgram(
+      {OraclePython(), SourceDir() + "/tests/oracle/check_tensorboard.py",
+       cluster.Path("storm/runs"), "--tags", "train/loss,train/grad_norm",
+       "--steps", absl::StrCat(kSteps), "--points",
+       absl::StrCat(kSteps / every), "--ended", "yes"});
+  EXPECT_EQ(board.exit_code, 0) << board.out << board.err;
 }
 
 TEST(RecoveryTest, ARunThatKeepsTwoCheckpointsResumesFromTheNewest) {

@@ -22,17 +22,35 @@ std::string MakeTemporaryDir(const std::string& parent) {
   return pattern;
 }
 
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const TestTls& tls) {
+  if (tls.ca.empty()) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials(
+      {ReadFile(tls.ca), ReadFile(tls.key), ReadFile(tls.cert)});
+}
+
 }  // namespace
 
 TestCluster::TestCluster(int cpu_slots, std::vector<std::string> flags,
-                         std::string bin_dir)
+                         std::string bin_dir, std::vector<std::string> prefix)
     : dir_(MakeTemporaryDir(::testing::TempDir())),
       // A socket's path has at most 107 bytes, which a build folder may exceed.
       socket_dir_(MakeTemporaryDir("/tmp")),
       address_("unix:" + socket_dir_ + "/lockstepd.sock"),
       cpu_slots_(cpu_slots),
       flags_(std::move(flags)),
-      bin_dir_(std::move(bin_dir)) {
+      bin_dir_(std::move(bin_dir)),
+      prefix_(std::move(prefix)) {
+  StartDaemon();
+}
+
+TestCluster::TestCluster(int cpu_slots, std::vector<std::string> flags,
+                         TestTls tls)
+    : dir_(MakeTemporaryDir(::testing::TempDir())),
+      address_(tls.address),
+      cpu_slots_(cpu_slots),
+      flags_(std::move(flags)),
+      bin_dir_(BinDir()),
+      tls_(std::move(tls)) {
   StartDaemon();
 }
 
@@ -56,23 +74,31 @@ TestCluster::~TestCluster() {
     daemon_.reset();
   }
   std::error_code ignored;
-  fs::remove_all(socket_dir_, ignored);
+  if (!socket_dir_.empty()) fs::remove_all(socket_dir_, ignored);
   if (!::testing::Test::HasFailure()) fs::remove_all(dir_, ignored);
 }
 
 void TestCluster::StartDaemon() {
-  std::vector<std::string> words = {bin_dir_ + "/lockstepd",
-                                    "--state-dir",
-                                    Path("state"),
-                                    "--listen",
-                                    address_,
-                                    "--cpu-slots",
-                                    std::to_string(cpu_slots_),
-                                    "--metrics-address",
-                                    "127.0.0.1:0"};
+  std::vector<std::string> words = prefix_;
+  for (const std::string& word :
+       {bin_dir_ + "/lockstepd", std::string("--state-dir"), Path("state"),
+        std::string("--listen"), address_, std::string("--cpu-slots"),
+        std::to_string(cpu_slots_), std::string("--metrics-address"),
+        std::string("127.0.0.1:0")}) {
+    words.push_back(word);
+  }
   words.insert(words.end(), flags_.begin(), flags_.end());
   daemon_ = std::make_unique<BackgroundProcess>(words, Environment{},
                                                 Path("lockstepd.log"));
+  const auto channel = NewChannel();
+  ASSERT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() +
+                                        std::chrono::seconds(20)))
+      << "lockstepd does not answer:\n"
+      << daemon_log();
+  jobs_ = v1::JobService::NewStub(channel);
+}
+
+std::shared_ptr<grpc::Channel> TestCluster::NewChannel() const {
   // A channel that has failed to connect waits before it tries again; short
   // here, as the daemon is up within milliseconds.
   grpc::ChannelArguments arguments;
@@ -81,13 +107,11 @@ void TestCluster::StartDaemon() {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  auto channel = grpc::CreateCustomChannel(
-      address_, grpc::InsecureChannelCredentials(), arguments);
-  ASSERT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() +
-                                        std::chrono::seconds(20)))
-      << "lockstepd does not answer:\n"
-      << daemon_log();
-  jobs_ = v1::JobService::NewStub(channel);
+  return grpc::CreateCustomChannel(address_, CredentialsOf(tls_), arguments);
+}
+
+std::unique_ptr<v1::JobService::Stub> TestCluster::Connect() const {
+  return v1::JobService::NewStub(NewChannel());
 }
 
 void TestCluster::KillDaemon() {
@@ -98,6 +122,10 @@ void TestCluster::KillDaemon() {
 
 int TestCluster::TerminateDaemon() {
   daemon_->Signal(SIGTERM);
+  return WaitForDaemonEnd();
+}
+
+int TestCluster::WaitForDaemonEnd() {
   const int exit_code = daemon_->Wait();
   daemon_.reset();
   return exit_code;
@@ -106,7 +134,13 @@ int TestCluster::TerminateDaemon() {
 RunResult TestCluster::Lockstep(std::vector<std::string> args,
                                 int timeout_seconds) {
   args.insert(args.begin(), BinDir() + "/lockstep");
-  return RunProgram(args, {{"LOCKSTEP_SERVER", address_}}, timeout_seconds);
+  Environment environment = {{"LOCKSTEP_SERVER", address_}};
+  if (!tls_.ca.empty()) {
+    environment["LOCKSTEP_TLS_CA"] = tls_.ca;
+    environment["LOCKSTEP_TLS_CERT"] = tls_.cert;
+    environment["LOCKSTEP_TLS_KEY"] = tls_.key;
+  }
+  return RunProgram(args, environment, timeout_seconds);
 }
 
 RunResult TestCluster::SubmitAndWait(const std::string& name,
@@ -128,21 +162,48 @@ v1::Job TestCluster::GetJob(const std::string& id) {
 }
 
 v1::Job TestCluster::WaitForState(const std::string& id, v1::Job::State state) {
+  return WaitForJob(id,
+                    [&](const v1::Job& job) { return job.state() == state; });
+}
+
+v1::Job TestCluster::WaitForJob(
+    const std::string& id, const std::function<bool(const v1::Job&)>& done) {
+  v1::WatchJobsRequest request;
+  request.set_name("jobs/" + id);
+  const v1::Job job =
+      WaitForChange(request, [&](const v1::WatchJobsResponse& change) {
+        return change.has_job() && done(change.job());
+      }).job();
+  EXPECT_TRUE(done(job)) << id << " is " << v1::Job::State_Name(job.state());
+  return job;
+}
+
+v1::Event TestCluster::WaitForEvent(const std::string& id,
+                                    const std::string& type) {
+  v1::WatchJobsRequest request;
+  request.set_name("jobs/" + id);
+  // From the beginning of the journal.
+  request.set_resume_token("0");
+  v1::Event event =
+      WaitForChange(request, [&](const v1::WatchJobsResponse& change) {
+        return change.event().type() == type;
+      }).event();
+  EXPECT_EQ(event.type(), type) << event.message();
+  return event;
+}
+
+v1::WatchJobsResponse TestCluster::WaitForChange(
+    const v1::WatchJobsRequest& request,
+    const std::function<bool(const v1::WatchJobsResponse&)>& done) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::minutes(1));
-  v1::WatchJobsRequest request;
-  request.set_name("jobs/" + id);
   const auto reader = jobs_->WatchJobs(&context, request);
   v1::WatchJobsResponse change;
-  while (reader->Read(&change)) {
-    if (!change.has_job() || change.job().state() != state) continue;
-    context.TryCancel();
-    return change.job();
+  while (reader->Read(&change) && !done(change)) {
   }
-  ADD_FAILURE() << id << " is " << v1::Job::State_Name(change.job().state())
-                << ", not " << v1::Job::State_Name(state);
-  return change.job();
+  context.TryCancel();
+  return change;
 }
 
 bool TestCluster::FollowMetrics(

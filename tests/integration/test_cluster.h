@@ -18,11 +18,23 @@
 
 namespace lockstep::testing {
 
+// Where a coordinator listens by TLS, and what users need: PEM files.
+struct TestTls {
+  std::string address;
+  std::string ca;
+  std::string cert;
+  std::string key;
+};
+
 class TestCluster {
  public:
-  // `flags` are given to each daemon, beside those that a test needs.
+  // `flags` are given to each daemon, beside those that a test needs; `prefix`
+  // goes before its command line, and runs it elsewhere.
   explicit TestCluster(int cpu_slots = 2, std::vector<std::string> flags = {},
-                       std::string bin_dir = BinDir());
+                       std::string bin_dir = BinDir(),
+                       std::vector<std::string> prefix = {});
+  // On TCP alone; `flags` have the coordinator's side of TLS.
+  TestCluster(int cpu_slots, std::vector<std::string> flags, TestTls tls);
   // Kills the daemon and every process of its jobs.
   ~TestCluster();
 
@@ -38,8 +50,13 @@ class TestCluster {
                           int timeout_seconds = 120);
 
   v1::Job GetJob(const std::string& id);
-  // Watches it until it is in this state, for a minute at most.
+  // Watches it until it is in this state, or one of which `done` says so, for a
+  // minute at most.
   v1::Job WaitForState(const std::string& id, v1::Job::State state);
+  v1::Job WaitForJob(const std::string& id,
+                     const std::function<bool(const v1::Job&)>& done);
+  // The first event of this type that it has or gets, within a minute.
+  v1::Event WaitForEvent(const std::string& id, const std::string& type);
   // Follows the job's metrics until `done` says so; false when the stream ended
   // first.
   bool FollowMetrics(const std::string& id,
@@ -53,8 +70,12 @@ class TestCluster {
   // step.
   std::vector<double> Losses(const std::string& id);
 
-  void KillDaemon();      // SIGKILL
-  int TerminateDaemon();  // SIGTERM; returns its exit code
+  // A connection of its own, to this daemon and those after it.
+  std::unique_ptr<v1::JobService::Stub> Connect() const;
+
+  void KillDaemon();       // SIGKILL
+  int TerminateDaemon();   // SIGTERM; returns its exit code
+  int WaitForDaemonEnd();  // By itself; returns its exit code.
   void StartDaemon();
   // Of another folder from the next start on: daemon and workers. The command
   // line stays ours.
@@ -64,12 +85,20 @@ class TestCluster {
   std::string daemon_log() const { return ReadFile(Path("lockstepd.log")); }
 
  private:
+  std::shared_ptr<grpc::Channel> NewChannel() const;
+  // The first change of which `done` says so; the last one when there is none.
+  v1::WatchJobsResponse WaitForChange(
+      const v1::WatchJobsRequest& request,
+      const std::function<bool(const v1::WatchJobsResponse&)>& done);
+
   std::string dir_;
   std::string socket_dir_;
   std::string address_;
   const int cpu_slots_;
   const std::vector<std::string> flags_;
   std::string bin_dir_;
+  const std::vector<std::string> prefix_;
+  const TestTls tls_;
   std::unique_ptr<BackgroundProcess> daemon_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
 };

@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -163,17 +165,20 @@ TEST(TrainJobTest, TensorBoardReadsTheCurves) {
 TEST(TrainJobTest, TensorBoardShowsTwoJobsSideBySide) {
   constexpr int kNoBrowser = 77;
   TestCluster cluster;
+  std::vector<std::string> losses;
   for (const std::string name : {"fast", "slow"}) {
     const RunResult run = cluster.SubmitAndWait(
         name, JobForTheBoard(name == "fast" ? "1.0e-2" : "1.0e-3",
                              cluster.Path("jobs/" + name)));
     ASSERT_EQ(run.exit_code, 0) << run.err << cluster.daemon_log();
+    // What `lockstep metrics` ends with.
+    losses.push_back(absl::StrFormat("%.17g", cluster.Losses(name).back()));
   }
 
   const RunResult check = RunProgram(
       {OraclePython(), SourceDir() + "/tests/oracle/check_tensorboard_page.py",
        cluster.Path("jobs"), "--runs", "fast/runs,slow/runs", "--hparam",
-       "learning_rate=0.01,0.001"},
+       "learning_rate=0.01,0.001", "--loss", absl::StrJoin(losses, ",")},
       {}, /*timeout_seconds=*/300);
 
   if (check.exit_code == kNoBrowser) GTEST_SKIP() << check.out;

@@ -2,7 +2,7 @@
 
     oracle-python check_tensorboard.py DIR --tags train/loss,train/grad_norm
         --steps N [--points K] [--text TAG=PART] [--hparam NAME=VALUE]
-        [--ended yes|no]
+        [--ended yes|no] [--last TAG=VALUE]
 
 Each tag must be there with finite values, at steps that rise strictly and end
 at N; with --points, at exactly K of them (N when every step is logged). What
@@ -10,7 +10,8 @@ TensorBoard would silently skip (a record with a bad checksum ends its reading
 of the file) fails here, because the last steps would be missing. --text: a text
 with that tag contains that part. --hparam: TensorBoard's HParams has that value
 (VALUE is JSON), and --ended says whether it takes the run for one that
-succeeded.
+succeeded. --last: the newest value of that tag, as Python writes it: nan, inf and
+-inf are values, too, and of such a tag any value may be.
 
 Ends with one line, `check_tensorboard: ok ...` and exit status 0, or
 `check_tensorboard: FAILED ...` and 1.
@@ -44,7 +45,11 @@ def check(args):
             return f"{tag}: the last step is {steps[-1]}, not {args.steps}"
         if args.points is not None and len(steps) != args.points:
             return f"{tag}: {len(steps)} points, not {args.points}"
-        if not all(math.isfinite(point.value) for point in points):
+        last = dict(wanted.split("=") for wanted in args.last).get(tag)
+        if last is not None:
+            if str(points[-1].value) != last:
+                return f"{tag}: the last is {points[-1].value}, not {last}"
+        elif not all(math.isfinite(point.value) for point in points):
             return f"{tag}: not finite: {[p.value for p in points]}"
         print(f"{tag}: {len(points)} points, {points[0].value:.6g} at step "
               f"{steps[0]}, {points[-1].value:.6g} at step {steps[-1]}")
@@ -93,6 +98,7 @@ def main():
     parser.add_argument("--points", type=int)
     parser.add_argument("--text", action="append", default=[])
     parser.add_argument("--hparam", action="append", default=[])
+    parser.add_argument("--last", action="append", default=[])
     parser.add_argument("--ended", choices=["yes", "no"])
     args = parser.parse_args()
     wrong = check(args)

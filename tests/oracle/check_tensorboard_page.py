@@ -1,11 +1,12 @@
 """Does TensorBoard's page show these runs side by side?
 
     oracle-python check_tensorboard_page.py LOGDIR --runs a/runs,b/runs
-        [--hparam learning_rate=0.002,0.0002] [--pictures FOLDER]
+        [--hparam learning_rate=0.002,0.0002 --loss 1.25,1.5] [--pictures FOLDER]
 
 Starts the real TensorBoard and looks at its pages with headless Chromium: each
 run has a line in the chart of train/loss, and with --hparam the table of HParams
-has those values and the runs' newest loss. --pictures keeps what was seen.
+has those values and beside them the runs' newest loss, which --loss says.
+--pictures keeps what was seen.
 
 Ends with one line, `check_tensorboard_page: ok ...` and exit status 0,
 `check_tensorboard_page: FAILED ...` and 1, or 77 where there is no browser.
@@ -15,6 +16,7 @@ import argparse
 import contextlib
 import html.parser
 import json
+import math
 import os
 import pathlib
 import re
@@ -145,20 +147,23 @@ def check(args, browser):
     # what they ask for.
     if pictures:
       look(browser, f"{address}#hparams", picture("hparams"))
-    return args.hparam and check_hparams(address, runs, args.hparam)
+    return args.hparam and check_hparams(address, runs, args.hparam,
+                                         args.loss.split(","))
 
 
-def check_hparams(address, runs, wanted):
+def check_hparams(address, runs, wanted, losses):
   name, _, values = wanted.partition("=")
   groups = hparams_of(address)
-  for run, value in zip(runs, values.split(","), strict=True):
+  for run, value, loss in zip(runs, values.split(","), losses, strict=True):
     (group,) = [group for group in groups if group["name"] == run]
     if group["hparams"].get(name) != float(value):
       return f"{run}: {name} is not {value} among {group['hparams']}"
     metrics = {metric["name"]["tag"]: metric["value"]
                for metric in group["metricValues"]}
-    if "train/loss" not in metrics:
-      return f"{run}: no train/loss beside its hparams: {metrics}"
+    # Event files have floats, of 24 bits.
+    if not math.isclose(metrics.get("train/loss", math.nan), float(loss),
+                        rel_tol=2**-23):
+      return f"{run}: train/loss is not {loss} beside its hparams: {metrics}"
   return None
 
 
@@ -169,6 +174,7 @@ def main():
   parser.add_argument("logdir")
   parser.add_argument("--runs", required=True)
   parser.add_argument("--hparam")
+  parser.add_argument("--loss", help="needed by --hparam")
   parser.add_argument("--pictures")
   args = parser.parse_args()
   browser = os.environ.get("LOCKSTEP_BROWSER") or next(

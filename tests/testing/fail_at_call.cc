@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -19,6 +20,18 @@ struct Result {
 };
 
 }  // namespace
+
+std::vector<FailingCall> BadDisks() {
+  return {{.error = ENOSPC},
+          {.error = EIO},
+          {.error = ENOSPC, .for_good = true},
+          {.error = EIO, .for_good = true}};
+}
+
+std::string NameOfDisk(const ::testing::TestParamInfo<FailingCall>& info) {
+  const std::string what = info.param.error == ENOSPC ? "Full" : "Broken";
+  return what + (info.param.for_good ? "ForGood" : "Once");
+}
 
 std::optional<absl::Status> FailAtCall(
     const FailingCall& failing, const std::function<absl::Status()>& work) {

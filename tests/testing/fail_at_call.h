@@ -5,8 +5,11 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "gtest/gtest.h"
 
 namespace lockstep::testing {
 
@@ -19,9 +22,14 @@ struct FailingCall {
   bool for_good = false;
 };
 
+// For suites of tests with a parameter: a disk that is full or broken, for one
+// call or for good, and the name of each.
+std::vector<FailingCall> BadDisks();
+std::string NameOfDisk(const ::testing::TestParamInfo<FailingCall>& info);
+
 // Runs `work` in a child process, in which that call fails. What `work`
-// returned; none when it came to its end before the call. It must stay on one
-// thread.
+// returned; none when it came to its end before the call. Calls of several
+// threads count in the order in which they come.
 std::optional<absl::Status> FailAtCall(
     const FailingCall& failing, const std::function<absl::Status()>& work);
 

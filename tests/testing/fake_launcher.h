@@ -73,6 +73,7 @@ class FakeLauncher : public Launcher {
     absl::MutexLock lock(&mu_);
     use_listener_ = std::move(listener);
   }
+  void SetEngineListener(EngineListener /*listener*/) override {}
   // Others use these devices from now on.
   void TellUses(ForeignUses uses) {
     UseListener listener;

@@ -9,7 +9,7 @@ namespace lockstep::testing {
 
 // Runs `work` in a child process, which is killed on entering the n-th call
 // (from 1) that changes a file: write, sync, truncate, rename, unlink, create.
-// False when `work` came to its end before. It must stay on one thread.
+// False when `work` came to its end before.
 bool KillAtCall(int n, const std::function<void()>& work);
 
 }  // namespace lockstep::testing

@@ -12,7 +12,11 @@
 namespace lockstep::testing {
 namespace {
 
+constexpr int kSyscallStop = SIGTRAP | 0x80;
+
 [[noreturn]] void RunChild(const std::function<void()>& work) {
+  // A process group of its own, by which all its threads can be waited for.
+  setpgid(0, 0);
   ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
   raise(SIGSTOP);
   // What it throws must not let the child go on as the test.
@@ -26,38 +30,46 @@ namespace {
 
 }  // namespace
 
-TracedChild::TracedChild(const std::function<void()>& work) : pid_(fork()) {
+TracedChild::TracedChild(const std::function<void()>& work)
+    : pid_(fork()), thread_(pid_) {
   if (pid_ == 0) RunChild(work);
   int status = 0;
   EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
-  EXPECT_EQ(ptrace(PTRACE_SETOPTIONS, pid_, nullptr,
-                   PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL),
-            0);
+  EXPECT_EQ(
+      ptrace(PTRACE_SETOPTIONS, pid_, nullptr,
+             PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL),
+      0);
 }
 
 TracedChild::~TracedChild() {
   if (!ended_) Kill();
 }
 
-// To the next stop at a call's begin or end.
+// To the next stop of any thread at a call's begin or end.
 bool TracedChild::Resume() {
-  while (!ended_) {
-    ptrace(PTRACE_SYSCALL, pid_, nullptr, nullptr);
+  ptrace(PTRACE_SYSCALL, thread_, nullptr, nullptr);
+  while (true) {
     int status = 0;
-    if (waitpid(pid_, &status, 0) != pid_ || !WIFSTOPPED(status)) {
+    thread_ = waitpid(-pid_, &status, __WALL);
+    if (thread_ < 0) break;
+    if (!WIFSTOPPED(status)) {
+      // A thread that ends is nobody's business.
+      if (thread_ != pid_) continue;
       EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-      ended_ = true;
-    } else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-      return true;
+      break;
     }
+    if (WSTOPSIG(status) == kSyscallStop) return true;
+    // A thread begins, or begins another.
+    ptrace(PTRACE_SYSCALL, thread_, nullptr, nullptr);
   }
+  ended_ = true;
   return false;
 }
 
 bool TracedChild::RunToCall() {
   while (Resume()) {
     const long size =
-        ptrace(PTRACE_GET_SYSCALL_INFO, pid_, sizeof(call_), &call_);
+        ptrace(PTRACE_GET_SYSCALL_INFO, thread_, sizeof(call_), &call_);
     if (size > 0 && call_.op == PTRACE_SYSCALL_INFO_ENTRY) return true;
   }
   return false;
@@ -65,19 +77,28 @@ bool TracedChild::RunToCall() {
 
 void TracedChild::Kill() {
   kill(pid_, SIGKILL);
-  EXPECT_EQ(waitpid(pid_, nullptr, 0), pid_);
+  // The process is gone when its threads are.
+  int status = 0;
+  pid_t gone = 0;
+  do {
+    gone = waitpid(-pid_, &status, __WALL);
+  } while (gone > 0 && (gone != pid_ || WIFSTOPPED(status)));
+  EXPECT_EQ(gone, pid_);
   ended_ = true;
 }
 
 void TracedChild::FailCall(int error) {
   user_regs_struct registers{};
-  ptrace(PTRACE_GETREGS, pid_, nullptr, &registers);
+  ptrace(PTRACE_GETREGS, thread_, nullptr, &registers);
   // No such call: the kernel does nothing.
   registers.orig_rax = static_cast<unsigned long long>(-1);
-  ptrace(PTRACE_SETREGS, pid_, nullptr, &registers);
-  if (!Resume()) return;
+  ptrace(PTRACE_SETREGS, thread_, nullptr, &registers);
+  ptrace(PTRACE_SYSCALL, thread_, nullptr, nullptr);
+  int status = 0;
+  EXPECT_EQ(waitpid(thread_, &status, __WALL), thread_);
+  EXPECT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == kSyscallStop) << status;
   registers.rax = static_cast<unsigned long long>(-error);
-  ptrace(PTRACE_SETREGS, pid_, nullptr, &registers);
+  ptrace(PTRACE_SETREGS, thread_, nullptr, &registers);
 }
 
 }  // namespace lockstep::testing

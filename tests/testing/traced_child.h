@@ -1,9 +1,8 @@
 #ifndef LOCKSTEP_TESTS_TESTING_TRACED_CHILD_H_
 #define LOCKSTEP_TESTS_TESTING_TRACED_CHILD_H_
 
-// A child process that stops at each of its system calls, for tests that have
-// one go wrong without a change to what they test. The child must stay on one
-// thread.
+// A child process that stops at each of its system calls, those of its threads
+// too, for tests that have one go wrong without a change to what they test.
 
 #include <sys/ptrace.h>
 #include <sys/types.h>
@@ -20,10 +19,10 @@ class TracedChild {
   TracedChild(const TracedChild&) = delete;
   TracedChild& operator=(const TracedChild&) = delete;
 
-  // Lets it run until it enters its next system call. False when it has ended;
-  // a failure of the test if it did not end by itself.
+  // Lets it run until a thread of it enters a system call; others run on. False
+  // when it has ended; a failure of the test if it did not end by itself.
   bool RunToCall();
-  // The call that it has entered.
+  // The call that was entered.
   const __ptrace_syscall_info& call() const { return call_; }
 
   void Kill();
@@ -33,7 +32,9 @@ class TracedChild {
  private:
   bool Resume();
 
+  // Of the process, and of the thread that is stopped and looked at.
   pid_t pid_ = 0;
+  pid_t thread_ = 0;
   bool ended_ = false;
   __ptrace_syscall_info call_{};
 };

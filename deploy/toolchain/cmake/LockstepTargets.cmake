@@ -47,9 +47,14 @@ function(lockstep_add_test program labels timeout)
     set(ARG_NAME ${program})
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${program})
+  # A job has two ranks. Those of Slurm mostly wait for it.
+  set(cores 2)
+  if("unit" IN_LIST labels OR "slurm" IN_LIST labels)
+    set(cores 1)
+  endif()
   set_tests_properties(${ARG_NAME} PROPERTIES
-    LABELS "${labels}" TIMEOUT ${timeout}
-    ENVIRONMENT "${ARG_ENVIRONMENT};LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF}")
+    LABELS "${labels}" TIMEOUT ${timeout} PROCESSORS ${cores}
+    ENVIRONMENT "${ARG_ENVIRONMENT};LOCKSTEP_SOURCE_DIR=${CMAKE_SOURCE_DIR};LOCKSTEP_BIN_DIR=${CMAKE_BINARY_DIR}/bin;LOCKSTEP_ORACLE_PYTHON=${LOCKSTEP_ORACLE_ENV}/bin/python;LOCKSTEP_CHECKS_PYTHON=${LOCKSTEP_CHECKS_ENV}/bin/python;LOCKSTEP_BUF=${LOCKSTEP_BUF};LOCKSTEP_SLURM=${LOCKSTEP_SLURM}")
 endfunction()
 
 # Precompiles headers for the sources of `target`. A precompiled header differs

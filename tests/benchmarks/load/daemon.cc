@@ -99,6 +99,7 @@ void Daemon::Start() {
   if (!jobs->GetServerInfo(&context, v1::GetServerInfoRequest(), &info).ok()) {
     Die("lockstepd does not answer:\n" + ReadAll(log));
   }
+  metrics_url_ = info.metrics_address();
 }
 
 void Daemon::Kill() {

@@ -33,6 +33,8 @@ class Daemon {
   // A connection of its own.
   std::shared_ptr<grpc::Channel> Connect() const;
   const std::string& folder() const { return folder_; }
+  // http://127.0.0.1:PORT/metrics
+  const std::string& metrics_url() const { return metrics_url_; }
   std::string state_dir() const { return folder_ + "/state"; }
 
   // Of the process: processor time so far, memory held.
@@ -45,6 +47,7 @@ class Daemon {
 
   const int cpu_slots_;
   std::string folder_;
+  std::string metrics_url_;
   pid_t pid_ = -1;
 };
 

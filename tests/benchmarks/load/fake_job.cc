@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/contract/step_parts.h"
 #include "proto/contract/version.h"
 #include "proto/contract/worker_version.h"
 
@@ -19,6 +20,10 @@ constexpr size_t kLabelBytes = 100;
 constexpr const char* kValues[] = {
     "loss",         "grad_norm", "learning_rate", "epoch", "tokens_per_second",
     "step_seconds", "tokens",    "token_accuracy"};
+// What rank 0 says besides, now and then.
+constexpr const char* kMore[] = {"samples", "flops", "mfu",
+                                 "checkpoint_seconds"};
+constexpr size_t kSha256Digits = 64;
 
 }  // namespace
 
@@ -55,6 +60,8 @@ FakeJob::FakeJob(const Daemon& daemon, const std::string& id, int ranks)
   uid_ = job.uid();
   Prepare();
   Train();
+  // A thousand jobs are not watched by a thousand users.
+  jobs_.reset();
 }
 
 FakeJob::~FakeJob() {
@@ -188,6 +195,79 @@ void FakeJob::Report(int rank, int points, Answered answered) {
       [call, answered = std::move(answered)](const grpc::Status& status) {
         answered(status);
       });
+}
+
+void FakeJob::TellAll(int rank, bool gpu_had_error) {
+  worker::v1::ReportRequest request;
+  *request.mutable_caller() = Caller(1, rank);
+  int64_t& seq = ranks_[rank].seq;
+  const auto add =
+      [&](int64_t step) -> google::protobuf::Map<std::string, double>& {
+    v1::MetricPoint& point = *request.add_points();
+    point.set_seq(++seq);
+    point.set_step(step);
+    return *point.mutable_values();
+  };
+  const int64_t step = seq + 1;
+  auto& values = add(step);
+  for (const StepPart& part : kStepParts) values[part.seconds] = 0.0625;
+  if (rank == 0) {
+    for (const char* value : kValues) values[value] = 1;
+    for (const char* value : kMore) values[value] = 0.5;
+    auto& evaluation = add(step);
+    evaluation["eval_loss"] = 1;
+    evaluation["eval_seconds"] = 1;
+  }
+  grpc::ClientContext context;
+  Prepare(context, token_);
+  worker::v1::ReportResponse response;
+  const grpc::Status status = worker_->Report(&context, request, &response);
+  if (!status.ok()) Die(name_ + ": " + status.error_message());
+  if (rank == 0) CommitCheckpoint(step);
+  TellGpu(rank, gpu_had_error);
+}
+
+void FakeJob::TellGpu(int rank, bool had_error) {
+  constexpr int64_t kMemory = int64_t{80} << 30;
+  constexpr uint32_t kNvlinkError = 74;
+  worker::v1::HeartbeatRequest request;
+  *request.mutable_caller() = Caller(1, rank);
+  request.set_step(ranks_[rank].seq);
+  request.set_phase(worker::v1::PHASE_TRAINING);
+  worker::v1::GpuReading& gpu = *request.mutable_gpu();
+  // Two jobs that tell of one GPU would share its series.
+  gpu.set_uuid(absl::StrCat("GPU-played", rank, "-", uid_));
+  gpu.set_memory_used_bytes(kMemory / 2);
+  gpu.set_memory_total_bytes(kMemory);
+  gpu.set_utilization_ratio(1);
+  gpu.set_power_watts(700);
+  gpu.set_energy_joules(static_cast<double>(ranks_[rank].seq));
+  gpu.set_temperature_celsius(60);
+  gpu.set_sm_clock_hertz(2e9);
+  if (had_error) (*gpu.mutable_xid_errors())[kNvlinkError] = 1;
+  if (!ranks_[rank].heartbeats->Write(request)) {
+    Die(name_ + ": a heartbeat failed");
+  }
+}
+
+void FakeJob::CommitCheckpoint(int64_t step) {
+  using Request = worker::v1::CommitCheckpointRequest;
+  Request request;
+  *request.mutable_caller() = Caller(1, 0);
+  v1::Checkpoint& checkpoint = *request.mutable_checkpoint();
+  checkpoint.set_step(step);
+  checkpoint.set_path(absl::StrCat("/out/checkpoint-", step));
+  checkpoint.set_size_bytes(1 << 20);
+  checkpoint.set_manifest_sha256(std::string(kSha256Digits, 'a'));
+  for (const auto phase : {Request::PHASE_GRANT, Request::PHASE_COMMIT}) {
+    request.set_phase(phase);
+    grpc::ClientContext context;
+    Prepare(context, token_);
+    worker::v1::CommitCheckpointResponse response;
+    const grpc::Status status =
+        worker_->CommitCheckpoint(&context, request, &response);
+    if (!status.ok()) Die(name_ + ": " + status.error_message());
+  }
 }
 
 }  // namespace lockstep::load

@@ -37,6 +37,11 @@ class FakeJob {
   bool Heartbeat(int rank);
   // What it says of a step: `points` metric points of eight values each.
   void Report(int rank, int points, Answered answered);
+  // All that a rank of a GPU on another host can tell: of a step, with where
+  // its time went, and of its own GPU, which may have had an error; by rank 0
+  // of an evaluation and a checkpoint besides. Ends this process when it is not
+  // taken.
+  void TellAll(int rank, bool gpu_had_error);
 
  private:
   struct Rank {
@@ -53,6 +58,8 @@ class FakeJob {
   void Prepare();
   void Train();
   void Join(int rank);
+  void CommitCheckpoint(int64_t step);
+  void TellGpu(int rank, bool had_error);
   void Prepare(grpc::ClientContext& context, const std::string& token) const;
   worker::v1::Caller Caller(int attempt, int rank) const;
 

@@ -24,6 +24,10 @@ void MeasureMetrics();
 // Processor time of a coordinator whose 100 jobs only train.
 void MeasureIdle();
 
+// What one scrape brings of 1,000 jobs that train, and what it costs. False
+// when it is more than the design allows.
+bool MeasureScrapes();
+
 }  // namespace lockstep::load
 
 #endif  // LOCKSTEP_TESTS_BENCHMARKS_LOAD_SCENARIOS_H_

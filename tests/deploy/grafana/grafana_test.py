@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""grafana_test.py BIN PROMETHEUS FAKE_NVML: the dashboards in deploy/grafana
+"""grafana_test.py BIN PROMETHEUS FAKE_NVML FAKE_FLEET: the dashboards in deploy/grafana
 are what their code makes, follow the rules for dashboards, and each of their
 queries finds what a real lockstepd exports of a job that trains, in a real Prometheus.
 
 FAKE_NVML stands for the library of NVIDIA's driver, so that there are GPUs.
+FAKE_FLEET is a second lockstepd, with a job that says what only ranks on GPUs can.
 """
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -19,7 +21,7 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from scraped_lockstep import FIXTURES, ROOT, ScrapedLockstep, fetch
+from scraped_lockstep import FIXTURES, ROOT, ScrapedLockstep, fetch, program
 
 GRAFANA = ROOT / "deploy/grafana"
 BOARDS = {path.stem: json.loads(path.read_text())
@@ -181,9 +183,13 @@ class QueryTest(unittest.TestCase):
   def setUp(self):
     library = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
     (library / "libnvidia-ml.so.1").symlink_to(FAKE_NVML)
+    self.played_url = self.enterContext(program(
+        [FAKE_FLEET], r"metrics (http://[^/]+/metrics)",
+        {**os.environ, "LOCKSTEP_BIN_DIR": str(BIN)}))
     # Where lockstepd looks for the driver's library first.
     self.scraped = ScrapedLockstep(
-        BIN, PROMETHEUS, environment={"LD_LIBRARY_PATH": str(library)})
+        BIN, PROMETHEUS, environment={"LD_LIBRARY_PATH": str(library)},
+        others=[self.played_url])
     self.addCleanup(self.scraped.close)
     self.scraped.submit("watched", JOB.format(
         fixtures=FIXTURES, out=self.scraped.folder / "out"))
@@ -203,16 +209,25 @@ class QueryTest(unittest.TestCase):
         metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)",
                                      variable["query"]["query"]).groups()
         self.scraped.until(f'count by ({label}) ({metric}{{{label}!=""}})')
+    # Of a GPU that only a rank tells of it exports the same as of its own.
+    own, played = (
+        set(re.findall(r"^(lockstep_gpu_\w+)\{gpu=\"" + gpu, page, re.MULTILINE))
+        for gpu, page in (("GPU-fake0", fetch(self.scraped.metrics_url)),
+                          ("GPU-played1", fetch(self.played_url))))
+    self.assertGreater(len(own), 7)
+    self.assertEqual(own, played)
     # And leaves nothing of it out.
-    exported = set(re.findall(r"^# TYPE (lockstep_\w+)",
-                              fetch(self.scraped.metrics_url), re.MULTILINE))
+    exported = set(re.findall(
+        r"^# TYPE (lockstep_\w+)",
+        fetch(self.scraped.metrics_url) + fetch(self.played_url),
+        re.MULTILINE))
     shown = set(re.findall(r"lockstep_[a-z_]+?(?=_bucket|\{)",
                            " ".join(expr for _, expr in every_query())))
-    self.assertGreater(len(exported), 20)
+    self.assertGreater(len(exported), 40)
     self.assertEqual(exported - shown, set())
 
 
 if __name__ == "__main__":
-  BIN, PROMETHEUS, FAKE_NVML = (
-      pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(3))
+  BIN, PROMETHEUS, FAKE_NVML, FAKE_FLEET = (
+      pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(4))
   unittest.main()

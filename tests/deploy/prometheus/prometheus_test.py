@@ -21,7 +21,7 @@ model: {{path: {fixtures}/models/tiny-llama}}
 method: {{lora: {{r: 8}}}}
 data: {{train: [{{path: {fixtures}/data/text.jsonl}}], max_length: 64}}
 train: {{max_steps: 100000}}
-checkpoint: {{save_steps: 0}}
+checkpoint: {{save_steps: 10, save_total_limit: 1}}
 resources: {{device: cpu, ranks: 1}}
 output_dir: {out}
 """
@@ -48,7 +48,7 @@ class RulesTest(unittest.TestCase):
     alerts = re.findall(r"alert: (\w+)", RULES.read_text())
     tests = (HERE / "rules_test.yaml").read_text()
     page = (ROOT / "docs/operations.md").read_text()
-    self.assertEqual(len(alerts), 8)
+    self.assertEqual(len(alerts), 12)
     for alert in alerts:
       # Silent, and in one case firing.
       self.assertGreaterEqual(tests.count(alert + "}"), 1, alert)
@@ -74,6 +74,8 @@ class ScrapeTest(unittest.TestCase):
                       " > 0"), 0)
     self.assertGreaterEqual(scraped.until(
         "method:lockstep_grpc_server_handling_seconds:p99_5m >= 0"), 0)
+    self.assertGreater(scraped.until(
+        "lockstep_train_last_checkpoint_timestamp_seconds > 0"), 0)
     self.assertEqual(scraped.until(
         'count(ALERTS{alertstate="firing"}) or vector(0)'), 0)
     page = fetch(scraped.metrics_url)
@@ -81,6 +83,10 @@ class ScrapeTest(unittest.TestCase):
     self.assertEqual((result.returncode, result.stdout + result.stderr),
                      (0, ""))
     exported = set(re.findall(r"^# TYPE (\w+)", page, re.MULTILINE))
+    table = (ROOT / "docs/operations.md").read_text()
+    self.assertEqual(
+        [name for name in sorted(exported) if name.startswith("lockstep_")
+         and f"`{name}`" not in table], [])
     # Those of GPUs are where there are some.
     used = set(re.findall(
         r"\b(?<!:)(lockstep_(?!gpu)[a-z_]+?)(?:_bucket)?\b(?!:)",
