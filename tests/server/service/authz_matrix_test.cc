@@ -2,9 +2,12 @@
 // the real services: who is let in is what the table says, and whoever is not
 // learns by name why. An RPC that is added is in the test at once.
 
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "gmock/gmock.h"
@@ -207,6 +210,44 @@ TEST_F(AuthzMatrixTest, EveryRpcLetsInWhomItsRowSaysAndNobodyElse) {
   EXPECT_LT(not_served, 10);
   std::cout << "authz_matrix: " << calls << " calls of " << AllMethods().size()
             << " RPCs, of which " << not_served << " are not served\n";
+}
+
+// The comment over an RPC in its .proto file, on one line.
+std::string CommentOf(const MethodDescriptor& method) {
+  std::ifstream file(absl::StrCat(std::getenv("LOCKSTEP_SOURCE_DIR"), "/proto/",
+                                  method.file()->name()));
+  std::string comment;
+  for (std::string line; std::getline(file, line);) {
+    absl::string_view words = absl::StripAsciiWhitespace(line);
+    if (absl::ConsumePrefix(&words, "//")) {
+      absl::StrAppend(&comment, words);
+    } else if (absl::StartsWith(words,
+                                absl::StrCat("rpc ", method.name(), "("))) {
+      return comment;
+    } else {
+      comment.clear();
+    }
+  }
+  return "";
+}
+
+TEST(AuthzCommentTest, TellsWhoIsRefused) {
+  for (const MethodDescriptor* method : AllMethods()) {
+    const AccessRule rule = *Access::RuleOf(
+        absl::StrCat(method->service()->full_name(), "/", method->name()));
+    const std::string comment = CommentOf(*method);
+    ASSERT_FALSE(comment.empty()) << method->full_name();
+    const auto tells = [&comment](absl::string_view words) {
+      return absl::StrContains(comment, words);
+    };
+    EXPECT_EQ(tells("ROLE_TOO_LOW below an admin"), rule == AccessRule::kAdmin)
+        << method->full_name();
+    EXPECT_EQ(tells("ROLE_TOO_LOW below a user"),
+              rule == AccessRule::kUser || rule == AccessRule::kOwner)
+        << method->full_name();
+    EXPECT_EQ(tells("NOT_JOB_OWNER"), rule == AccessRule::kOwner)
+        << method->full_name();
+  }
 }
 
 }  // namespace
