@@ -9,6 +9,7 @@
 #include "benchmark/benchmark.h"
 #include "kernels/adamw.h"
 #include "kernels/attention.h"
+#include "kernels/cpu/small_product.h"
 #include "kernels/cpu/vector_width.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/rms_norm.h"
@@ -90,6 +91,38 @@ void AttentionShapes(benchmark::internal::Benchmark* benchmark) {
 }
 BENCHMARK(AttentionForwardPass)->Apply(AttentionShapes);
 BENCHMARK(AttentionBackwardPass)->Apply(AttentionShapes);
+
+// The products of a linear layer [cols, depth]: forward, by its input and by
+// its weights. Operations a second.
+void SmallProducts(benchmark::State& state) {
+  const int64_t out = state.range(0);
+  const int64_t in = state.range(1);
+  Matrix x = Matrix::Random(kTokens, in, 1, 1, 0);
+  Matrix weight = Matrix::Random(out, in, 2, 1, 0);
+  Matrix y(kTokens, out, 0);
+  Matrix dx(kTokens, in, 0);
+  Matrix d_weight(out, in, 0);
+  const ProductFactor weight_ON = {weight.data(), out, in, in, 1};
+  const ProductFactor weight_NO = {weight.data(), in, out, 1, in};
+  const ProductFactor x_TN = {x.data(), kTokens, in, in, 1};
+  const ProductFactor y_TO = {y.data(), kTokens, out, out, 1};
+  const ProductFactor y_OT = {y.data(), out, kTokens, 1, out};
+  for (auto _ : state) {
+    SmallProductCpu({y.data(), out, x_TN, weight_NO});
+    SmallProductCpu({dx.data(), in, y_TO, weight_ON});
+    SmallProductCpu({d_weight.data(), in, y_OT, x_TN});
+    benchmark::ClobberMemory();
+  }
+  state.counters["flop/s"] =
+      benchmark::Counter(static_cast<double>(6 * kTokens * in * out),
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(SmallProducts)
+    ->Args({128, 64})
+    ->Args({64, 64})
+    ->Args({344, 64})
+    ->Args({64, 172})
+    ->Args({512, 64});
 
 void Swiglu(benchmark::State& state) {
   const simd::ScopedVectorLanes lanes(static_cast<int>(state.range(0)));

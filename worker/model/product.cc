@@ -2,8 +2,26 @@
 
 #include <ATen/ATen.h>
 
+#include "kernels/cpu/small_product.h"
+
 namespace lockstep {
 namespace {
+
+ProductFactor FactorOf(const at::Tensor& matrix) {
+  return {.data = matrix.const_data_ptr<float>(),
+          .rows = matrix.size(0),
+          .cols = matrix.size(1),
+          .row_stride = matrix.stride(0),
+          .col_stride = matrix.stride(1)};
+}
+
+// Whether the kernel for small matrices can take it, and is the fastest.
+bool IsSmall(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
+  return out.is_cpu() && out.scalar_type() == at::kFloat &&
+         a.scalar_type() == at::kFloat && b.scalar_type() == at::kFloat &&
+         out.stride(1) == 1 &&
+         SmallProductPays(a.size(0), b.size(1), a.size(1));
+}
 
 // The CPU's _scaled_mm knows no scales of rows.
 at::Tensor InFloats(const Fp8Matrix& matrix) {
@@ -13,12 +31,28 @@ at::Tensor InFloats(const Fp8Matrix& matrix) {
 }  // namespace
 
 void Product(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b) {
+  if (IsSmall(out, a, b)) {
+    SmallProductCpu({.out = out.mutable_data_ptr<float>(),
+                     .out_stride = out.stride(0),
+                     .a = FactorOf(a),
+                     .b = FactorOf(b)});
+    return;
+  }
   at::Tensor target = out;
   at::mm_out(target, a, b);
 }
 
 void AddProduct(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b,
                 double scale) {
+  if (IsSmall(out, a, b)) {
+    SmallProductCpu({.out = out.mutable_data_ptr<float>(),
+                     .out_stride = out.stride(0),
+                     .a = FactorOf(a),
+                     .b = FactorOf(b),
+                     .scale = static_cast<float>(scale),
+                     .add = true});
+    return;
+  }
   at::Tensor target = out;
   if (a.scalar_type() == out.scalar_type()) {
     at::addmm_out(target, target, a, b, /*beta=*/1, /*alpha=*/scale);
