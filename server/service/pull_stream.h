@@ -105,7 +105,10 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
       const StreamTurn turn = Turn();
       if (turn.what == StreamTurn::What::kWrite) {
         grpc::WriteOptions options;
-        if (turn.more) options.set_buffer_hint();
+        // Not the first: with the hint gRPC 1.51 would keep the stream's headers
+        // back, too, and not say that it wrote.
+        if (turn.more && written_) options.set_buffer_hint();
+        written_ = true;
         this->StartWrite(&response_, options);
         return;
       }
@@ -176,6 +179,7 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
   absl::Status admitted_;
   std::shared_ptr<PullStream> self_;  // Until OnDone.
   Response response_;
+  bool written_ = false;  // Anything yet; of whoever is in Run.
   Timer timer_stream_{*this};
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> timer_ = false;

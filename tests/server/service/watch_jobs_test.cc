@@ -138,6 +138,28 @@ TEST_F(WatchJobsTest, TellsChangesAsTheyHappen) {
   context.TryCancel();
 }
 
+// In one process messages go another way.
+TEST_F(WatchJobsTest, ThroughASocketTheFirstOfManyComeAtOnce) {
+  Create("a");
+  Create("b");
+  const auto jobs = v1::JobService::NewStub(
+      grpc::CreateChannel(address(), grpc::InsecureChannelCredentials()));
+  for (const char* token : {"", "0"}) {
+    TestContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(30));
+    v1::WatchJobsRequest request;
+    request.set_resume_token(token);
+    const auto reader = jobs->WatchJobs(&context, request);
+    v1::WatchJobsResponse change;
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(reader->Read(&change)) << "token '" << token << "'";
+      EXPECT_NE(change.type(), v1::WatchJobsResponse::BOOKMARK);
+    }
+    context.TryCancel();
+  }
+}
+
 TEST_F(WatchJobsTest, SaysWhenNothingHappens) {
   Create("a");
   int bookmarks = 0;
