@@ -1,6 +1,6 @@
 // A03: the coordinator is killed again and again, and training does not notice:
 // the same processes, no restart, and whoever reads the metrics or the log from
-// a cursor sees each point and each byte once.
+// a cursor, or watches the job, sees each point, byte and change once.
 
 #include <signal.h>
 
@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/acceptance/api_calls.h"
+#include "tests/acceptance/change_reader.h"
 #include "tests/acceptance/length.h"
 #include "tests/acceptance/log_reader.h"
 #include "tests/acceptance/metric_reader.h"
@@ -36,6 +37,7 @@ struct Watched {
   Watched(TestCluster& cluster, const std::string& id)
       : id(id), reader(cluster, id) {
     SubmitDetached(cluster, id, LongJob(cluster.Path("out-" + id), kRun));
+    changes = std::make_unique<ChangeReader>(cluster, id);
   }
   // Once it trains, so that there is a log.
   void ReadOn(const TestCluster& cluster) {
@@ -44,6 +46,7 @@ struct Watched {
 
   std::string id;
   MetricReader reader;
+  std::unique_ptr<ChangeReader> changes;
   std::unique_ptr<LogReader> log;
   std::vector<int64_t> pids;
 };
@@ -104,6 +107,29 @@ class CoordinatorKillLoopTest : public ::testing::Test {
                                          job.uid(), "/attempt-1/rank-0.log")));
     EXPECT_FALSE(log.empty());
     log_bytes_ += log.size();
+    const std::vector<int64_t> changes = watched.changes->Finish();
+    EXPECT_EQ(changes, JournalOf(job.name(), changes.back()));
+    changes_ += changes.size();
+  }
+
+  // The sequence numbers of a job's events, up to one.
+  std::vector<int64_t> JournalOf(const std::string& job, int64_t last) {
+    const auto jobs = cluster_.Connect();
+    std::vector<int64_t> sequences;
+    v1::ListEventsRequest request;
+    request.set_name(job);
+    request.set_page_size(1000);
+    do {
+      grpc::ClientContext context;
+      context.set_wait_for_ready(true);
+      v1::ListEventsResponse page;
+      EXPECT_TRUE(jobs->ListEvents(&context, request, &page).ok());
+      for (const v1::Event& event : page.events()) {
+        if (event.sequence() <= last) sequences.push_back(event.sequence());
+      }
+      request.set_page_token(page.next_page_token());
+    } while (!request.page_token().empty());
+    return sequences;
   }
 
   const int jobs_ = LengthOfTest(/*usual=*/1, /*full=*/4);
@@ -111,6 +137,7 @@ class CoordinatorKillLoopTest : public ::testing::Test {
   TestCluster cluster_{/*cpu_slots=*/2 * jobs_};
   std::vector<Watched> watched_;
   size_t log_bytes_ = 0;
+  size_t changes_ = 0;
 };
 
 TEST_F(CoordinatorKillLoopTest, TrainingGoesOnAndNothingIsLostOrSeenTwice) {
@@ -136,8 +163,8 @@ TEST_F(CoordinatorKillLoopTest, TrainingGoesOnAndNothingIsLostOrSeenTwice) {
   }
   std::cout << "A03 coordinator_kill_loop: " << kKills << " kills under "
             << jobs_ << (jobs_ == 1 ? " job" : " jobs") << ", 0 restarts, "
-            << points << " points and " << log_bytes_
-            << " bytes of logs read once each\n";
+            << points << " points, " << changes_ << " changes and "
+            << log_bytes_ << " bytes of logs read once each\n";
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace lockstep::testing {
@@ -55,12 +58,17 @@ bool TracedChild::Resume() {
     if (!WIFSTOPPED(status)) {
       // A thread that ends is nobody's business.
       if (thread_ != pid_) continue;
-      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+      EXPECT_TRUE(to_be_killed_ ||
+                  (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+          << status;
       break;
     }
-    if (WSTOPSIG(status) == kSyscallStop) return true;
-    // A thread begins, or begins another.
-    ptrace(PTRACE_SYSCALL, thread_, nullptr, nullptr);
+    const int signal = WSTOPSIG(status);
+    if (signal == kSyscallStop) return true;
+    // A thread begins, or begins another, or it is another program now. What
+    // else stops it is meant for it.
+    const bool ours = signal == SIGTRAP || signal == SIGSTOP;
+    ptrace(PTRACE_SYSCALL, thread_, nullptr, ours ? 0 : signal);
   }
   ended_ = true;
   return false;
@@ -85,6 +93,22 @@ void TracedChild::Kill() {
   } while (gone > 0 && (gone != pid_ || WIFSTOPPED(status)));
   EXPECT_EQ(gone, pid_);
   ended_ = true;
+}
+
+void TracedChild::KillSoon() {
+  to_be_killed_ = true;
+  kill(pid_, SIGKILL);
+}
+
+std::string TracedChild::PathOf(int descriptor) const {
+  std::error_code ignored;
+  return std::filesystem::read_symlink(
+      absl::StrCat("/proc/", thread_, "/fd/", descriptor), ignored);
+}
+
+uint64_t TracedChild::WordAt(uint64_t address) const {
+  return static_cast<uint64_t>(
+      ptrace(PTRACE_PEEKDATA, thread_, address, nullptr));
 }
 
 void TracedChild::FailCall(int error) {

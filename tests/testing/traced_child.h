@@ -7,13 +7,16 @@
 #include <sys/ptrace.h>
 #include <sys/types.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <string>
 
 namespace lockstep::testing {
 
 class TracedChild {
  public:
-  // The child runs `work` and exits.
+  // The child runs `work`, which may become another program, and exits.
   explicit TracedChild(const std::function<void()>& work);
   ~TracedChild();
   TracedChild(const TracedChild&) = delete;
@@ -24,8 +27,14 @@ class TracedChild {
   bool RunToCall();
   // The call that was entered.
   const __ptrace_syscall_info& call() const { return call_; }
+  // Where the file lies that this descriptor of the child is of, or what it is.
+  std::string PathOf(int descriptor) const;
+  // What lies at an address of the child.
+  uint64_t WordAt(uint64_t address) const;
 
   void Kill();
+  // From any thread: RunToCall returns false when it is dead.
+  void KillSoon();
   // The call is not made and answers with this errno.
   void FailCall(int error);
 
@@ -36,6 +45,7 @@ class TracedChild {
   pid_t pid_ = 0;
   pid_t thread_ = 0;
   bool ended_ = false;
+  std::atomic<bool> to_be_killed_ = false;
   __ptrace_syscall_info call_{};
 };
 
