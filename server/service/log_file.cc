@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -55,6 +56,22 @@ int64_t SizeOf(int fd) {
   return info.st_size;
 }
 
+// Bytes [begin, end) that are not there; both at the end of the file if all
+// are.
+struct Hole {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// The first one after `offset`, or around it.
+Hole NextHole(int fd, int64_t offset) {
+  const int64_t size = SizeOf(fd);
+  const int64_t begin = lseek(fd, offset, SEEK_HOLE);
+  if (begin < 0 || begin >= size) return {size, size};
+  const int64_t end = lseek(fd, begin, SEEK_DATA);
+  return {begin, end < 0 ? size : end};
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> LogFile::Size() const {
@@ -63,20 +80,34 @@ absl::StatusOr<int64_t> LogFile::Size() const {
   return SizeOf(fd);
 }
 
-absl::StatusOr<std::string> LogFile::ReadLines(int64_t offset,
-                                               int64_t max_bytes,
-                                               bool ended) const {
+absl::StatusOr<LogFile::Lines> LogFile::ReadLines(int64_t offset,
+                                                  int64_t max_bytes,
+                                                  bool ended) const {
   ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
   auto closer = absl::MakeCleanup([fd] { close(fd); });
-  const int64_t wanted = std::clamp<int64_t>(SizeOf(fd) - offset, 0, max_bytes);
+  const Hole hole = NextHole(fd, offset);
+  if (offset >= hole.begin && offset < hole.end) {
+    return Lines{absl::StrCat("[", hole.end - offset,
+                              " bytes of this log are gone: it grew too large]"
+                              "\n"),
+                 hole.end};
+  }
+  const int64_t wanted = std::clamp<int64_t>(hole.begin - offset, 0, max_bytes);
   ASSIGN_OR_RETURN(std::string bytes, ReadAt(path_, fd, offset, wanted));
+  const bool up_to_hole =
+      hole.begin < hole.end &&
+      offset + static_cast<int64_t>(bytes.size()) == hole.begin;
   const size_t newline = bytes.rfind('\n');
   if (newline != std::string::npos) {
     bytes.resize(newline + 1);
+  } else if (up_to_hole) {
+    // The line whose rest is gone.
+    return Lines{bytes + "\n", hole.begin};
   } else if (!ended && static_cast<int64_t>(bytes.size()) < max_bytes) {
     bytes.clear();
   }
-  return bytes;
+  const int64_t end = offset + static_cast<int64_t>(bytes.size());
+  return Lines{std::move(bytes), end};
 }
 
 absl::StatusOr<LogFile::TimedLine> LogFile::NextTimedLine(int fd, int64_t from,
@@ -104,10 +135,21 @@ absl::StatusOr<LogFile::TimedLine> LogFile::NextTimedLine(int fd, int64_t from,
 absl::StatusOr<int64_t> LogFile::SinceOffset(absl::Time since) const {
   ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
   auto closer = absl::MakeCleanup([fd] { close(fd); });
+  const int64_t size = SizeOf(fd);
+  int64_t begin = 0;
+  while (true) {
+    const Hole hole = NextHole(fd, begin);
+    ASSIGN_OR_RETURN(const int64_t first,
+                     FirstSince(fd, begin, hole.begin, since));
+    if (first < hole.begin || hole.begin == size) return first;
+    begin = hole.end;
+  }
+}
+
+absl::StatusOr<int64_t> LogFile::FirstSince(int fd, int64_t begin, int64_t end,
+                                            absl::Time since) const {
   // No line before `begin` is new enough, and that at `end` is, if there is
   // one.
-  int64_t begin = 0;
-  int64_t end = SizeOf(fd);
   int64_t search_to = end;
   while (search_to - begin > kBlock) {
     const int64_t middle = begin + (search_to - begin) / 2;
@@ -133,11 +175,18 @@ absl::StatusOr<int64_t> LogFile::TailOffset(int lines) const {
   ASSIGN_OR_RETURN(const int fd, OpenLog(path_));
   auto closer = absl::MakeCleanup([fd] { close(fd); });
   const int64_t size = SizeOf(fd);
+  // What is before a hole is not searched: the hole is the first line then.
+  int64_t first = 0;
+  for (Hole hole = NextHole(fd, 0); hole.begin < hole.end;
+       hole = NextHole(fd, hole.end)) {
+    if (hole.end < size) first = hole.end;
+    if (hole.end >= size) break;
+  }
   // The newline that ends the last line begins no other one.
   int64_t end = size - 1;
   int found = 0;
-  while (end > 0) {
-    const int64_t begin = std::max<int64_t>(0, end - kBlock);
+  while (end > first) {
+    const int64_t begin = std::max(first, end - kBlock);
     ASSIGN_OR_RETURN(const std::string block,
                      ReadAt(path_, fd, begin, end - begin));
     for (int64_t i = static_cast<int64_t>(block.size()) - 1; i >= 0; --i) {
@@ -145,7 +194,7 @@ absl::StatusOr<int64_t> LogFile::TailOffset(int lines) const {
     }
     end = begin;
   }
-  return 0;
+  return first;
 }
 
 }  // namespace lockstep

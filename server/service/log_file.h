@@ -2,7 +2,8 @@
 #define LOCKSTEP_SERVER_SERVICE_LOG_FILE_H_
 
 // A log that a process is writing, read in whole lines. Opened for each read,
-// so that a watcher holds no file.
+// so that a watcher holds no file. A log that grew too large has a hole in its
+// middle (worker/supervise/log_cap.h), which is read as a line that says so.
 
 #include <cstdint>
 #include <string>
@@ -21,11 +22,16 @@ class LogFile {
   // NOT_FOUND when there is no such file (yet).
   absl::StatusOr<int64_t> Size() const;
 
+  struct Lines {
+    std::string text;
+    // Where to read on.
+    int64_t end = 0;
+  };
   // Whole lines from `offset`, at most `max_bytes`; a longer line comes in
   // pieces. With `ended`, also a last line without its newline. Empty when
   // there is nothing (yet).
-  absl::StatusOr<std::string> ReadLines(int64_t offset, int64_t max_bytes,
-                                        bool ended) const;
+  absl::StatusOr<Lines> ReadLines(int64_t offset, int64_t max_bytes,
+                                  bool ended) const;
 
   // Where the last `lines` lines begin.
   absl::StatusOr<int64_t> TailOffset(int lines) const;
@@ -44,6 +50,9 @@ class LogFile {
   // is none.
   absl::StatusOr<TimedLine> NextTimedLine(int fd, int64_t from,
                                           int64_t end) const;
+  // As SinceOffset, among the lines that begin in [begin, end).
+  absl::StatusOr<int64_t> FirstSince(int fd, int64_t begin, int64_t end,
+                                     absl::Time since) const;
 
   std::string path_;
 };

@@ -142,12 +142,12 @@ StreamTurn LogStream::Next(v1::StreamLogsResponse* response) {
     offset_ = *start;
   }
   // Without follow, what is there now is all.
-  absl::StatusOr<std::string> lines =
+  absl::StatusOr<LogFile::Lines> lines =
       log.ReadLines(offset_, kBytesAtATime, writer_ended || !request_.follow());
   if (!lines.ok()) return StreamTurn::End(lines.status());
-  if (lines->empty()) return AtEnd(job, writer_ended);
-  offset_ += static_cast<int64_t>(lines->size());
-  response->set_data(*std::move(lines));
+  if (lines->text.empty()) return AtEnd(job, writer_ended);
+  offset_ = lines->end;
+  response->set_data(std::move(lines->text));
   response->set_resume_token(absl::StrCat(attempt_, ":", offset_));
   response->set_attempt(attempt_);
   const timespec now = absl::ToTimespec(parts().clock.WallTime());

@@ -134,7 +134,9 @@ std::vector<worker::v1::RankProcess> RankGang::Run() {
     Poll();
     if (Reap()) Tell();
     ObeyRequests();
+    if (MonotonicNow() >= trim_at_) TrimLogs();
   }
+  TrimLogs();
   std::vector<worker::v1::RankProcess> ends;
   for (const Process& process : processes_) ends.push_back(process.known);
   return ends;
@@ -166,7 +168,24 @@ void RankGang::Start() {
     process.known.set_pid(pid);
     process.pidfd = PidfdOpen(pid);
     LOCKSTEP_CHECK(process.pidfd >= 0);
+    log_caps_.emplace_back(rank.log_path, options_.log_limits);
   }
+  TrimLogs();
+}
+
+void RankGang::TrimLogs() {
+  absl::Duration next = absl::InfiniteDuration();
+  const auto grows_on = [&](LogCap& cap) {
+    const absl::Status status = cap.Trim();
+    next = std::min(next, cap.interval());
+    if (absl::IsUnimplemented(status)) {
+      AppendToLog(cap.path(), LogLine(std::string(status.message())));
+    }
+    return !status.ok();
+  };
+  log_caps_.erase(std::remove_if(log_caps_.begin(), log_caps_.end(), grows_on),
+                  log_caps_.end());
+  trim_at_ = MonotonicNow() + next;
 }
 
 void RankGang::Poll() {
@@ -254,8 +273,9 @@ bool RankGang::AnyFailed() const {
 }
 
 int RankGang::PollTimeoutMs() const {
-  if (killed_ || kill_at_ == absl::InfiniteFuture()) return -1;
-  const absl::Duration left = kill_at_ - MonotonicNow();
+  const absl::Time next = killed_ ? trim_at_ : std::min(kill_at_, trim_at_);
+  if (next == absl::InfiniteFuture()) return -1;
+  const absl::Duration left = next - MonotonicNow();
   // Rounded up, so that the deadline has passed when poll returns.
   return std::max<int64_t>(0, absl::ToInt64Milliseconds(left) + 1);
 }

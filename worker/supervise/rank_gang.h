@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "worker/supervise/cpu_topology.h"
+#include "worker/supervise/log_cap.h"
 
 namespace lockstep {
 
@@ -34,6 +35,8 @@ class RankGang {
     int terminate_fd = -1;
     // Grace time of that request.
     absl::Duration terminate_grace;
+    // Of each rank's log.
+    LogCap::Limits log_limits = {};
   };
   // All ranks, after each change; runs on the thread of Run().
   using Listener =
@@ -61,6 +64,7 @@ class RankGang {
 
   void Start();
   void Poll();
+  void TrimLogs();
   bool Reap();
   void ObeyRequests() ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(absl::Duration grace);
@@ -76,6 +80,9 @@ class RankGang {
   int wake_fd_ = -1;
 
   std::vector<Process> processes_;
+  // Of those logs that can be kept small.
+  std::vector<LogCap> log_caps_;
+  absl::Time trim_at_ = absl::InfiniteFuture();
   bool terminated_ = false;
   // When SIGKILL is due; infinite before a SIGTERM was sent.
   absl::Time kill_at_ = absl::InfiniteFuture();

@@ -256,5 +256,27 @@ TEST_F(RankGangTest, ALogThatCannotBeOpenedIsAFailureLikeOthers) {
   EXPECT_EQ(gang.Run()[0].exit_code(), 1);
 }
 
+// 100 MB as fast as bash and tr can.
+TEST_F(RankGangTest, ALogThatFloodsIsKeptSmall) {
+  worker_.Rank(0,
+               "echo first; head -c 100000000 /dev/zero | tr '\\0' x; "
+               "echo; echo last");
+  worker_.Rank(1, "exit 0");
+
+  const auto ends =
+      Gang({.peer_grace = kLong,
+            .log_limits = {.most = 8 << 20, .head = 1 << 20, .tail = 4 << 20}})
+          ->Run();
+
+  EXPECT_EQ(ends[0].exit_code(), 0);
+  const std::string log = worker_.Read("0.log");
+  EXPECT_GT(log.size(), 100'000'000u);
+  EXPECT_THAT(log, StartsWith("first\n"));
+  EXPECT_THAT(log, EndsWith("\nlast\n"));
+  struct stat info {};
+  ASSERT_EQ(stat((worker_.dir() + "/0.log").c_str(), &info), 0);
+  EXPECT_LE(info.st_blocks * 512, 8 << 20);
+}
+
 }  // namespace
 }  // namespace lockstep
