@@ -51,7 +51,8 @@ void Die(const std::string& why) {
   std::exit(1);
 }
 
-Daemon::Daemon(int cpu_slots) : cpu_slots_(cpu_slots) {
+Daemon::Daemon(int cpu_slots, Workers workers)
+    : cpu_slots_(cpu_slots), workers_(workers) {
   // Beside the programs: the disk that is measured is not a memory disk.
   const char* parent = std::getenv("LOCKSTEP_LOAD_DIR");
   std::string pattern = absl::StrCat(parent == nullptr ? "/tmp" : parent,
@@ -69,12 +70,22 @@ Daemon::~Daemon() {
 }
 
 void Daemon::Start() {
-  const std::vector<std::string> words = {
-      Program(), "--state-dir", state_dir(), "--listen",
-      "unix:" + folder_ + "/sock", "--cpu-slots", absl::StrCat(cpu_slots_),
-      "--worker", folder_ + "/worker", "--metrics-address", "127.0.0.1:0",
-      // Its ranks are no trainers.
-      "--hang-timeout", "10h"};
+  std::vector<std::string> words = {Program(),
+                                    "--state-dir",
+                                    state_dir(),
+                                    "--listen",
+                                    "unix:" + folder_ + "/sock",
+                                    "--cpu-slots",
+                                    absl::StrCat(cpu_slots_),
+                                    "--metrics-address",
+                                    "127.0.0.1:0"};
+  if (workers_ == Workers::kPlayed) {
+    // Its ranks are no trainers.
+    for (const char* word : {"--hang-timeout", "10h", "--worker"}) {
+      words.push_back(word);
+    }
+    words.push_back(folder_ + "/worker");
+  }
   std::vector<char*> argv;
   for (const std::string& word : words) {
     argv.push_back(const_cast<char*>(word.c_str()));

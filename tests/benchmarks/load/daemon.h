@@ -1,9 +1,10 @@
 #ifndef LOCKSTEP_TESTS_BENCHMARKS_LOAD_DAEMON_H_
 #define LOCKSTEP_TESTS_BENCHMARKS_LOAD_DAEMON_H_
 
-// A real lockstepd in a folder of its own. The program that it starts for jobs
-// does nothing and ends with this process; what it would say is said here
-// (fake_job.h), with the token that the coordinator wrote for it.
+// A real lockstepd in a folder of its own. Unless its workers are real, the
+// program that it starts for jobs does nothing and ends with this process; what
+// it would say is said here (fake_job.h), with the token that the coordinator
+// wrote for it.
 
 #include <sys/types.h>
 
@@ -20,8 +21,10 @@ namespace lockstep::load {
 
 class Daemon {
  public:
+  enum class Workers { kPlayed, kReal };
+
   // Ends this process when it cannot be started.
-  explicit Daemon(int cpu_slots);
+  explicit Daemon(int cpu_slots, Workers workers = Workers::kPlayed);
   // Kills it and removes the folder.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -46,6 +49,7 @@ class Daemon {
   void Kill();
 
   const int cpu_slots_;
+  const Workers workers_;
   std::string folder_;
   std::string metrics_url_;
   pid_t pid_ = -1;

@@ -1,9 +1,9 @@
-// load_benchmark [submit|watchers|metrics|idle|scrapes]...: what the
+// load_benchmark [submit|watchers|metrics|idle|scrapes|first-step]...: what the
 // coordinator bears on this machine, clients beside it. All of it without
 // arguments, which takes some three minutes. 1 when a limit of the design is
-// missed, which scrapes have. LOCKSTEP_BIN_DIR names the
-// programs [build/bin], LOCKSTEP_LOAD_DIR the disk [/tmp], LOCKSTEP_LOAD_JOBS
-// how many jobs [100000].
+// missed, which scrapes and first-step have. LOCKSTEP_BIN_DIR names the
+// programs [build/bin], LOCKSTEP_SOURCE_DIR where tests/testdata is [.],
+// LOCKSTEP_LOAD_DIR the disk [/tmp], LOCKSTEP_LOAD_JOBS how many jobs [100000].
 
 #include <unistd.h>
 
@@ -57,5 +57,6 @@ int main(int argc, char** argv) {
   if (wanted("idle")) MeasureIdle();
   bool kept = true;
   if (wanted("scrapes")) kept = MeasureScrapes();
+  if (wanted("first-step")) kept = MeasureFirstStep() && kept;
   return kept ? 0 : 1;
 }

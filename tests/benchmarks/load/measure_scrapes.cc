@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "tests/benchmarks/load/fake_job.h"
+#include "tests/benchmarks/load/limit.h"
 #include "tests/benchmarks/load/percentile.h"
 #include "tests/benchmarks/load/scenarios.h"
 #include "tests/testing/http_get.h"
@@ -72,13 +73,6 @@ ScrapeCost Scrape(const Daemon& daemon, const char* of) {
               absl::ToDoubleMilliseconds(daemon.CpuTime() - cpu) / kScrapes,
               daemon.RssMegabytes());
   return cost;
-}
-
-// Says so when it is above its limit.
-bool IsKept(const char* what, double value, double limit) {
-  if (value <= limit) return true;
-  std::printf("MISSED: %s: %.0f, at most %.0f\n", what, value, limit);
-  return false;
 }
 
 }  // namespace

@@ -28,6 +28,11 @@ void MeasureIdle();
 // when it is more than the design allows.
 bool MeasureScrapes();
 
+// From CreateJob to the first step of a job whose input is prepared, beside a
+// process that only loads LibTorch. False when it takes longer than the design
+// allows.
+bool MeasureFirstStep();
+
 }  // namespace lockstep::load
 
 #endif  // LOCKSTEP_TESTS_BENCHMARKS_LOAD_SCENARIOS_H_
