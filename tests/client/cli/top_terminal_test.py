@@ -3,69 +3,16 @@
 which is tmux: keys are typed, screens are read, of a real lockstepd with a job that
 trains."""
 
-import contextlib
 import os
 import pathlib
 import re
 import select
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 from coordinator_case import CoordinatorCase
-
-DEADLINE_SECONDS = 30
-
-
-class Screen:
-  """A tmux server of one's own whose one pane runs a command."""
-
-  def __init__(self, folder, argv, environment, width=90, height=24):
-    self._socket = folder / "tmux"
-    self._tmux("new-session", "-d", "-x", str(width), "-y", str(height),
-               *map(str, argv), environment=environment)
-    self._tmux("set-option", "-g", "remain-on-exit", "on")
-    # In control mode tmux tells of each output, so that nobody has to poll.
-    self._control = subprocess.Popen(
-        ["tmux", "-S", self._socket, "-C", "attach"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE)
-
-  def _tmux(self, *arguments, environment=None):
-    return subprocess.run(["tmux", "-f", "/dev/null", "-S", self._socket,
-                           *arguments], check=True, capture_output=True,
-                          text=True, env=environment).stdout
-
-  def text(self):
-    return self._tmux("capture-pane", "-p")
-
-  def type(self, *keys):
-    self._tmux("send-keys", *keys)
-
-  def resize(self, width, height):
-    self._tmux("resize-window", "-x", str(width), "-y", str(height))
-
-  def wait_for(self, holds):
-    """The first screen for which `holds`."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    notices = self._control.stdout.fileno()
-    while True:
-      text = self.text()
-      if holds(text):
-        return text
-      left = deadline - time.monotonic()
-      if (left <= 0 or not select.select([notices], [], [], left)[0] or
-          not os.read(notices, 1 << 16)):
-        raise AssertionError(f"not what was awaited:\n{text}")
-
-  def pid(self):
-    return int(self._tmux("display-message", "-p", "#{pane_pid}"))
-
-  def close(self):
-    with contextlib.suppress(subprocess.CalledProcessError):
-      self._tmux("kill-server")
-    self._control.communicate()
+from tmux_screen import screen_of
 
 
 class TopTest(CoordinatorCase):
@@ -79,17 +26,8 @@ class TopTest(CoordinatorCase):
   def screen(self, *arguments, **size):
     return self.screen_of("top", "--interval", "250ms", *arguments, **size)
 
-  @contextlib.contextmanager
   def screen_of(self, *arguments, **size):
-    with tempfile.TemporaryDirectory() as folder:
-      # A shell around it shows what the program leaves behind.
-      argv = ["sh", "-c", 'echo before; "$@"; echo "left with $?"; cat', "sh",
-              self.BIN / "lockstep", *arguments]
-      screen = Screen(pathlib.Path(folder), argv, self.environment, **size)
-      try:
-        yield screen
-      finally:
-        screen.close()
+    return screen_of(self.environment, self.BIN / "lockstep", *arguments, **size)
 
   def test_shows_jobs_and_the_loss_of_the_selected_one(self):
     with self.screen("trains") as screen:
