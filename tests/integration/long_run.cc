@@ -18,7 +18,8 @@ std::string LongJob(const std::string& out, const LongRun& run) {
   gradient_accumulation_steps: 2
   learning_rate: 1.0e-3
 checkpoint: {save_steps: )",
-      run.save_steps, "}\nmax_restarts: ", run.max_restarts,
+      run.save_steps, "}\nlogging: {logging_steps: ", run.logging_steps,
+      "}\nmax_restarts: ", run.max_restarts,
       "\nresources: {device: cpu, ranks: 2}\noutput_dir: ", out, "\n");
 }
 

@@ -18,6 +18,7 @@ struct LongRun {
   int steps = 600;
   int save_steps = 50;
   int max_restarts = 3;
+  int logging_steps = 1;
   // Empty: the one of the sources.
   absl::string_view model;
 };
