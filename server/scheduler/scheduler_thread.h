@@ -19,6 +19,7 @@
 #include "lockstep/v1/cluster_service.pb.h"
 #include "server/clock.h"
 #include "server/scheduler/command_board.h"
+#include "server/scheduler/deadline_clock.h"
 #include "server/scheduler/effect_runner.h"
 #include "server/scheduler/rank_watch.h"
 #include "server/scheduler/scheduler.h"
@@ -62,7 +63,8 @@ class SchedulerThread {
   std::vector<v1::Node> Nodes() const ABSL_LOCKS_EXCLUDED(nodes_mu_);
   CommandBoard& board() { return board_; }
   RankWatch& watch() { return watch_; }
-  absl::Duration Now() const { return parts_.clock.Now(); }
+  // By which deadlines are measured.
+  absl::Duration Now() const { return clock_.Now(); }
 
  private:
   // A decision on its way to the disk.
@@ -86,9 +88,7 @@ class SchedulerThread {
 
   static std::string Entropy();
 
-  StepTime Time() const {
-    return {parts_.clock.Now(), parts_.clock.WallTime()};
-  }
+  StepTime Time() const { return {clock_.Now(), clock_.WallTime()}; }
   absl::Status Load();
   absl::Status RemoveFilesOfDeleted();
   void Listen();
@@ -104,7 +104,9 @@ class SchedulerThread {
   void PublishNodes() ABSL_LOCKS_EXCLUDED(nodes_mu_);
 
   const SchedulerOptions options_;
-  const Scheduler::Parts parts_;
+  // Stands while the store is full.
+  DeadlineClock clock_;
+  const Scheduler::Parts parts_;  // With this clock.
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   WaitingCallers callers_;
   CommandBoard board_;

@@ -139,11 +139,16 @@ class SchedulerTest : public ::testing::Test {
     ASSERT_TRUE(scheduler_->Start().ok());
   }
 
-  std::future<absl::StatusOr<v1::Job>> Create(const std::string& id) {
+  std::future<absl::StatusOr<v1::Job>> Create(const std::string& id,
+                                              int time_limit_seconds = 0) {
     Scheduler::CreateJob request;
     request.job_id = id;
     request.owner = "local";
-    request.spec.mutable_resources()->set_ranks(1);
+    v1::ResourceSpec& resources = *request.spec.mutable_resources();
+    resources.set_ranks(1);
+    if (time_limit_seconds > 0) {
+      resources.mutable_timeout()->set_seconds(time_limit_seconds);
+    }
     auto promise = std::make_shared<std::promise<absl::StatusOr<v1::Job>>>();
     scheduler_->Create(std::move(request),
                        [promise](absl::StatusOr<v1::Job> job) {
@@ -229,6 +234,41 @@ TEST_F(SchedulerTest, AFullDiskRefusesWishesAndKeepsDecisions) {
   EXPECT_EQ(store_.Get("jobs/a")->state(), v1::Job::PREPARING);
   store_.LetThrough();
   launcher_.WaitForLaunch({"jobs/a", 1});
+}
+
+// They could not do what they have the time for.
+TEST_F(SchedulerTest, WhileTheDiskIsFullNobodysTimeRunsOut) {
+  Start();
+  for (const auto& [id, seconds] : {std::pair("long", 100), {"short", 30}}) {
+    ASSERT_TRUE(Create(id, seconds).get().ok());
+    launcher_.WaitForLaunch({std::string("jobs/") + id, 0});
+    Prepare(id);
+    launcher_.WaitForLaunch({std::string("jobs/") + id, 1});
+  }
+  store_.FillUp();
+  // Who is answered after that was answered by a thread that knows.
+  std::promise<void> listed;
+  scheduler_->ListQueues([&](const absl::StatusOr<v1::ListQueuesResponse>&) {
+    listed.set_value();
+  });
+  listed.get_future().wait();
+  clock_.Advance(absl::Seconds(70));
+  store_.LetThrough();
+  ASSERT_TRUE(Create("taken").get().ok());
+
+  clock_.Advance(absl::Seconds(31));
+  const auto command = [&](const std::string& job) {
+    worker::v1::Caller caller;
+    caller.set_job("jobs/" + job);
+    caller.set_attempt(1);
+    return scheduler_->CommandFor(caller);
+  };
+  while (command("short") ==
+         worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(command("long"),
+            worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED);
 }
 
 TEST_F(SchedulerTest, AFullDiskDoesNotKeepItFromStopping) {
