@@ -74,6 +74,7 @@ class HeldStore : public JobStore {
   absl::Status CheckRoom(Demand) const override {
     absl::MutexLock lock(&mu_);
     if (!full_) return absl::OkStatus();
+    ++refusals_;
     return errors::Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
                          "no room");
   }
@@ -87,6 +88,15 @@ class HeldStore : public JobStore {
     absl::MutexLock lock(&mu_);
     held_ = true;
     full_ = true;
+    refusals_ = 0;
+  }
+  // Whoever asks in a loop has then acted on the first answer.
+  void WaitForTwoRefusals() {
+    const auto twice = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+      return refusals_ >= 2;
+    };
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&twice));
   }
   void WaitForWrites(size_t count) {
     const auto enough = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
@@ -121,6 +131,7 @@ class HeldStore : public JobStore {
   mutable absl::Mutex mu_;
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   bool full_ ABSL_GUARDED_BY(mu_) = false;
+  mutable int refusals_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::pair<StoreWrite, Done>> waiting_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -246,23 +257,20 @@ TEST_F(SchedulerTest, WhileTheDiskIsFullNobodysTimeRunsOut) {
     launcher_.WaitForLaunch({std::string("jobs/") + id, 1});
   }
   store_.FillUp();
-  // Who is answered after that was answered by a thread that knows.
-  std::promise<void> listed;
-  scheduler_->ListQueues([&](const absl::StatusOr<v1::ListQueuesResponse>&) {
-    listed.set_value();
-  });
-  listed.get_future().wait();
+  store_.WaitForTwoRefusals();
   clock_.Advance(absl::Seconds(70));
   store_.LetThrough();
   ASSERT_TRUE(Create("taken").get().ok());
 
-  clock_.Advance(absl::Seconds(31));
   const auto command = [&](const std::string& job) {
     worker::v1::Caller caller;
     caller.set_job("jobs/" + job);
     caller.set_attempt(1);
     return scheduler_->CommandFor(caller);
   };
+  EXPECT_EQ(command("short"),
+            worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED);
+  clock_.Advance(absl::Seconds(31));
   while (command("short") ==
          worker::v1::HeartbeatResponse::COMMAND_UNSPECIFIED) {
     std::this_thread::yield();
