@@ -102,6 +102,7 @@ class WorkerKillEveryPhaseTest : public ::testing::TestWithParam<int> {
     EXPECT_EQ(AdapterIn(out_), Undisturbed());
     const absl::Duration seen = Since(killed_, job.attempts(0).end_time());
     const absl::Duration again = Since(killed_, job.attempts(1).start_time());
+    EXPECT_LE(seen, absl::Seconds(1));
     EXPECT_LT(again, absl::Seconds(5));
     std::cout << "A05 worker_kill_every_phase: rank " << rank() << " in "
               << phase << ", seen after " << absl::FormatDuration(seen)
