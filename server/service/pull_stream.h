@@ -105,8 +105,8 @@ class PullStream : public grpc::ServerWriteReactor<Response>,
       const StreamTurn turn = Turn();
       if (turn.what == StreamTurn::What::kWrite) {
         grpc::WriteOptions options;
-        // Not the first: with the hint gRPC 1.51 would keep the stream's headers
-        // back, too, and not say that it wrote.
+        // Not the first: with the hint gRPC 1.51 would keep the stream's
+        // headers back, too, and not say that it wrote.
         if (turn.more && written_) options.set_buffer_hint();
         written_ = true;
         this->StartWrite(&response_, options);
