@@ -1,13 +1,11 @@
 #include "server/system_clock.h"
 
-#include <time.h>
+#include "proto/contract/monotonic_time.h"
 
 namespace lockstep {
 
 absl::Duration SystemClock::Now() const {
-  timespec now;
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return absl::DurationFromTimespec(now);
+  return MonotonicNow() - absl::UnixEpoch();
 }
 
 absl::Time SystemClock::WallTime() const { return absl::Now(); }

@@ -18,8 +18,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 
 namespace lockstep {
 namespace {
@@ -93,9 +93,9 @@ std::vector<std::string> ArgvOf(pid_t pid) {
   constexpr absl::Duration kLongestExec = absl::Seconds(1);
   const std::string path = absl::StrCat("/proc/", pid, "/cmdline");
   std::string line = ReadProc(path);
-  const absl::Time start = absl::Now();
+  const absl::Time start = MonotonicNow();
   while (line.empty() && HasProgram(pid) &&
-         absl::Now() - start < kLongestExec) {
+         MonotonicNow() - start < kLongestExec) {
     sched_yield();
     line = ReadProc(path);
   }
@@ -124,14 +124,14 @@ std::vector<ProcessEntry> FindByArgument(absl::string_view argument) {
 
 bool WaitUntilGone(const std::vector<int>& pidfds,
                    absl::Duration longest_wait) {
-  const absl::Time deadline = absl::Now() + longest_wait;
+  const absl::Time deadline = MonotonicNow() + longest_wait;
   bool all_gone = true;
   for (const int pidfd : pidfds) {
     pollfd gone{pidfd, POLLIN, 0};
     int ready = 0;
     do {
       const absl::Duration left = std::clamp(
-          deadline - absl::Now(), absl::ZeroDuration(), longest_wait);
+          deadline - MonotonicNow(), absl::ZeroDuration(), longest_wait);
       // Rounded up: a wait of less than one must not become a busy one.
       ready = poll(&gone, 1,
                    static_cast<int>(absl::ToInt64Milliseconds(

@@ -15,7 +15,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 #include "server/launcher/fresh_process.h"
 #include "server/launcher/process_table.h"
 
@@ -115,14 +116,14 @@ absl::Status GaveUp(const CommandOptions& options, bool stopped) {
 // Until both outputs are closed and the process has ended.
 absl::Status ReadAll(const CommandOptions& options, int pidfd, OutputPipe& out,
                      OutputPipe& err) {
-  const absl::Time deadline = absl::Now() + options.timeout;
+  const absl::Time deadline = MonotonicNow() + options.timeout;
   bool ended = false;
   while (!ended || out.read_fd >= 0 || err.read_fd >= 0) {
     std::array<pollfd, 4> fds = {{{out.read_fd, POLLIN, 0},
                                   {err.read_fd, POLLIN, 0},
                                   {ended ? -1 : pidfd, POLLIN, 0},
                                   {options.stop_fd, POLLIN, 0}}};
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - MonotonicNow();
     if (left <= absl::ZeroDuration()) return GaveUp(options, false);
     const int wait = static_cast<int>(absl::ToInt64Milliseconds(left)) + 1;
     if (poll(fds.data(), fds.size(), wait) < 0 && errno != EINTR) {

@@ -6,7 +6,8 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 #include "proto/contract/status_macros.h"
 #include "server/launcher/local_launcher.h"
 #include "server/launcher/process_folder.h"
@@ -168,7 +169,7 @@ void SlurmLauncher::Close(const AttemptRef& attempt) {
   const auto found = tracked_.find({attempt.job, attempt.attempt});
   if (found == tracked_.end()) return;
   found->second.closed = true;
-  found->second.unwanted_at = absl::Now() + options_.linger;
+  found->second.unwanted_at = MonotonicNow() + options_.linger;
   woken_ = true;
 }
 

@@ -26,8 +26,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 #include "server/launcher/launcher.h"
 #include "server/launcher/slurm_client.h"
 #include "server/launcher/slurm_job.h"
@@ -178,7 +178,7 @@ class SlurmLauncher : public Launcher {
   // By id, since when a job of ours is seen that no attempt owns. Of the
   // thread.
   std::map<std::string, absl::Time> strays_;
-  const absl::Time started_ = absl::Now();
+  const absl::Time started_ = MonotonicNow();
   std::map<Key, Tracked> tracked_ ABSL_GUARDED_BY(mu_);
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

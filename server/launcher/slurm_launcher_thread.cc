@@ -10,7 +10,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 #include "server/launcher/process_folder.h"
 #include "server/launcher/slurm_launcher.h"
 #include "server/launcher/slurm_text.h"
@@ -57,11 +58,12 @@ void SlurmLauncher::Run() {
   while (WaitForWork(next_poll_)) {
     DropUnsubmitted();
     // One that hangs is enough: the poll says whether Slurm is there.
-    if (!CancelAndSubmit()) next_poll_ = absl::Now();
-    if (absl::Now() >= next_poll_) {
+    if (!CancelAndSubmit()) next_poll_ = MonotonicNow();
+    if (MonotonicNow() >= next_poll_) {
       // A poll that is slow is not followed by the next at once.
       Poll();
-      next_poll_ = std::max(next_poll_, absl::Now() + options_.poll_interval);
+      next_poll_ =
+          std::max(next_poll_, MonotonicNow() + options_.poll_interval);
     }
   }
 }
@@ -72,11 +74,11 @@ bool SlurmLauncher::WaitForWork(absl::Time until) {
     return stopping_ || woken_;
   };
   // What an earlier life has left there is looked for at first.
-  const bool looks = absl::Now() < started_ + 2 * options_.stray_after;
+  const bool looks = MonotonicNow() < started_ + 2 * options_.stray_after;
   if (tracked_.empty() && !looks) {
     mu_.Await(absl::Condition(&work));
   } else {
-    mu_.AwaitWithDeadline(absl::Condition(&work), until);
+    mu_.AwaitWithTimeout(absl::Condition(&work), TimeLeft(until));
   }
   woken_ = false;
   return !stopping_;
@@ -108,7 +110,7 @@ bool SlurmLauncher::CancelAndSubmit() {
   for (const Tracked& tracked : Snapshot()) {
     const bool may = !tracked.to_submit.empty() && !tracked.doubtful &&
                      !tracked.cancel && !tracked.closed &&
-                     tracked.not_before <= absl::Now();
+                     tracked.not_before <= MonotonicNow();
     if (may && !Submit(tracked)) return false;
   }
   return true;
@@ -143,7 +145,7 @@ void SlurmLauncher::Refused(const Tracked& tracked,
   // A refusal is FAILED_PRECONDITION; what else failed is of this host.
   if (!absl::IsFailedPrecondition(status) ||
       IsRefusedForNow(status.message())) {
-    after.not_before = absl::Now() + options_.retry_interval;
+    after.not_before = MonotonicNow() + options_.retry_interval;
     Tell(after,
          {.message = absl::StrCat("is not submitted yet: ", status.message())});
     return Keep(after);
@@ -237,12 +239,12 @@ void SlurmLauncher::Missed(Tracked tracked) {
 bool SlurmLauncher::CancelUnwanted(const Tracked& tracked) {
   if (!tracked.to_submit.empty()) return true;
   // It is listed all the same: a slurmctld that was killed has forgotten it.
-  const bool again = tracked.sent_at + options_.cancel_again <= absl::Now();
+  const bool again = tracked.sent_at + options_.cancel_again <= MonotonicNow();
   const bool kills = tracked.kill && (!tracked.kill_sent || again);
   // The supervisors of one that runs are told by the coordinator itself, and
   // leave its ranks the time that they need.
   const bool cancels = (tracked.cancel && !tracked.started) ||
-                       tracked.unwanted_at <= absl::Now();
+                       tracked.unwanted_at <= MonotonicNow();
   const bool done = tracked.cancel_sent || tracked.kill_sent;
   if (!kills && (!cancels || (done && !again))) return true;
   const absl::Status sent = kills ? client_.Kill(tracked.name)
@@ -250,8 +252,8 @@ bool SlurmLauncher::CancelUnwanted(const Tracked& tracked) {
   if (!sent.ok()) return !absl::IsUnavailable(sent);
   Tracked after = tracked;
   (kills ? after.kill_sent : after.cancel_sent) = true;
-  after.sent_at = absl::Now();
-  next_poll_ = std::min(next_poll_, absl::Now() + kSoon);
+  after.sent_at = MonotonicNow();
+  next_poll_ = std::min(next_poll_, MonotonicNow() + kSoon);
   Keep(after);
   return true;
 }
@@ -266,9 +268,10 @@ void SlurmLauncher::CancelStrays(const std::vector<SlurmJobLine>& jobs) {
       continue;
     }
     const auto seen = strays_.find(job.id);
-    const absl::Time since = seen == strays_.end() ? absl::Now() : seen->second;
+    const absl::Time since =
+        seen == strays_.end() ? MonotonicNow() : seen->second;
     strays[job.id] = since;
-    if (absl::Now() - since >= options_.stray_after) {
+    if (MonotonicNow() - since >= options_.stray_after) {
       client_.Cancel(job.name, job.id).IgnoreError();
     }
   }

@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 
 namespace lockstep {
 
@@ -22,7 +23,7 @@ void StreamPump::Wake(std::weak_ptr<Stream> stream) {
 }
 
 void StreamPump::WakeAfter(absl::Duration delay, std::weak_ptr<Stream> stream) {
-  const absl::Time due = absl::Now() + delay;
+  const absl::Time due = MonotonicNow() + delay;
   absl::MutexLock lock(&mu_);
   if (timers_.empty() || due < timers_.begin()->first) timers_changed_ = true;
   timers_.emplace(due, std::move(stream));
@@ -54,11 +55,11 @@ std::deque<std::weak_ptr<StreamPump::Stream>> StreamPump::WaitForWork() {
     return !ready_.empty() || ending_ || timers_changed_;
   };
   absl::MutexLock lock(&mu_);
-  mu_.AwaitWithDeadline(absl::Condition(&work), timers_.empty()
-                                                    ? absl::InfiniteFuture()
-                                                    : timers_.begin()->first);
+  mu_.AwaitWithTimeout(absl::Condition(&work),
+                       timers_.empty() ? absl::InfiniteDuration()
+                                       : TimeLeft(timers_.begin()->first));
   timers_changed_ = false;
-  const absl::Time now = absl::Now();
+  const absl::Time now = MonotonicNow();
   while (!timers_.empty() && timers_.begin()->first <= now) {
     ready_.push_back(std::move(timers_.begin()->second));
     timers_.erase(timers_.begin());

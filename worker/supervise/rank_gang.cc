@@ -21,6 +21,7 @@
 #include "proto/contract/check.h"
 #include "proto/contract/exit_code.h"
 #include "proto/contract/log_time.h"
+#include "proto/contract/monotonic_time.h"
 #include "worker/supervise/cpu_binding.h"
 
 extern char** environ;
@@ -32,13 +33,6 @@ namespace {
 int PidfdOpen(pid_t pid) { return syscall(SYS_pidfd_open, pid, 0); }
 int PidfdSendSignal(int pidfd, int signal) {
   return syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0);
-}
-
-// A deadline must not move with the clock on the wall.
-absl::Time MonotonicNow() {
-  timespec now;
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return absl::TimeFromTimespec(now);
 }
 
 // Signal state and open files as a fresh program expects them, output to the

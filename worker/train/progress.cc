@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/contract/monotonic_time.h"
 #include "proto/contract/printable.h"
 #include "worker/train/rank_end.h"
 
@@ -25,7 +26,7 @@ void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
 Progress::Progress(Coordinator& coordinator, ProgressOptions options)
     : coordinator_(coordinator),
       options_(options),
-      next_heartbeat_(absl::Now()),
+      next_heartbeat_(MonotonicNow()),
       heartbeats_(coordinator.OpenHeartbeats(
           {.on_command =
                [this](worker::v1::HeartbeatResponse::Command command) {
@@ -142,7 +143,7 @@ absl::Status Progress::ReportFailure(v1::Attempt::EndCause cause,
 }
 
 void Progress::Run() {
-  absl::Time next_report = absl::Now();
+  absl::Time next_report = MonotonicNow();
   bool failing = false;
   while (true) {
     bool report = false;
@@ -159,19 +160,20 @@ void Progress::Run() {
         return stopping_ || sooner_ || hurried();
       };
       sooner_ = false;
-      mu_.AwaitWithDeadline(absl::Condition(&has_work), next_heartbeat_);
+      mu_.AwaitWithTimeout(absl::Condition(&has_work),
+                           TimeLeft(next_heartbeat_));
       if (HasNews()) {
-        mu_.AwaitWithDeadline(absl::Condition(&pressed),
-                              std::min(next_report, next_heartbeat_));
+        mu_.AwaitWithTimeout(absl::Condition(&pressed),
+                             TimeLeft(std::min(next_report, next_heartbeat_)));
       }
       if (stopping_) return;
-      report = HasNews() && (hurried() || absl::Now() >= next_report);
-      heartbeat = absl::Now() >= next_heartbeat_;
+      report = HasNews() && (hurried() || MonotonicNow() >= next_report);
+      heartbeat = MonotonicNow() >= next_heartbeat_;
     }
     if (report) {
       failing = !SendReport();
-      next_report = absl::Now() + (failing ? options_.retry_interval
-                                           : options_.batch_interval);
+      next_report = MonotonicNow() + (failing ? options_.retry_interval
+                                              : options_.batch_interval);
     }
     if (heartbeat) SendHeartbeat();
   }
@@ -192,7 +194,7 @@ void Progress::LineClosed(const absl::Status& why) {
   absl::MutexLock lock(&mu_);
   NoteStanding(why);
   line_closed_ = true;
-  HeartbeatAt(absl::Now() + options_.retry_interval);
+  HeartbeatAt(MonotonicNow() + options_.retry_interval);
 }
 
 void Progress::NoteStanding(const absl::Status& status) {
@@ -219,7 +221,7 @@ void Progress::SendHeartbeat() {
     where.set_phase(phase_);
     told_phase_ = phase_;
     line_closed_ = false;
-    last_heartbeat_ = absl::Now();
+    last_heartbeat_ = MonotonicNow();
     next_heartbeat_ = last_heartbeat_ + options_.heartbeat_interval;
   }
   heartbeats_->Say(std::move(where));
@@ -255,7 +257,7 @@ bool Progress::SendReport() {
   events_.erase(events_.begin(), events_.begin() + events);
   // It has said that the rank lives, and not how its GPU does.
   if (told_phase_ == phase_ && !line_closed_ && options_.gpu == nullptr) {
-    next_heartbeat_ = absl::Now() + options_.heartbeat_interval;
+    next_heartbeat_ = MonotonicNow() + options_.heartbeat_interval;
   }
   return true;
 }

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "kernels/gpu_identity.h"
+#include "proto/contract/monotonic_time.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 #include "worker/io/file.h"
@@ -180,7 +181,7 @@ absl::StatusOr<TransformerOptions> TrainingRun::PlanModel() {
 
 absl::Status TrainingRun::BuildModel() {
   ASSIGN_OR_RETURN(const TransformerOptions options, PlanModel());
-  const absl::Time begin = absl::Now();
+  const absl::Time begin = MonotonicNow();
   absl::StatusOr<std::unique_ptr<ModelWeights>> weights =
       LoadModel(spec_, context_.placement);
   if (!weights.ok()) {
@@ -190,7 +191,7 @@ absl::Status TrainingRun::BuildModel() {
   if (context_.lines != nullptr) {
     *context_.lines << absl::StrFormat(
         "weights loaded in %.3f s\n",
-        absl::ToDoubleSeconds(absl::Now() - begin));
+        absl::ToDoubleSeconds(MonotonicNow() - begin));
   }
   absl::StatusOr<std::unique_ptr<Transformer>> transformer =
       Transformer::Create(*weights_, options);
