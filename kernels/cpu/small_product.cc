@@ -70,8 +70,15 @@ LOCKSTEP_INLINE void Pack(float* to, const ProductFactor& b, int64_t begin,
   }
 }
 
-// Some rows of `a`, from one on, and of `out`.
+// Rows of `a` and of `out`, from one on.
 struct Rows {
+  LOCKSTEP_INLINE Rows From(int64_t row) const {
+    Rows later = *this;
+    later.out += row * out_stride;
+    later.a += row * a_row_stride;
+    return later;
+  }
+
   float* out;
   int64_t out_stride;
   const float* a;
@@ -133,24 +140,21 @@ LOCKSTEP_INLINE void SmallProduct(const SmallProductArgs& args) {
   for (int64_t begin = 0; begin < a.cols; begin += kDepth) {
     const int64_t depth = std::min(kDepth, a.cols - begin);
     Pack<N>(panels, args.b, begin, depth);
-    Rows rows = {.out = args.out,
-                 .out_stride = args.out_stride,
-                 .a = a.data + begin * a.col_stride,
-                 .a_row_stride = a.row_stride,
-                 .a_col_stride = a.col_stride,
-                 .depth = depth,
-                 .scale = args.scale,
-                 .add = args.add || begin > 0};
-    int64_t left = a.rows;
-    const auto move_on = [&](int64_t count) {
-      rows.out += count * rows.out_stride;
-      rows.a += count * rows.a_row_stride;
-      left -= count;
-    };
-    for (; left >= kTileRows<N>; move_on(kTileRows<N>)) {
-      AllPanels<N, kTileRows<N>>(rows, panels, args.b.cols);
+    const Rows rows = {.out = args.out,
+                       .out_stride = args.out_stride,
+                       .a = a.data + begin * a.col_stride,
+                       .a_row_stride = a.row_stride,
+                       .a_col_stride = a.col_stride,
+                       .depth = depth,
+                       .scale = args.scale,
+                       .add = args.add || begin > 0};
+    const int64_t in_tiles = a.rows / kTileRows<N> * kTileRows<N>;
+    for (int64_t row = 0; row < in_tiles; row += kTileRows<N>) {
+      AllPanels<N, kTileRows<N>>(rows.From(row), panels, args.b.cols);
     }
-    for (; left > 0; move_on(1)) AllPanels<N, 1>(rows, panels, args.b.cols);
+    for (int64_t row = in_tiles; row < a.rows; ++row) {
+      AllPanels<N, 1>(rows.From(row), panels, args.b.cols);
+    }
   }
 }
 LOCKSTEP_DISPATCH_VECTOR_WIDTH(SmallProduct, SmallProductArgs)
