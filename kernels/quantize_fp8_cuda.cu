@@ -1,4 +1,5 @@
-// As many blocks as the GPU holds share the rows. While a block looks for the
+// Short rows have a block each, which keeps its row in registers. Of longer
+// rows, as many blocks as the GPU holds take their share: while a block looks for the
 // largest of one row, and then writes it, its next row is on its way to shared
 // memory: there is a slot for each. What does not fit there twice is read
 // twice.
@@ -24,6 +25,7 @@ constexpr int kMostThreads = 512;
 constexpr int kBlocksOfAnSm = 3;      // Of so many threads, at least.
 constexpr int kVectorsOfAThread = 4;  // Of a row, or some more.
 constexpr int kSlots = 2;
+constexpr int kKept = 2;  // Vectors of a short row that a thread keeps.
 
 template <typename T>
 struct Params {
@@ -191,6 +193,56 @@ __global__ void __launch_bounds__(kMostThreads, kBlocksOfAnSm)
   }
 }
 
+// A block takes a row, of which a thread keeps kKept vectors.
+template <typename T, int kWidth>
+__global__ void __launch_bounds__(kMostThreads)
+    ShortRowsKernel(const Params<T> params) {
+  __shared__ unsigned int warps[kMaxWarps];
+  const int64_t row = blockIdx.x;
+  const int step = blockDim.x * kWidth;
+  const int begin = threadIdx.x * kWidth;
+  Vector<T, kWidth> kept[kKept];
+#pragma unroll
+  for (int k = 0; k < kKept; ++k) {
+    const int col = begin + k * step;
+    if (col < params.all()) kept[k] = Load<kWidth>(params.in.row(row) + col);
+  }
+  const float factor = params.tail > 0 ? *params.tail_factor : 1.0f;
+  Largest<T, kWidth> of_head, of_tail;
+#pragma unroll
+  for (int k = 0; k < kKept; ++k) {
+    const int col = begin + k * step;
+    if (col < params.cols) {
+      of_head.Add(kept[k]);
+    } else if (col < params.all()) {
+      of_tail.Add(kept[k]);
+    }
+  }
+  const float most = LargerMagnitude(
+      LargerMagnitude(params.least, of_head.value()), of_tail.value() * factor);
+  const Fp8Scale scale = Fp8ScaleOf(BlockLargest(most, warps));
+  if (threadIdx.x == 0) params.scale[row] = scale.scale;
+  uint8_t* out = params.out + row * params.out_stride;
+#pragma unroll
+  for (int k = 0; k < kKept; ++k) {
+    const int col = begin + k * step;
+    if (col < params.cols) {
+      WriteScaled(out + col, kept[k], scale.inverse);
+    } else if (col < params.all()) {
+      WriteTail(out + col, params.tail, kept[k], factor, scale.inverse);
+    }
+  }
+}
+
+template <typename T, int kWidth>
+cudaError_t LaunchShortRows(const Params<T>& params, int64_t rows, const Gpu&,
+                            cudaStream_t stream) {
+  const int threads = ThreadsFor(params.all() / kWidth, kKept);
+  ShortRowsKernel<T, kWidth>
+      <<<static_cast<unsigned int>(rows), threads, 0, stream>>>(params);
+  return cudaGetLastError();
+}
+
 template <typename T, int kWidth, bool kFetched>
 cudaError_t LaunchKernel(const Params<T>& params, int64_t rows, const Gpu& gpu,
                          cudaStream_t stream) {
@@ -242,7 +294,10 @@ absl::Status QuantizeFp8Cuda(const QuantizeFp8Args& args, Stream stream) {
                         .cols = static_cast<int>(args.in.cols - args.tail),
                         .tail = static_cast<int>(args.tail)};
                     const auto launch =
-                        params.bytes_of_slots() <= gpu->shared_bytes
+                        params.all() <=
+                                cuda::kMostThreads * cuda::kKept * kWidth
+                            ? &cuda::LaunchShortRows<T, kWidth>
+                        : params.bytes_of_slots() <= gpu->shared_bytes
                             ? &cuda::LaunchKernel<T, kWidth, true>
                             : &cuda::LaunchKernel<T, kWidth, false>;
                     error = launch(params, rows, *gpu, cuda::Handle(stream));
