@@ -294,6 +294,9 @@ __global__ void __launch_bounds__(kThreadsOfAnSm)
   const int step = blockDim.x * kWidth;
   const int begin = threadIdx.x * kWidth;
   float d_weight[kKept][kWidth] = {};
+#if __CUDA_ARCH__ >= 900
+  cudaTriggerProgrammaticLaunchCompletion();  // The sums of partials wait.
+#endif
 #pragma unroll
   for (int number = 0; number < kSlots; ++number) {
     FetchOperands(params, blockIdx.x + int64_t{number} * gridDim.x, rows,
@@ -376,7 +379,7 @@ void LaunchManyRows(const RmsNormBackwardArgs& args, const Gpu& gpu,
                        ? &AddColumnSums<4, PartialTerms>
                        : &AddColumnSums<1, PartialTerms>;
   add(args.d_weight_D, blocks, cols, {args.scratch, cols}, gpu.has_clusters,
-      stream);
+      stream, /*follows=*/true);
 }
 
 template <typename T, int kWidth>

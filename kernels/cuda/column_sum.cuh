@@ -65,6 +65,9 @@ __global__ void __launch_bounds__(kSumThreads<Block>, Block::kBlocksOfAnSm)
   const int place = threadIdx.x % Block::kVectors * kWidth;
   const int own = rank * kOwnCols + threadIdx.x;
   const bool owns = threadIdx.x < kOwnCols && strip + own < cols;
+#if __CUDA_ARCH__ >= 900
+  cudaGridDependencySynchronize();
+#endif
   const float before = owns ? sums[strip + own] : 0;
 
   float sum[kWidth] = {};
@@ -110,21 +113,31 @@ __global__ void __launch_bounds__(kSumThreads<Block>, Block::kBlocksOfAnSm)
   }
 }
 
-// Leaves an error to cudaGetLastError().
+// Leaves an error to cudaGetLastError(). If it `follows` a kernel that has
+// called cudaTriggerProgrammaticLaunchCompletion(), its blocks may be on the
+// GPU before that has ended, and wait there for it.
 template <int kWidth, typename Terms>
 void AddColumnSums(float* sums, int64_t rows, int64_t cols, const Terms& terms,
-                   bool has_clusters, cudaStream_t stream) {
+                   bool has_clusters, cudaStream_t stream,
+                   bool follows = false) {
   const auto launch = [&]<typename Block>(Block) {
     constexpr int kBlocks = kSumParts / Block::kParts;
-    cudaLaunchAttribute cluster;
-    cluster.id = cudaLaunchAttributeClusterDimension;
-    cluster.val.clusterDim = {kBlocks, 1, 1};
+    cudaLaunchAttribute attributes[2];
+    unsigned int count = 0;
+    if (has_clusters && follows) {
+      attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+      attributes[count++].val.programmaticStreamSerializationAllowed = 1;
+    }
+    if (kBlocks > 1) {
+      attributes[count].id = cudaLaunchAttributeClusterDimension;
+      attributes[count++].val.clusterDim = {kBlocks, 1, 1};
+    }
     cudaLaunchConfig_t config = {};
     config.gridDim = dim3(CeilDivide(cols, Block::kVectors * kWidth) * kBlocks);
     config.blockDim = dim3(kSumThreads<Block>);
     config.stream = stream;
-    config.attrs = &cluster;
-    config.numAttrs = kBlocks > 1 ? 1 : 0;
+    config.attrs = attributes;
+    config.numAttrs = count;
     cudaLaunchKernelEx(&config, &ColumnSumKernel<kWidth, Block, Terms>, sums,
                        rows, cols, terms);
   };
