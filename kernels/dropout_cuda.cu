@@ -1,12 +1,13 @@
 // A thread takes two vectors, both of which are on their way while it draws the
-// words of their groups of four columns.
+// words of their groups of four columns. Drawing takes as long as the memory,
+// so what of Philox (kernels/philox.h) is the same for all groups is worked out
+// before the launch: the keys of its rounds, and half of the first round.
 
 #include <cmath>
 
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/elements.cuh"
 #include "kernels/dropout.h"
-#include "kernels/philox.h"
 
 namespace lockstep {
 namespace cuda {
@@ -15,10 +16,50 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kPerThread = 2;  // Vectors.
 
+constexpr int kRounds = 10;
+constexpr uint64_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
+
 struct Draw {
-  uint64_t seed;
-  uint64_t offset;
-  uint64_t threshold;  // Of a word that is kept.
+  explicit Draw(const DropoutMask& mask) {
+    for (uint32_t round = 0; round < kRounds; ++round) {
+      keys0[round] = static_cast<uint32_t>(mask.seed) + round * 0x9E3779B9;
+      keys1[round] =
+          static_cast<uint32_t>(mask.seed >> 32) + round * 0xBB67AE85;
+    }
+    const uint64_t product = kMultiplier1 * static_cast<uint32_t>(mask.offset);
+    keys0[0] ^= static_cast<uint32_t>(product >> 32);
+    keys1[0] ^= static_cast<uint32_t>(mask.offset >> 32);
+    first = static_cast<uint32_t>(product);
+    const auto least = static_cast<uint64_t>(std::ceil(mask.p * 0x1p32));
+    threshold = static_cast<uint32_t>(least);
+    keeps = least >> 32 == 0;
+    scale = static_cast<float>(1 / (1 - mask.p));
+  }
+
+  // Philox4x32(counter, offset, seed).
+  __device__ void Words(uint64_t counter, uint32_t (&words)[4]) const {
+    uint64_t product0 = kMultiplier0 * static_cast<uint32_t>(counter);
+    words[0] = static_cast<uint32_t>(counter >> 32) ^ keys0[0];
+    words[1] = first;
+    words[2] = static_cast<uint32_t>(product0 >> 32) ^ keys1[0];
+    words[3] = static_cast<uint32_t>(product0);
+#pragma unroll
+    for (int round = 1; round < kRounds; ++round) {
+      product0 = kMultiplier0 * words[0];
+      const uint64_t product1 = kMultiplier1 * words[2];
+      words[0] =
+          static_cast<uint32_t>(product1 >> 32) ^ words[1] ^ keys0[round];
+      words[1] = static_cast<uint32_t>(product1);
+      words[2] =
+          static_cast<uint32_t>(product0 >> 32) ^ words[3] ^ keys1[round];
+      words[3] = static_cast<uint32_t>(product0);
+    }
+  }
+
+  uint32_t keys0[kRounds], keys1[kRounds];
+  uint32_t first;
+  uint32_t threshold;  // Of a word that is kept,
+  bool keeps;          // if any is.
   float scale;
 };
 
@@ -29,14 +70,14 @@ __device__ void Drop(const Draw& draw, int64_t row, int64_t groups, int col,
                      float (&values)[kWidth]) {
 #pragma unroll
   for (int i = 0; i < kWidth; i += 4) {
-    const auto words =
-        Philox4x32(row * groups + (col + i) / 4, draw.offset, draw.seed);
+    uint32_t words[4];
+    draw.Words(row * groups + (col + i) / 4, words);
 #pragma unroll
     for (int k = 0; k < (kWidth < 4 ? kWidth : 4); ++k) {
       // A thread of single elements is anywhere within its group.
       const uint32_t word = kWidth < 4 ? words[col % 4] : words[k];
       float& value = values[i + k];
-      value = word >= draw.threshold ? value * draw.scale : 0.0f;
+      value = draw.keeps && word >= draw.threshold ? value * draw.scale : 0.0f;
     }
   }
 }
@@ -73,11 +114,7 @@ absl::Status DropoutCuda(TensorView out_TK, TensorView in_TK,
                          const DropoutMask& mask, Stream stream) {
   const int64_t rows = in_TK.rows, cols = in_TK.cols;
   if (rows == 0 || cols == 0) return absl::OkStatus();
-  const cuda::Draw draw = {
-      .seed = mask.seed,
-      .offset = mask.offset,
-      .threshold = static_cast<uint64_t>(std::ceil(mask.p * 0x1p32)),
-      .scale = static_cast<float>(1 / (1 - mask.p))};
+  const cuda::Draw draw(mask);
   return cuda::LaunchOn(
       "dropout", {out_TK, in_TK}, [&]<typename T, int kWidth>() {
         const int threads =

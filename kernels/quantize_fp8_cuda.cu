@@ -1,8 +1,8 @@
 // Short rows have a block each, which keeps its row in registers. Of longer
-// rows, as many blocks as the GPU holds take their share: while a block looks for the
-// largest of one row, and then writes it, its next row is on its way to shared
-// memory: there is a slot for each. What does not fit there twice is read
-// twice.
+// rows, as many blocks as the GPU holds take their share: while a block looks
+// for the largest of one row, and then writes it, its next row is on its way to
+// shared memory: there is a slot for each. What does not fit there twice is
+// read twice.
 
 #include <cuda_fp8.h>
 
