@@ -109,14 +109,15 @@ void WarnOfExpiry(const ListenTls& tls) {
 }
 
 absl::StatusOr<std::unique_ptr<MetricsExposer>> MakeExposer(
-    const ServerOptions& options, const Clock& clock, const JobStore& store,
+    const ServerOptions& options, const Clock& clock,
+    const Clock& deadline_clock, const JobStore& store,
     const ServerMetrics& metrics, const Scheduler& scheduler) {
   if (options.metrics_address == "off") return nullptr;
   MetricsExposer::Collectables collectables = {
       metrics.registry(),
       std::make_shared<GoodputMetrics>(clock, store, metrics),
       std::make_shared<WorkerMetrics>(
-          clock, [&scheduler] { return scheduler.Ranks(); }),
+          deadline_clock, [&scheduler] { return scheduler.Ranks(); }),
       std::make_shared<GpuMetrics>(
           HostName(), GpuMonitor::Open(), [&scheduler, &store] {
             return GpusOfRanks(scheduler.Gpus(), store);
@@ -140,8 +141,8 @@ struct Server::Parts {
         events(*store, options.held_journal_entries),
         metric_log(state.jobs_dir()),
         launcher(std::move(job_launcher)),
-        rendezvous(clock),
-        scheduler(options.scheduler, {.clock = clock,
+        rendezvous(deadline_clock),
+        scheduler(options.scheduler, {.clock = deadline_clock,
                                       .store = *store,
                                       .events = events,
                                       .launcher = *launcher,
@@ -157,6 +158,8 @@ struct Server::Parts {
   }
 
   SystemClock clock;
+  // Of whoever waits for ranks.
+  DeadlineClock deadline_clock{clock};
   const StateDir state;
   ServerMetrics metrics;
   // What it still commits at the end is measured, too.
@@ -188,8 +191,8 @@ struct Server::Parts {
 absl::Status Server::Parts::Serve(const ServerOptions& options) {
   // Before somebody scrapes: jobs are counted.
   ASSIGN_OR_RETURN(feed, MetricsFeed::Start(*store, events, metrics, pump));
-  ASSIGN_OR_RETURN(exposer,
-                   MakeExposer(options, clock, *store, metrics, scheduler));
+  ASSIGN_OR_RETURN(exposer, MakeExposer(options, clock, deadline_clock, *store,
+                                        metrics, scheduler));
   logger = JournalLogger::Start(events, pump, store->LastSequence());
   ASSIGN_OR_RETURN(webhook, MakeWebhook(options, state, clock, events,
                                         store->LastSequence()));

@@ -18,7 +18,8 @@ namespace lockstep {
 
 class WorkerMetrics : public prometheus::Collectable {
  public:
-  // `ranks` tells of those that there are; thread-safe. The clock is borrowed.
+  // `ranks` tells of those that there are; thread-safe. The clock is
+  // the scheduler's, and borrowed.
   WorkerMetrics(const Clock& clock,
                 std::function<std::vector<RankHeard>()> ranks)
       : clock_(clock), ranks_(std::move(ranks)) {}

@@ -27,6 +27,7 @@
 #include "lockstep/v1/job_service.pb.h"
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/scheduler/actor.h"
+#include "server/scheduler/deadline_clock.h"
 
 namespace lockstep {
 
@@ -85,7 +86,8 @@ class Scheduler {
 
   // Borrowed parts outlive the scheduler.
   struct Parts {
-    Clock& clock;
+    // Stands while the store is full; the rendezvous has it, too.
+    DeadlineClock& clock;
     JobStore& store;
     EventLog& events;
     Launcher& launcher;

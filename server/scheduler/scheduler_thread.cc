@@ -41,14 +41,7 @@ std::string SchedulerThread::Entropy() {
 SchedulerThread::SchedulerThread(const SchedulerOptions& options,
                                  const Scheduler::Parts& parts)
     : options_(options),
-      clock_(parts.clock),
-      parts_{.clock = clock_,
-             .store = parts.store,
-             .events = parts.events,
-             .launcher = parts.launcher,
-             .rendezvous = parts.rendezvous,
-             .tokens = parts.tokens,
-             .policy = parts.policy},
+      parts_(parts),
       watch_(options),
       runner_(options, parts_, board_, watch_, callers_,
               [this](LaunchedEvent launched) { Post(std::move(launched)); }) {}
@@ -155,17 +148,17 @@ void SchedulerThread::Run() {
     }
     const bool has_room = HasRoom();
     if (has_room) {
-      clock_.Go();
+      parts_.clock.Go();
     } else {
-      clock_.Stand();
+      parts_.clock.Stand();
     }
     for (const Event& event : events) Decide(event);
     RunCommitted();
     // Whoever was told nothing yet may have to wait for the disk, not longer,
     // and not for one that is full.
     if (stopping && (pending_.empty() || !has_room)) return;
-    if (stopping || clock_.Now() < next_tick) continue;
-    next_tick = clock_.Now() + options_.tick;
+    if (stopping || parts_.clock.Now() < next_tick) continue;
+    next_tick = parts_.clock.Now() + options_.tick;
     Tick();
   }
 }
@@ -188,7 +181,7 @@ bool SchedulerThread::HasRoom() const {
 
 void SchedulerThread::Tick() {
   parts_.rendezvous.Tick();
-  for (WatchFinding& finding : watch_.Look(clock_.Now())) {
+  for (WatchFinding& finding : watch_.Look(parts_.clock.Now())) {
     std::visit(
         [this](auto& found) {
           Decide({EventOf(std::move(found)), Entropy()});

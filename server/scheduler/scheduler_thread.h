@@ -19,7 +19,6 @@
 #include "lockstep/v1/cluster_service.pb.h"
 #include "server/clock.h"
 #include "server/scheduler/command_board.h"
-#include "server/scheduler/deadline_clock.h"
 #include "server/scheduler/effect_runner.h"
 #include "server/scheduler/rank_watch.h"
 #include "server/scheduler/scheduler.h"
@@ -64,7 +63,7 @@ class SchedulerThread {
   CommandBoard& board() { return board_; }
   RankWatch& watch() { return watch_; }
   // By which deadlines are measured.
-  absl::Duration Now() const { return clock_.Now(); }
+  absl::Duration Now() const { return parts_.clock.Now(); }
 
  private:
   // A decision on its way to the disk.
@@ -88,7 +87,9 @@ class SchedulerThread {
 
   static std::string Entropy();
 
-  StepTime Time() const { return {clock_.Now(), clock_.WallTime()}; }
+  StepTime Time() const {
+    return {parts_.clock.Now(), parts_.clock.WallTime()};
+  }
   absl::Status Load();
   absl::Status RemoveFilesOfDeleted();
   void Listen();
@@ -104,9 +105,7 @@ class SchedulerThread {
   void PublishNodes() ABSL_LOCKS_EXCLUDED(nodes_mu_);
 
   const SchedulerOptions options_;
-  // Stands while the store is full.
-  DeadlineClock clock_;
-  const Scheduler::Parts parts_;  // With this clock.
+  const Scheduler::Parts parts_;
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   WaitingCallers callers_;
   CommandBoard board_;

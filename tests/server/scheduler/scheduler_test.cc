@@ -140,7 +140,7 @@ class SchedulerTest : public ::testing::Test {
   void Start() {
     options_.tick = absl::Milliseconds(5);
     scheduler_ = std::make_unique<Scheduler>(
-        options_, Scheduler::Parts{.clock = clock_,
+        options_, Scheduler::Parts{.clock = deadline_clock_,
                                    .store = store_,
                                    .events = events_,
                                    .launcher = launcher_,
@@ -184,10 +184,11 @@ class SchedulerTest : public ::testing::Test {
 
   SchedulerOptions options_;
   testing::FakeClock clock_;
+  DeadlineClock deadline_clock_{clock_};
   HeldStore store_;
   EventLog events_{store_, 100};
   testing::FakeLauncher launcher_{2};
-  Rendezvous rendezvous_{clock_};
+  Rendezvous rendezvous_{deadline_clock_};
   AttemptTokens tokens_;
   const QueuePolicy policy_{};
   std::unique_ptr<Scheduler> scheduler_;
@@ -258,7 +259,8 @@ TEST_F(SchedulerTest, WhileTheDiskIsFullNobodysTimeRunsOut) {
   }
   store_.FillUp();
   store_.WaitForTwoRefusals();
-  clock_.Advance(absl::Seconds(70));
+  // Longer than ranks may take to join, too.
+  clock_.Advance(absl::Seconds(70) + options_.rendezvous_timeout);
   store_.LetThrough();
   ASSERT_TRUE(Create("taken").get().ok());
 

@@ -67,7 +67,7 @@ TestContext::TestContext(const std::string& token) {
 }
 
 ServiceFixture::ServiceFixture()
-    : scheduler_(QuickScheduler(), {.clock = clock_,
+    : scheduler_(QuickScheduler(), {.clock = deadline_clock_,
                                     .store = store_,
                                     .events = events_,
                                     .launcher = launcher_,

@@ -98,6 +98,7 @@ class ServiceFixture : public ::testing::Test {
 
   ScopedTempDir dir_;
   SystemClock clock_;
+  DeadlineClock deadline_clock_{clock_};
   MemoryJobStore store_;
   FakeBackup backup_;
   EventLog events_{store_, 64};
@@ -106,7 +107,7 @@ class ServiceFixture : public ::testing::Test {
   AttemptTokens tokens_;
   QueuePolicy policy_;
   FakeLauncher launcher_{2};
-  Rendezvous rendezvous_{clock_};
+  Rendezvous rendezvous_{deadline_clock_};
   StreamPump pump_;
   Scheduler scheduler_;
   // Of TestTokenFile.
