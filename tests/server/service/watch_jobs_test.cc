@@ -1,8 +1,12 @@
 // JobService's stream of changes.
 
+#include <chrono>
+
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpcpp/create_channel.h"
 #include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/security/credentials.h"
 #include "tests/server/service/service_fixture.h"
 #include "tests/testing/store_writes.h"
 

@@ -16,6 +16,7 @@
 #include "server/events/event_log.h"
 #include "server/rendezvous/rendezvous.h"
 #include "server/scheduler/command_board.h"
+#include "server/scheduler/deadline_clock.h"
 #include "server/scheduler/effect_runner.h"
 #include "server/scheduler/queue_policy.h"
 #include "server/scheduler/rank_watch.h"
@@ -136,6 +137,7 @@ class SimulatedCoordinator {
   int64_t steps_ = 0;
   const SchedulerOptions options_;
   const QueuePolicy policy_;
+  DeadlineClock deadline_clock_{world_.clock};
   Rendezvous rendezvous_;
   AttemptTokens tokens_;
   EventLog events_;
