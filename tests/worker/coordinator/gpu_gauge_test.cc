@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <thread>
 
 #include "gmock/gmock.h"
@@ -28,12 +29,16 @@ class GpuGaugeTest : public ::testing::Test {
 
   // On a busy machine, too.
   GpuGaugeOptions Patient(absl::Duration patience = absl::Seconds(60)) {
-    return {.library = LOCKSTEP_FAKE_NVML, .patience = patience, .now = [this] {
-              return absl::FromUnixSeconds(seconds_);
+    return {.library = LOCKSTEP_FAKE_NVML,
+            .patience = patience,
+            .now = [seconds = seconds_] {
+              return absl::FromUnixSeconds(*seconds);
             }};
   }
 
-  std::atomic<int> seconds_ = 1000;
+  // A driver that hangs may answer after the test.
+  const std::shared_ptr<std::atomic<int>> seconds_ =
+      std::make_shared<std::atomic<int>>(1000);
 };
 
 TEST_F(GpuGaugeTest, TellsWhatItsGpuDoes) {
@@ -72,7 +77,7 @@ TEST_F(GpuGaugeTest, CountsErrorsSinceItBegan) {
     // The driver told each once.
     EXPECT_THAT(reading->xid_errors(),
                 UnorderedElementsAre(Pair(31, 2), Pair(79, 1)));
-    seconds_ += 1;
+    *seconds_ += 1;
   }
 }
 
@@ -84,7 +89,7 @@ TEST_F(GpuGaugeTest, AsksTheDriverAtMostOnceASecond) {
   setenv("LOCKSTEP_FAKE_NVML_MILLIWATTS", "200000", 1);
   EXPECT_EQ(gauge.Read()->power_watts(), 100);
 
-  seconds_ += 1;
+  *seconds_ += 1;
   EXPECT_EQ(gauge.Read()->power_watts(), 200);
 }
 
@@ -112,13 +117,13 @@ TEST_F(GpuGaugeTest, ADriverThatDoesNotAnswerIsWaitedForOnce) {
   const absl::Time before = absl::Now();
   for (int i = 0; i < 60'000; ++i) {
     ASSERT_EQ(gauge.Read(), std::nullopt);
-    seconds_ += 1;
+    *seconds_ += 1;
   }
   EXPECT_LT(absl::Now() - before, absl::Seconds(60));
 
   // And one that answers late has answered. The clock is set before it can, or
   // its answer may bear the old time, and count as one of long ago.
-  seconds_ = 1000;
+  *seconds_ = 1000;
   close(open(pipe.c_str(), O_WRONLY | O_CLOEXEC));
   std::optional<GpuReading> reading;
   while (!(reading = gauge.Read()).has_value()) std::this_thread::yield();
@@ -137,9 +142,9 @@ TEST_F(GpuGaugeTest, ALateAnswerIsToldUntilItIsOld) {
   while (!slow.Read().has_value()) std::this_thread::yield();
 
   // Asked anew, it is slow again.
-  seconds_ += 9;
+  *seconds_ += 9;
   EXPECT_TRUE(slow.Read().has_value());
-  seconds_ += 2;
+  *seconds_ += 2;
   EXPECT_EQ(slow.Read(), std::nullopt);
   close(open(pipe.c_str(), O_WRONLY | O_CLOEXEC));
 }
