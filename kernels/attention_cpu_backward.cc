@@ -5,6 +5,7 @@
 #include "kernels/attention.h"
 #include "kernels/cpu/attention_query_gradient.h"
 #include "kernels/cpu/attention_tile.h"
+#include "kernels/cpu/cache_line.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/transpose.h"
 #include "kernels/cpu/vector_width.h"
@@ -40,8 +41,8 @@ class Scratch {
     const int64_t rows = attention::PaddedTokens(tokens);
     // Nine buffers of head_dim columns, two of one.
     floats_ = std::make_unique_for_overwrite<float[]>(
-        rows * (9 * head_dim + 2) + attention::kLine);
-    float* next = attention::AlignToLine(floats_.get());
+        rows * (9 * head_dim + 2) + simd::kLine);
+    float* next = simd::AlignToLine(floats_.get());
     const auto take = [&](int64_t cols) {
       float* taken = next;
       next += rows * cols;

@@ -39,14 +39,6 @@ struct Document {
 // Rows of a packed document: whole tiles, and whole blocks of up to 16 lanes.
 inline int64_t PaddedTokens(int64_t tokens) { return (tokens + 15) / 16 * 16; }
 
-// A line of the cache, in floats: vectors that straddle two are slow.
-inline constexpr int64_t kLine = 16;
-
-inline float* AlignToLine(float* from) {
-  const auto place = reinterpret_cast<uintptr_t>(from) / sizeof(float);
-  return from + (kLine - place % kLine) % kLine;
-}
-
 // out_TD: head_dim columns of rows [begin, end), times `scale`, and zero in the
 // padding.
 LOCKSTEP_INLINE void PackRows(float* out_TD, const TensorView& view,

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "kernels/cpu/cache_line.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/vector_width.h"
 
@@ -22,8 +23,6 @@ constexpr int64_t kFewestRows = 64;
 template <int N>
 constexpr int kTileRows = N == 16 ? 8 : 4;
 
-constexpr int64_t kLine = 16;  // Of the cache, in floats.
-
 // Room for `size` floats, aligned to a line; this thread's alone.
 float* Room(int64_t size) {
   struct Memory {
@@ -32,12 +31,10 @@ float* Room(int64_t size) {
   };
   thread_local Memory memory;
   if (memory.size < size) {
-    memory.floats = std::make_unique_for_overwrite<float[]>(size + kLine);
+    memory.floats = std::make_unique_for_overwrite<float[]>(size + simd::kLine);
     memory.size = size;
   }
-  const auto place =
-      reinterpret_cast<uintptr_t>(memory.floats.get()) / sizeof(float);
-  return memory.floats.get() + (kLine - place % kLine) % kLine;
+  return simd::AlignToLine(memory.floats.get());
 }
 
 // Rows [begin, begin + depth) of b, in panels of two vectors of columns, the

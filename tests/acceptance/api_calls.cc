@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "gtest/gtest.h"
 #include "proto/contract/errors.h"
 #include "proto/contract/grpc_status.h"
 
@@ -35,6 +36,21 @@ grpc::Status CreateWaitingJob(v1::JobService::Stub& jobs, const std::string& id,
                               const std::string& after) {
   v1::Job job;
   return Create(jobs, WaitingJobRequest(id, after), &job);
+}
+
+std::vector<std::string> NamesOfJobs(v1::JobService::Stub& jobs) {
+  std::vector<std::string> names;
+  v1::ListJobsRequest request;
+  request.set_page_size(1000);
+  do {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    v1::ListJobsResponse page;
+    EXPECT_TRUE(jobs.ListJobs(&context, request, &page).ok());
+    for (const v1::Job& job : page.jobs()) names.push_back(job.name());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return names;
 }
 
 std::string ReasonOf(const grpc::Status& status) {

@@ -22,6 +22,9 @@ grpc::Status Create(v1::JobService::Stub& jobs,
 grpc::Status CreateWaitingJob(v1::JobService::Stub& jobs, const std::string& id,
                               const std::string& after);
 
+// The names of all jobs, newest first.
+std::vector<std::string> NamesOfJobs(v1::JobService::Stub& jobs);
+
 // Its ErrorInfo's reason.
 std::string ReasonOf(const grpc::Status& status);
 

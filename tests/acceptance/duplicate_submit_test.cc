@@ -71,18 +71,8 @@ class DuplicateSubmitTest : public ::testing::Test {
 
   // Names of all jobs but the first, and how many there are.
   std::vector<std::string> Listed() {
-    std::vector<std::string> names;
-    v1::ListJobsRequest request;
-    request.set_page_size(1000);
-    do {
-      grpc::ClientContext context;
-      v1::ListJobsResponse page;
-      EXPECT_TRUE(jobs_->ListJobs(&context, request, &page).ok());
-      for (const v1::Job& job : page.jobs()) {
-        if (job.name() != "jobs/first") names.push_back(job.name());
-      }
-      request.set_page_token(page.next_page_token());
-    } while (!request.page_token().empty());
+    std::vector<std::string> names = NamesOfJobs(*jobs_);
+    std::erase(names, "jobs/first");
     return names;
   }
 

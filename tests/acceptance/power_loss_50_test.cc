@@ -86,19 +86,8 @@ class PowerLossTest : public ::testing::Test {
   }
 
   std::set<std::string> Stored() {
-    const auto jobs = cluster_.Connect();
-    std::set<std::string> names;
-    v1::ListJobsRequest request;
-    request.set_page_size(1000);
-    do {
-      grpc::ClientContext context;
-      context.set_wait_for_ready(true);
-      v1::ListJobsResponse page;
-      EXPECT_TRUE(jobs->ListJobs(&context, request, &page).ok());
-      for (const v1::Job& job : page.jobs()) names.insert(job.name());
-      request.set_page_token(page.next_page_token());
-    } while (!request.page_token().empty());
-    return names;
+    const std::vector<std::string> names = NamesOfJobs(*cluster_.Connect());
+    return {names.begin(), names.end()};
   }
 
   ScopedTempDir disk_;

@@ -17,22 +17,6 @@
 namespace lockstep::testing {
 namespace {
 
-bool HasDescriptor(const __ptrace_syscall_info& call) {
-  switch (call.entry.nr) {
-    case SYS_write:
-    case SYS_pwrite64:
-    case SYS_pwritev:
-    case SYS_fsync:
-    case SYS_fdatasync:
-    case SYS_ftruncate:
-    case SYS_fallocate:
-    case SYS_fchmod:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool StartsAProcess(const TracedChild& child) {
   const auto& entry = child.call().entry;
   switch (entry.nr) {

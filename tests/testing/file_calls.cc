@@ -5,7 +5,7 @@
 
 namespace lockstep::testing {
 
-bool ChangesAFile(const __ptrace_syscall_info& call) {
+bool HasDescriptor(const __ptrace_syscall_info& call) {
   switch (call.entry.nr) {
     case SYS_write:
     case SYS_pwrite64:
@@ -14,6 +14,16 @@ bool ChangesAFile(const __ptrace_syscall_info& call) {
     case SYS_fdatasync:
     case SYS_ftruncate:
     case SYS_fallocate:
+    case SYS_fchmod:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool ChangesAFile(const __ptrace_syscall_info& call) {
+  if (HasDescriptor(call)) return true;
+  switch (call.entry.nr) {
     case SYS_rename:
     case SYS_renameat2:
     case SYS_unlink:
@@ -21,7 +31,6 @@ bool ChangesAFile(const __ptrace_syscall_info& call) {
     case SYS_rmdir:
     case SYS_mkdir:
     case SYS_chmod:
-    case SYS_fchmod:
     case SYS_fchmodat:
       return true;
     case SYS_openat:

@@ -10,6 +10,10 @@ namespace lockstep::testing {
 // Write, sync, truncate, rename, unlink, create.
 bool ChangesAFile(const __ptrace_syscall_info& call);
 
+// Whether one of those names its file by a descriptor, its first argument, and
+// not by a path.
+bool HasDescriptor(const __ptrace_syscall_info& call);
+
 // Those, and what comes before and after them: open, close, read a folder.
 bool IsFileCall(const __ptrace_syscall_info& call);
 
