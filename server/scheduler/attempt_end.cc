@@ -25,6 +25,10 @@ bool Follows(const RankProcess& rank) {
 }
 
 std::string InWords(const RankProcess& rank) {
+  if (rank.out_of_memory()) {
+    return absl::StrCat("rank ", rank.rank(),
+                        " was killed by the kernel, which had no memory left");
+  }
   if (rank.signal() != 0) {
     return absl::StrCat("rank ", rank.rank(), " was ended by signal ",
                         rank.signal(), " (", strsignal(rank.signal()), ")");
@@ -60,7 +64,8 @@ AttemptEnd OfRank(const RankProcess& rank, const LiveAttempt& live) {
   const auto told = live.failures.find(rank.rank());
   if (told != live.failures.end()) return OfFailure(told->first, told->second);
   const v1::Attempt::EndCause cause =
-      CauseOfExit(rank.exit_code(), rank.signal());
+      rank.out_of_memory() ? v1::Attempt::HOST_OUT_OF_MEMORY
+                           : CauseOfExit(rank.exit_code(), rank.signal());
   if (rank.signal() == 0 && rank.exit_code() == kStopped) {
     return {v1::Attempt::ENGINE_ERROR,
             absl::StrCat("rank ", rank.rank(),

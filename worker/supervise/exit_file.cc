@@ -47,7 +47,8 @@ std::string ExitFileText(const std::vector<worker::v1::RankProcess>& ranks) {
                     {"pid", rank.pid()},
                     {"exit_code", rank.exit_code()},
                     {"signal", rank.signal()},
-                    {"asked_to_stop", rank.asked_to_stop()}});
+                    {"asked_to_stop", rank.asked_to_stop()},
+                    {"out_of_memory", rank.out_of_memory()}});
   }
   nlohmann::ordered_json file = {{"ranks", list}, {"ended", true}};
   return file.dump() + "\n";

@@ -108,9 +108,10 @@ int SpawnBound(const RankGang::Rank& rank, pid_t* pid) {
 
 RankGang::RankGang(std::vector<Rank> ranks, Options options, Listener listener)
     : ranks_(std::move(ranks)),
-      options_(options),
+      options_(std::move(options)),
       listener_(std::move(listener)),
-      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      oom_watch_(options_.vmstat, MonotonicNow()) {
   LOCKSTEP_CHECK(wake_fd_ >= 0);
 }
 
@@ -205,6 +206,7 @@ void RankGang::Poll() {
 
 bool RankGang::Reap() {
   bool any = false;
+  oom_watch_.Look(MonotonicNow());
   for (Process& process : processes_) {
     if (process.known.exited()) continue;
     siginfo_t end = {};
@@ -218,6 +220,8 @@ bool RankGang::Reap() {
       process.known.set_exit_code(end.si_status);
     } else {
       process.known.set_signal(end.si_status);
+      process.known.set_out_of_memory(end.si_status == SIGKILL && !killed_ &&
+                                      oom_watch_.KilledLately());
     }
     close(process.pidfd);
     process.pidfd = -1;

@@ -17,6 +17,7 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "worker/supervise/cpu_topology.h"
 #include "worker/supervise/log_cap.h"
+#include "worker/supervise/oom_watch.h"
 
 namespace lockstep {
 
@@ -37,6 +38,8 @@ class RankGang {
     absl::Duration terminate_grace;
     // Of each rank's log.
     LogCap::Limits log_limits = {};
+    // Where the kernel counts whom it killed for memory (oom_watch.h).
+    std::string vmstat = "/proc/vmstat";
   };
   // All ranks, after each change; runs on the thread of Run().
   using Listener =
@@ -78,6 +81,7 @@ class RankGang {
   const Options options_;
   const Listener listener_;
   int wake_fd_ = -1;
+  OomWatch oom_watch_;
 
   std::vector<Process> processes_;
   // Of those logs that can be kept small.

@@ -121,7 +121,8 @@ TEST_F(ProcessFolderTest, AnExitFileTellsHowRanksEnded) {
   Write("exit.json",
         R"({"ranks":[{"rank":0,"pid":10,"exit_code":75,"signal":0,)"
         R"("asked_to_stop":true},{"rank":1,"pid":11,"exit_code":0,)"
-        R"("signal":9,"asked_to_stop":false}],"ended":true})"
+        R"("signal":9,"asked_to_stop":false,"out_of_memory":true}],)"
+        R"("ended":true})"
         "\n");
   const auto ranks = ReadExitFile(folder_);
   ASSERT_TRUE(ranks.ok()) << ranks.status();
@@ -130,6 +131,7 @@ TEST_F(ProcessFolderTest, AnExitFileTellsHowRanksEnded) {
   EXPECT_EQ((*ranks)[0].exit_code(), 75);
   EXPECT_TRUE((*ranks)[0].asked_to_stop());
   EXPECT_EQ((*ranks)[1].signal(), 9);
+  EXPECT_TRUE((*ranks)[1].out_of_memory());
   EXPECT_EQ((*ranks)[1].pid(), 11);
 }
 

@@ -104,6 +104,16 @@ TEST_F(AttemptEndTest, TheRankThatFailedItselfIsTheCause) {
   EXPECT_THAT(Why().message, HasSubstr("rank 1 was ended by signal 9"));
 }
 
+TEST_F(AttemptEndTest, WhatTheKernelKilledForMemoryIsNoCrash) {
+  Exited(kPeerLost);
+  Exited(0, false, /*signal=*/9);
+  end_.ranks[1].set_out_of_memory(true);
+  EXPECT_EQ(Why().cause, v1::Attempt::HOST_OUT_OF_MEMORY);
+  EXPECT_EQ(Why().message,
+            "rank 1 was killed by the kernel, which had no memory left");
+  EXPECT_TRUE(Why().another_may_help);
+}
+
 TEST_F(AttemptEndTest, ARankThatOthersWaitedForInVainIsNamed) {
   Told(0, v1::Attempt::HANG, "waited 30s for the others");
   Told(2, v1::Attempt::HANG, "waited 30s for the others");

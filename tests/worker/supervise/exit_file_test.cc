@@ -19,11 +19,12 @@ std::vector<worker::v1::RankProcess> OneKilledOneAsked() {
   ranks[1].set_rank(1);
   ranks[1].set_pid(11);
   ranks[1].set_signal(9);
+  ranks[1].set_out_of_memory(true);
   return ranks;
 }
 
 constexpr char kText[] =
-    R"({"ranks":[{"rank":0,"pid":10,"exit_code":75,"signal":0,"asked_to_stop":true},{"rank":1,"pid":11,"exit_code":0,"signal":9,"asked_to_stop":false}],"ended":true})"
+    R"({"ranks":[{"rank":0,"pid":10,"exit_code":75,"signal":0,"asked_to_stop":true,"out_of_memory":false},{"rank":1,"pid":11,"exit_code":0,"signal":9,"asked_to_stop":false,"out_of_memory":true}],"ended":true})"
     "\n";
 
 TEST(ExitFileTest, SaysHowEachRankEnded) {

@@ -136,6 +136,37 @@ TEST_F(RankGangTest, ASignalledRankEndsTheOthers) {
   EXPECT_TRUE(ends[0].asked_to_stop());
 }
 
+TEST_F(RankGangTest, WhomTheKernelKilledForMemoryIsKnown) {
+  worker_.Write("vmstat", "pgfault 7\noom_kill 2\noom_kill_other 9\n");
+  worker_.Fifo("ready");
+  worker_.Rank(0, "stop_with 0; say ready now; wait $s");
+  worker_.Rank(1, "await ready; echo oom_kill 3 > vmstat; kill -KILL $$");
+
+  const auto ends =
+      Gang({.peer_grace = kLong, .vmstat = worker_.dir() + "/vmstat"})->Run();
+
+  EXPECT_TRUE(ends[1].out_of_memory());
+  EXPECT_EQ(ends[1].signal(), SIGKILL);
+  EXPECT_FALSE(ends[0].out_of_memory());
+}
+
+// While it runs, the kernel kills others.
+TEST_F(RankGangTest, WhomItKilledItselfHadMemory) {
+  worker_.Write("vmstat", "oom_kill 2\n");
+  worker_.Fifo("ready");
+  worker_.Rank(0, "trap '' TERM; say ready now; exec sleep 600");
+  worker_.Rank(1, "await ready; echo oom_kill 3 > vmstat; kill -TERM $$");
+
+  const auto ends = Gang({.peer_grace = absl::Milliseconds(20),
+                          .vmstat = worker_.dir() + "/vmstat"})
+                        ->Run();
+
+  EXPECT_EQ(ends[1].signal(), SIGTERM);
+  EXPECT_FALSE(ends[1].out_of_memory());
+  EXPECT_EQ(ends[0].signal(), SIGKILL);
+  EXPECT_FALSE(ends[0].out_of_memory());
+}
+
 TEST_F(RankGangTest, ARankThatIgnoresTheRequestIsKilledAfterTheGrace) {
   worker_.Fifo("ready");
   worker_.Rank(0, "trap '' TERM; say ready now; exec sleep 600");
