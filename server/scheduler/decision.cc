@@ -155,7 +155,8 @@ StepResult Decision::Finish() && {
   std::vector<Effect> effects;
   effects.reserve(replies_.size() + result_.effects.size());
   for (auto& [ticket, name] : replies_) {
-    effects.push_back(ReplyEffect{ticket, state_.jobs.at(name).job()});
+    effects.push_back(
+        ReplyEffect{ticket, JobOf(state_.jobs.at(name).record.Share())});
   }
   for (Effect& effect : result_.effects) effects.push_back(std::move(effect));
   result_.effects = std::move(effects);

@@ -14,7 +14,7 @@ Ticket WaitingCallers::Keep(Reply reply) {
   return next_++;
 }
 
-Ticket WaitingCallers::Add(Scheduler::Reply<v1::Job> reply) {
+Ticket WaitingCallers::Add(Scheduler::Reply<SharedJob> reply) {
   return Keep(std::move(reply));
 }
 
@@ -42,8 +42,8 @@ WaitingCallers::Caller WaitingCallers::Take(Ticket ticket) {
   return caller;
 }
 
-void WaitingCallers::Answer(Ticket ticket, absl::StatusOr<v1::Job> job) {
-  std::get<Scheduler::Reply<v1::Job>>(Take(ticket))(std::move(job));
+void WaitingCallers::Answer(Ticket ticket, absl::StatusOr<SharedJob> job) {
+  std::get<Scheduler::Reply<SharedJob>>(Take(ticket))(std::move(job));
 }
 
 void WaitingCallers::Answer(Ticket ticket,

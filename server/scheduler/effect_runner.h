@@ -21,12 +21,12 @@ namespace lockstep {
 // The callers who wait for an answer. Thread-safe.
 class WaitingCallers {
  public:
-  Ticket Add(Scheduler::Reply<v1::Job> reply);
+  Ticket Add(Scheduler::Reply<SharedJob> reply);
   Ticket Add(Scheduler::Reply<v1::JobExplanation> reply);
   Ticket Add(Scheduler::Reply<v1::Queue> reply);
   Ticket Add(Scheduler::Reply<v1::ListQueuesResponse> reply);
   Ticket Add(Scheduler::Ack ack);
-  void Answer(Ticket ticket, absl::StatusOr<v1::Job> job);
+  void Answer(Ticket ticket, absl::StatusOr<SharedJob> job);
   void Answer(Ticket ticket, absl::StatusOr<v1::JobExplanation> explanation);
   void Answer(Ticket ticket, absl::StatusOr<v1::Queue> queue);
   void Answer(Ticket ticket, absl::StatusOr<v1::ListQueuesResponse> queues);
@@ -36,7 +36,7 @@ class WaitingCallers {
 
  private:
   using Caller =
-      std::variant<Scheduler::Reply<v1::Job>,
+      std::variant<Scheduler::Reply<SharedJob>,
                    Scheduler::Reply<v1::JobExplanation>,
                    Scheduler::Reply<v1::Queue>,
                    Scheduler::Reply<v1::ListQueuesResponse>, Scheduler::Ack>;

@@ -21,7 +21,7 @@ Scheduler::~Scheduler() = default;
 
 absl::Status Scheduler::Start() { return thread_->Start(); }
 
-void Scheduler::Create(CreateJob request, Reply<v1::Job> reply) {
+void Scheduler::Create(CreateJob request, Reply<SharedJob> reply) {
   Actor actor{request.owner};
   thread_->PostWish(JobStore::Demand::kNewJob,
                     CreateEvent{0, std::move(request)}, std::move(reply),
@@ -29,19 +29,19 @@ void Scheduler::Create(CreateJob request, Reply<v1::Job> reply) {
 }
 
 void Scheduler::Cancel(Actor actor, std::string name, std::string etag,
-                       Reply<v1::Job> reply) {
+                       Reply<SharedJob> reply) {
   thread_->PostWish(kChange, CancelEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
 
 void Scheduler::Pause(Actor actor, std::string name, std::string etag,
-                      Reply<v1::Job> reply) {
+                      Reply<SharedJob> reply) {
   thread_->PostWish(kChange, PauseEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
 
 void Scheduler::Resume(Actor actor, std::string name, std::string etag,
-                       Reply<v1::Job> reply) {
+                       Reply<SharedJob> reply) {
   thread_->PostWish(kChange, ResumeEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
@@ -50,13 +50,13 @@ void Scheduler::Explain(std::string name, Reply<v1::JobExplanation> reply) {
   thread_->PostCall(ExplainEvent{0, std::move(name)}, std::move(reply));
 }
 
-void Scheduler::Update(Actor actor, UpdateJob request, Reply<v1::Job> reply) {
+void Scheduler::Update(Actor actor, UpdateJob request, Reply<SharedJob> reply) {
   thread_->PostWish(kChange, UpdateEvent{0, std::move(request)},
                     std::move(reply), std::move(actor));
 }
 
 void Scheduler::Delete(Actor actor, std::string name, std::string etag,
-                       Reply<v1::Job> reply) {
+                       Reply<SharedJob> reply) {
   thread_->PostWish(kChange, DeleteEvent{0, std::move(name), std::move(etag)},
                     std::move(reply), std::move(actor));
 }
@@ -141,8 +141,13 @@ void Scheduler::Heard(const worker::v1::HeartbeatRequest& heartbeat) {
   const bool news = thread_->watch().Hear(heartbeat, thread_->Now());
   // All ranks do the same; one of them says what.
   if (!news || heartbeat.caller().rank() != 0) return;
-  thread_->Post(
-      HeardEvent{heartbeat.caller(), heartbeat.step(), heartbeat.phase()});
+  HeardEvent heard{heartbeat.caller(), heartbeat.step(), heartbeat.phase()};
+  for (const worker::v1::PhaseTime& other : heartbeat.other_phases()) {
+    // There are no more, whatever it says.
+    if (heard.other_phases.size() == worker::v1::Phase_ARRAYSIZE) break;
+    heard.other_phases.push_back(other);
+  }
+  thread_->Post(std::move(heard));
 }
 
 void Scheduler::Left(const worker::v1::Caller& caller) {

@@ -28,6 +28,7 @@
 #include "lockstep/worker/v1/worker_service.pb.h"
 #include "server/scheduler/actor.h"
 #include "server/scheduler/deadline_clock.h"
+#include "server/store/job_row.h"
 
 namespace lockstep {
 
@@ -106,18 +107,18 @@ class Scheduler {
 
   // From JobService. PERMISSION_DENIED: NOT_JOB_OWNER, the actor may not change
   // that job. An etag that is not empty must be that of the job.
-  void Create(CreateJob request, Reply<v1::Job> reply);
+  void Create(CreateJob request, Reply<SharedJob> reply);
   void Cancel(Actor actor, std::string name, std::string etag,
-              Reply<v1::Job> reply);
+              Reply<SharedJob> reply);
   void Pause(Actor actor, std::string name, std::string etag,
-             Reply<v1::Job> reply);
+             Reply<SharedJob> reply);
   void Resume(Actor actor, std::string name, std::string etag,
-              Reply<v1::Job> reply);
+              Reply<SharedJob> reply);
   void Explain(std::string name, Reply<v1::JobExplanation> reply);
-  void Update(Actor actor, UpdateJob request, Reply<v1::Job> reply);
+  void Update(Actor actor, UpdateJob request, Reply<SharedJob> reply);
   // Answers with the job as it was.
   void Delete(Actor actor, std::string name, std::string etag,
-              Reply<v1::Job> reply);
+              Reply<SharedJob> reply);
 
   // Of a listed one of a job that has not ended.
   void Pin(Actor actor, std::string job, int64_t step, bool pinned, Ack ack);

@@ -152,7 +152,7 @@ void SchedulerThread::Run() {
     } else {
       parts_.clock.Stand();
     }
-    for (const Event& event : events) Decide(event);
+    for (Event& event : events) Decide(std::move(event));
     RunCommitted();
     // Whoever was told nothing yet may have to wait for the disk, not longer,
     // and not for one that is full.
@@ -191,14 +191,15 @@ void SchedulerThread::Tick() {
   Decide({TickEvent{}, Entropy()});
 }
 
-void SchedulerThread::Decide(const Event& event) {
+void SchedulerThread::Decide(Event event) {
   if (!broken_.ok()) {
     callers_.FailAll(broken_);
     return;
   }
-  Submit(Step(state_, event, Time()));
+  const bool of_devices = std::holds_alternative<ForeignUseEvent>(event.what);
+  Submit(Step(state_, std::move(event), Time()));
   // It changes what is shown of them, and nothing on disk.
-  if (std::holds_alternative<ForeignUseEvent>(event.what)) PublishNodes();
+  if (of_devices) PublishNodes();
 }
 
 void SchedulerThread::Submit(StepResult result) {

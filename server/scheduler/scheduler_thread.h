@@ -99,7 +99,7 @@ class SchedulerThread {
   // False while no decision gets to the disk.
   bool HasRoom() const;
   void Tick();
-  void Decide(const Event& event);
+  void Decide(Event event);
   void Submit(StepResult result);
   void RunCommitted();
   void PublishNodes() ABSL_LOCKS_EXCLUDED(nodes_mu_);

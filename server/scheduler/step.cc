@@ -52,7 +52,7 @@ void OnExplain(Decision& decision, const ExplainEvent& event) {
 struct Dispatch {
   Decision& decision;
 
-  void operator()(const CreateEvent& event) { OnCreate(decision, event); }
+  void operator()(CreateEvent& event) { OnCreate(decision, event); }
   void operator()(const CancelEvent& event) { OnCancel(decision, event); }
   void operator()(const PauseEvent& event) { OnPause(decision, event); }
   void operator()(const ResumeEvent& event) { OnResume(decision, event); }
@@ -111,7 +111,7 @@ struct Dispatch {
 
 }  // namespace
 
-StepResult Step(SchedulerState& state, const Event& event, StepTime time) {
+StepResult Step(SchedulerState& state, Event event, StepTime time) {
   Decision decision(state, event, time);
   std::visit(Dispatch{decision}, event.what);
   decision.ForgetActor();

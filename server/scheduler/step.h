@@ -101,6 +101,7 @@ struct HeardEvent {
   worker::v1::Caller caller;
   int64_t step = 0;
   worker::v1::Phase phase = worker::v1::PHASE_UNSPECIFIED;
+  std::vector<worker::v1::PhaseTime> other_phases = {};
 };
 // What the watch over the ranks has found.
 struct SilenceEvent {
@@ -197,7 +198,7 @@ struct StepTime {
 
 struct ReplyEffect {
   Ticket ticket = 0;
-  absl::StatusOr<v1::Job> job;
+  absl::StatusOr<SharedJob> job;
 };
 struct ExplainEffect {
   Ticket ticket = 0;
@@ -283,7 +284,8 @@ struct StepResult {
   std::vector<Effect> effects;
 };
 
-StepResult Step(SchedulerState& state, const Event& event, StepTime time);
+// Takes from the event what it keeps.
+StepResult Step(SchedulerState& state, Event event, StepTime time);
 
 }  // namespace lockstep
 

@@ -56,8 +56,7 @@ absl::StatusOr<std::vector<std::string>> Dependencies(
   });
 }
 
-server::JobRecord NewRecord(Decision& decision,
-                            const Scheduler::CreateJob& request,
+server::JobRecord NewRecord(Decision& decision, Scheduler::CreateJob request,
                             const std::string& name,
                             const std::vector<std::string>& waits_for) {
   server::JobRecord record;
@@ -71,7 +70,7 @@ server::JobRecord NewRecord(Decision& decision,
   *job.mutable_labels() = request.spec.labels();
   job.set_priority(request.spec.resources().priority());
   job.set_queue(QueueWanted(request.spec));
-  *job.mutable_spec() = request.spec;
+  *job.mutable_spec() = std::move(request.spec);
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
   job.set_owner(request.owner);
@@ -82,9 +81,9 @@ server::JobRecord NewRecord(Decision& decision,
 
 }  // namespace
 
-void OnCreate(Decision& decision, const CreateEvent& event) {
+void OnCreate(Decision& decision, CreateEvent& event) {
   if (AnswerRetry(decision, event)) return;
-  const Scheduler::CreateJob& request = event.request;
+  Scheduler::CreateJob& request = event.request;
   SchedulerState& state = decision.state();
   if (state.draining()) {
     decision.Do(ReplyEffect{event.ticket, errors::Draining()});
@@ -115,17 +114,18 @@ void OnCreate(Decision& decision, const CreateEvent& event) {
     decision.Do(ReplyEffect{event.ticket, waits_for.status()});
     return;
   }
+  const std::string owner = request.owner;
+  const std::string request_id = request.request_id;
   JobEntry& entry = state.jobs[name];
-  entry.record = RowDraft(NewRecord(decision, request, name, *waits_for));
+  entry.record =
+      RowDraft(NewRecord(decision, std::move(request), name, *waits_for));
   entry.order = state.next_order++;
   Enqueue(state, entry);
   Follow(state, entry);
   decision.SayWhyUnprepared(entry);
-  if (!request.request_id.empty()) {
-    state.requests[{request.owner, request.request_id}] = name;
-  }
+  if (!request_id.empty()) state.requests[{owner, request_id}] = name;
   decision.Record(entry, v1::Event::INFO, "JOB_CREATED",
-                  absl::StrCat("accepted for ", request.owner));
+                  absl::StrCat("accepted for ", owner));
   decision.ReplyWithJob(event.ticket, name);
 }
 

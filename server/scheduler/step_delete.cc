@@ -39,12 +39,12 @@ void OnDelete(Decision& decision, const DeleteEvent& event) {
     decision.Do(ReplyEffect{event.ticket, found.status()});
     return;
   }
-  const JobEntry& entry = **found;
+  JobEntry& entry = **found;
   if (absl::Status ended = CheckEnded(entry); !ended.ok()) {
     decision.Do(ReplyEffect{event.ticket, std::move(ended)});
     return;
   }
-  decision.Do(ReplyEffect{event.ticket, entry.job()});
+  decision.Do(ReplyEffect{event.ticket, JobOf(entry.record.Share())});
   decision.Delete(entry, "deleted");
 }
 

@@ -14,7 +14,7 @@
 namespace lockstep {
 
 // step_create.cc
-void OnCreate(Decision& decision, const CreateEvent& event);
+void OnCreate(Decision& decision, CreateEvent& event);
 
 // step_cancel.cc
 void OnCancel(Decision& decision, const CancelEvent& event);

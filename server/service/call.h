@@ -17,6 +17,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "server/service/access.h"
 #include "server/service/call_log.h"
+#include "server/service/message_bytes.h"
 #include "server/service/service_parts.h"
 
 namespace lockstep {
@@ -68,6 +69,24 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
     if (!result.ok()) return End(result.status());
     *response = *std::move(result);
     End(absl::OkStatus());
+  }
+
+  // The same of a result that others hold, too: a copy, or its bytes.
+  template <typename Response>
+  void FinishShared(
+      const absl::StatusOr<std::shared_ptr<const Response>>& result,
+      Response* response) {
+    if (!Claim()) return;
+    if (result.ok()) *response = **result;
+    End(result.status());
+  }
+  template <typename Response>
+  void FinishBytes(
+      const absl::StatusOr<std::shared_ptr<const Response>>& result,
+      grpc::ByteBuffer* response) {
+    if (!Claim()) return;
+    if (result.ok()) *response = ToBytes(**result);
+    End(result.status());
   }
 
  private:

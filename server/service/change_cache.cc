@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
-#include "grpcpp/support/slice.h"
+#include "server/service/message_bytes.h"
 
 namespace lockstep {
 namespace {
@@ -22,15 +22,6 @@ grpc::ByteBuffer Encode(const JournalEntry& entry) {
 }
 
 }  // namespace
-
-grpc::ByteBuffer ToBytes(const v1::WatchJobsResponse& response) {
-  const size_t size = response.ByteSizeLong();
-  grpc::Slice slice(size);
-  // What was just made is nobody else's yet.
-  response.SerializeWithCachedSizesToArray(
-      const_cast<uint8_t*>(slice.begin()));  // NOLINT
-  return {&slice, 1};
-}
 
 v1::WatchJobsResponse::Type ChangeTypeOf(const v1::Event& event) {
   if (event.type() == "JOB_CREATED") return v1::WatchJobsResponse::ADDED;

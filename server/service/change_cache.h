@@ -15,9 +15,6 @@
 
 namespace lockstep {
 
-// The message as a stream of bytes writes it.
-grpc::ByteBuffer ToBytes(const v1::WatchJobsResponse& response);
-
 v1::WatchJobsResponse::Type ChangeTypeOf(const v1::Event& event);
 
 class ChangeCache {

@@ -62,13 +62,14 @@ void DecideDevice(const std::vector<v1::Node>& nodes, v1::JobSpec& spec) {
 }  // namespace
 
 absl::StatusOr<Scheduler::CreateJob> ResolveCreateRequest(
-    const v1::CreateJobRequest& request, std::string owner,
+    v1::CreateJobRequest request, std::string owner,
     const std::vector<v1::Node>& nodes) {
   RETURN_IF_ERROR(CheckIds(request));
+  std::string digest = DigestOf(request);
   Scheduler::CreateJob create{.job_id = request.job_id(),
-                              .spec = request.spec(),
+                              .spec = std::move(*request.mutable_spec()),
                               .request_id = request.request_id(),
-                              .request_digest = DigestOf(request),
+                              .request_digest = std::move(digest),
                               .owner = std::move(owner),
                               .origin = std::optional<v1::Checkpoint>()};
   if (!create.job_id.empty()) create.spec.set_name(create.job_id);

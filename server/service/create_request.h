@@ -17,7 +17,7 @@ namespace lockstep {
 // INVALID_ARGUMENT: INVALID_REQUEST_ID, INVALID_JOB_ID, INVALID_SPEC with all
 // bad fields.
 absl::StatusOr<Scheduler::CreateJob> ResolveCreateRequest(
-    const v1::CreateJobRequest& request, std::string owner,
+    v1::CreateJobRequest request, std::string owner,
     const std::vector<v1::Node>& nodes);
 
 }  // namespace lockstep

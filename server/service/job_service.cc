@@ -1,6 +1,7 @@
 #include "server/service/job_service.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "server/service/list_events.h"
 #include "server/service/list_jobs.h"
 #include "server/service/log_stream.h"
+#include "server/service/message_bytes.h"
 #include "server/service/metric_stream.h"
 #include "server/service/update_request.h"
 #include "server/store/goodput.h"
@@ -29,6 +31,8 @@
 
 namespace lockstep {
 namespace {
+
+using JobReply = absl::StatusOr<SharedJob>;
 
 absl::Status CheckDependencies(const JobStore& store, const v1::JobSpec& spec) {
   SharedJob found;
@@ -55,14 +59,15 @@ absl::Status CheckQueueWanted(const ServiceParts& parts, const DevicePool& pool,
 }
 
 // What CreateJob would accept, without doing it.
-absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
-                                 const Scheduler::CreateJob& create) {
+absl::StatusOr<SharedJob> Validate(const ServiceParts& parts,
+                                   const Scheduler::CreateJob& create) {
   RETURN_IF_ERROR(create.origin.status());
   const DevicePool pool(parts.scheduler.Nodes());
   RETURN_IF_ERROR(pool.CheckFits(create.spec));
   RETURN_IF_ERROR(CheckQueueWanted(parts, pool, create.spec));
   RETURN_IF_ERROR(CheckDependencies(parts.store, create.spec));
-  v1::Job job;
+  auto made = std::make_shared<v1::Job>();
+  v1::Job& job = *made;
   if (create.origin->has_value()) *job.mutable_origin() = **create.origin;
   if (!create.spec.name().empty()) {
     job.set_name(JobName(create.spec.name()));
@@ -75,20 +80,7 @@ absl::StatusOr<v1::Job> Validate(const ServiceParts& parts,
   job.set_state(v1::Job::QUEUED);
   job.set_desired(v1::Job::RUN);
   job.set_owner(create.owner);
-  return job;
-}
-
-absl::StatusOr<v1::WatchJobsRequest> ParseWatchRequest(
-    const grpc::ByteBuffer& bytes) {
-  v1::WatchJobsRequest request;
-  grpc::ByteBuffer buffer = bytes;
-  const grpc::Status parsed =
-      grpc::SerializationTraits<v1::WatchJobsRequest>::Deserialize(&buffer,
-                                                                   &request);
-  if (!parsed.ok()) {
-    return absl::InvalidArgumentError("the bytes are no WatchJobsRequest");
-  }
-  return request;
+  return made;
 }
 
 void SetSlowdowns(const Scheduler& scheduler, v1::Job& job) {
@@ -128,25 +120,29 @@ absl::StatusOr<v1::ListCheckpointsResponse> ListedCheckpoints(
 }  // namespace
 
 grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(
-    grpc::CallbackServerContext* context, const v1::CreateJobRequest* request,
-    v1::Job* response) {
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+    grpc::ByteBuffer* response) {
   const auto call =
       UnaryCall::Start(parts_, "lockstep.v1.JobService/CreateJob");
+  const auto answer = [call, response](const JobReply& job) {
+    call->FinishBytes(job, response);
+  };
   const auto accept = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(Principal principal, call->Admit(*context));
-    ASSIGN_OR_RETURN(Scheduler::CreateJob create,
-                     ResolveCreateRequest(*request, std::move(principal.name),
-                                          parts_.scheduler.Nodes()));
+    ASSIGN_OR_RETURN(v1::CreateJobRequest request,
+                     FromBytes<v1::CreateJobRequest>(*bytes));
+    const bool validate_only = request.validate_only();
+    ASSIGN_OR_RETURN(
+        Scheduler::CreateJob create,
+        ResolveCreateRequest(std::move(request), std::move(principal.name),
+                             parts_.scheduler.Nodes()));
     create.origin = FindOrigin(parts_.store, create.spec);
     create.traceparent = call->tags().traceparent;
-    if (request->validate_only()) {
-      call->Finish(Validate(parts_, create), response);
-      return absl::OkStatus();
+    if (validate_only) {
+      answer(Validate(parts_, create));
+    } else {
+      parts_.scheduler.Create(std::move(create), answer);
     }
-    parts_.scheduler.Create(std::move(create),
-                            [call, response](absl::StatusOr<v1::Job> job) {
-                              call->Finish(std::move(job), response);
-                            });
     return absl::OkStatus();
   };
   if (absl::Status status = accept(); !status.ok()) call->Finish(status);
@@ -189,8 +185,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::Ask(
   }
   (parts_.scheduler.*transition)(ActorOf(*caller), request.name(),
                                  request.etag(),
-                                 [call, response](absl::StatusOr<v1::Job> job) {
-                                   call->Finish(std::move(job), response);
+                                 [call, response](const JobReply& job) {
+                                   call->FinishShared(job, response);
                                  });
   return call.get();
 }
@@ -245,8 +241,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::UpdateJob(
     ASSIGN_OR_RETURN(Scheduler::UpdateJob update,
                      ResolveUpdateRequest(*request));
     parts_.scheduler.Update(ActorOf(caller), std::move(update),
-                            [call, response](absl::StatusOr<v1::Job> job) {
-                              call->Finish(std::move(job), response);
+                            [call, response](const JobReply& job) {
+                              call->FinishShared(job, response);
                             });
     return absl::OkStatus();
   };
@@ -266,12 +262,12 @@ grpc::ServerUnaryReactor* JobServiceImpl::DeleteJob(
     call->Finish(status);
     return call.get();
   }
-  parts_.scheduler.Delete(ActorOf(*caller), request->name(), request->etag(),
-                          [call, &metric_log = parts_.metric_log](
-                              const absl::StatusOr<v1::Job>& job) {
-                            if (job.ok()) metric_log.Forget(job->uid());
-                            call->Finish(job.status());
-                          });
+  parts_.scheduler.Delete(
+      ActorOf(*caller), request->name(), request->etag(),
+      [call, &metric_log = parts_.metric_log](const JobReply& job) {
+        if (job.ok()) metric_log.Forget((*job)->uid());
+        call->Finish(job.status());
+      });
   return call.get();
 }
 
@@ -325,7 +321,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::UpdateCheckpoint(
 grpc::ServerWriteReactor<grpc::ByteBuffer>* JobServiceImpl::WatchJobs(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
   return JobWatch::Start<JobWatch>(*context, parts_, changes_,
-                                   ParseWatchRequest(*request));
+                                   FromBytes<v1::WatchJobsRequest>(*request));
 }
 
 grpc::ServerWriteReactor<v1::StreamMetricsResponse>*

@@ -15,16 +15,19 @@
 
 namespace lockstep {
 
-// WatchJobs is answered with bytes, which many watchers share.
+// WatchJobs is answered with bytes, which many watchers share; CreateJob with
+// those of the job as all others have it, and it keeps the spec that came:
+// copies were a fifth of its time.
 class JobServiceImpl final
-    : public v1::JobService::WithRawCallbackMethod_WatchJobs<
-          v1::JobService::CallbackService> {
+    : public v1::JobService::WithRawCallbackMethod_CreateJob<
+          v1::JobService::WithRawCallbackMethod_WatchJobs<
+              v1::JobService::CallbackService>> {
  public:
   explicit JobServiceImpl(const ServiceParts& parts) : parts_(parts) {}
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
-                                      const v1::CreateJobRequest* request,
-                                      v1::Job* response) override;
+                                      const grpc::ByteBuffer* bytes,
+                                      grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const v1::GetJobRequest* request,
                                    v1::Job* response) override;
@@ -74,7 +77,7 @@ class JobServiceImpl final
  private:
   using Transition = void (Scheduler::*)(Actor actor, std::string name,
                                          std::string etag,
-                                         Scheduler::Reply<v1::Job> reply);
+                                         Scheduler::Reply<SharedJob> reply);
 
   // A call that asks for one; `method` as CallRecord wants it.
   template <typename Request>

@@ -7,6 +7,7 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/status_macros.h"
 #include "server/clock.h"
+#include "server/service/message_bytes.h"
 
 namespace lockstep {
 namespace {

@@ -150,8 +150,8 @@ class SchedulerTest : public ::testing::Test {
     ASSERT_TRUE(scheduler_->Start().ok());
   }
 
-  std::future<absl::StatusOr<v1::Job>> Create(const std::string& id,
-                                              int time_limit_seconds = 0) {
+  std::future<absl::StatusOr<SharedJob>> Create(const std::string& id,
+                                                int time_limit_seconds = 0) {
     Scheduler::CreateJob request;
     request.job_id = id;
     request.owner = "local";
@@ -160,9 +160,9 @@ class SchedulerTest : public ::testing::Test {
     if (time_limit_seconds > 0) {
       resources.mutable_timeout()->set_seconds(time_limit_seconds);
     }
-    auto promise = std::make_shared<std::promise<absl::StatusOr<v1::Job>>>();
+    auto promise = std::make_shared<std::promise<absl::StatusOr<SharedJob>>>();
     scheduler_->Create(std::move(request),
-                       [promise](absl::StatusOr<v1::Job> job) {
+                       [promise](absl::StatusOr<SharedJob> job) {
                          promise->set_value(std::move(job));
                        });
     return promise->get_future();
@@ -231,9 +231,10 @@ TEST_F(SchedulerTest, AFullDiskRefusesWishesAndKeepsDecisions) {
   store_.FillUp();
   EXPECT_EQ(ErrorReason(Create("a").get().status()), "STORE_FULL");
   std::promise<absl::Status> cancelled;
-  scheduler_->Cancel({}, "jobs/a", "", [&](const absl::StatusOr<v1::Job>& job) {
-    cancelled.set_value(job.status());
-  });
+  scheduler_->Cancel({}, "jobs/a", "",
+                     [&](const absl::StatusOr<SharedJob>& job) {
+                       cancelled.set_value(job.status());
+                     });
   EXPECT_EQ(ErrorReason(cancelled.get_future().get()), "STORE_FULL");
 
   store_.LetThrough();
@@ -369,22 +370,22 @@ TEST_F(SchedulerTest, AnotherLifeRemovesWhatADeletedJobLeft) {
   launcher_.FailLaunches(absl::NotFoundError("no lockstep-worker"));
   ASSERT_TRUE(Create("a").get().ok());
   WaitForState("a", v1::Job::FAILED);
-  std::promise<absl::StatusOr<v1::Job>> deleted;
-  scheduler_->Delete({}, "jobs/a", "", [&](absl::StatusOr<v1::Job> job) {
+  std::promise<absl::StatusOr<SharedJob>> deleted;
+  scheduler_->Delete({}, "jobs/a", "", [&](absl::StatusOr<SharedJob> job) {
     deleted.set_value(std::move(job));
   });
-  const absl::StatusOr<v1::Job> job = deleted.get_future().get();
+  const absl::StatusOr<SharedJob> job = deleted.get_future().get();
   ASSERT_TRUE(job.ok()) << job.status();
-  EXPECT_EQ(job->state(), v1::Job::FAILED);
+  EXPECT_EQ((*job)->state(), v1::Job::FAILED);
   scheduler_.reset();
-  EXPECT_THAT(*store_.Unforgotten(), ElementsAre(job->uid()));
+  EXPECT_THAT(*store_.Unforgotten(), ElementsAre((*job)->uid()));
   // It still cannot.
   Start();
   scheduler_.reset();
-  EXPECT_THAT(*store_.Unforgotten(), ElementsAre(job->uid()));
+  EXPECT_THAT(*store_.Unforgotten(), ElementsAre((*job)->uid()));
   launcher_.FailRemovals(absl::OkStatus());
   Start();
-  launcher_.WaitForRemoval(job->uid());
+  launcher_.WaitForRemoval((*job)->uid());
   scheduler_.reset();
   EXPECT_THAT(*store_.Unforgotten(), IsEmpty());
 }

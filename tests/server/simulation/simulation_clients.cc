@@ -21,7 +21,7 @@ constexpr std::array<v1::ResourceSpec::Priority, 4> kPriorities = {
 // Beside the default one.
 constexpr std::array<const char*, 2> kQueues = {"queues/q0", "queues/q1"};
 
-using JobReply = Scheduler::Reply<v1::Job>;
+using JobReply = Scheduler::Reply<SharedJob>;
 using QueueReply = Scheduler::Reply<v1::Queue>;
 
 }  // namespace
@@ -94,31 +94,31 @@ void Simulation::Create() {
   }
   coordinator_->PostCall(std::move(event),
                          JobReply([this, id = absl::StrCat("request-", number)](
-                                      const absl::StatusOr<v1::Job>& job) {
-                           if (job.ok()) promises_.Created(id, *job);
+                                      const absl::StatusOr<SharedJob>& job) {
+                           if (job.ok()) promises_.Created(id, **job);
                          }));
 }
 
 void Simulation::Cancel(const std::string& name) {
   promises_.AskedToCancel(name);
   coordinator_->PostCall(CancelEvent{.name = name, .etag = AnyEtag(name)},
-                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
-                           if (job.ok()) promises_.Cancelled(*job);
+                         JobReply([this](const absl::StatusOr<SharedJob>& job) {
+                           if (job.ok()) promises_.Cancelled(**job);
                          }));
 }
 
 void Simulation::Pause(const std::string& name) {
   promises_.AskedToPause(name);
   coordinator_->PostCall(PauseEvent{.name = name, .etag = AnyEtag(name)},
-                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
-                           if (job.ok()) promises_.Updated(*job);
+                         JobReply([this](const absl::StatusOr<SharedJob>& job) {
+                           if (job.ok()) promises_.Updated(**job);
                          }));
 }
 
 void Simulation::Resume(const std::string& name) {
   coordinator_->PostCall(ResumeEvent{.name = name},
-                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
-                           if (job.ok()) promises_.Updated(*job);
+                         JobReply([this](const absl::StatusOr<SharedJob>& job) {
+                           if (job.ok()) promises_.Updated(**job);
                          }));
 }
 
@@ -137,10 +137,10 @@ void Simulation::Label(const std::string& name) {
   event.request.labels[kCountLabel] = absl::StrCat(label);
   coordinator_->PostCall(
       std::move(event),
-      JobReply([this, label](const absl::StatusOr<v1::Job>& job) {
+      JobReply([this, label](const absl::StatusOr<SharedJob>& job) {
         if (!job.ok()) return;
-        promises_.Updated(*job);
-        promises_.Labelled(*job, label);
+        promises_.Updated(**job);
+        promises_.Labelled(**job, label);
       }));
 }
 
@@ -150,8 +150,8 @@ void Simulation::Prioritize(const std::string& name) {
   event.request.etag = AnyEtag(name);
   event.request.priority = kPriorities[1 + chance_.Below(3)];
   coordinator_->PostCall(std::move(event),
-                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
-                           if (job.ok()) promises_.Updated(*job);
+                         JobReply([this](const absl::StatusOr<SharedJob>& job) {
+                           if (job.ok()) promises_.Updated(**job);
                          }));
 }
 
@@ -162,10 +162,10 @@ void Simulation::MoveToQueue(const std::string& name) {
   event.request.queue =
       chance_.OneIn(3) ? "default" : QueueIdFromName(kQueues[chance_.Below(2)]);
   coordinator_->PostCall(std::move(event),
-                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
+                         JobReply([this](const absl::StatusOr<SharedJob>& job) {
                            if (!job.ok()) return;
                            ++counts_.moved;
-                           promises_.Updated(*job);
+                           promises_.Updated(**job);
                          }));
 }
 
@@ -220,8 +220,8 @@ void Simulation::Pin(const std::string& name) {
 void Simulation::Delete(const std::string& name) {
   promises_.AskedToDelete(name);
   coordinator_->PostCall(DeleteEvent{.name = name, .etag = AnyEtag(name)},
-                         JobReply([this](const absl::StatusOr<v1::Job>& job) {
-                           if (job.ok()) promises_.Deleted(*job);
+                         JobReply([this](const absl::StatusOr<SharedJob>& job) {
+                           if (job.ok()) promises_.Deleted(**job);
                          }));
 }
 
