@@ -98,8 +98,9 @@ bool RankWatch::Hear(const worker::v1::HeartbeatRequest& heartbeat,
   Attempt* attempt = nullptr;
   Rank* rank = Find(heartbeat.caller(), &attempt);
   if (rank == nullptr) return false;
-  const bool news =
-      rank->phase != heartbeat.phase() || rank->step != heartbeat.step();
+  const bool news = rank->phase != heartbeat.phase() ||
+                    rank->step != heartbeat.step() ||
+                    heartbeat.other_phases_size() > 0;
   rank->heard_at = now;
   rank->left = false;
   if (heartbeat.has_collective()) rank->collective = heartbeat.collective();

@@ -108,6 +108,30 @@ void SpendOn(server::JobRecord& record, const Spending& next, absl::Time now) {
   }
 }
 
+void CountElsewhere(server::JobRecord& record, const Spending& other,
+                    int64_t nanos, absl::Time now) {
+  Close(record, now);
+  server::TimeAccount& account = *record.mutable_time_account();
+  const Spending spent = OpenSpending(account);
+  v1::Goodput& goodput = *record.mutable_job()->mutable_goodput();
+  int64_t most = NanosOf(ShareOf(goodput, spent.what, spent.cause));
+  // An earlier attempt's is its own.
+  const bool trains = spent.what == v1::Goodput::TRAIN;
+  if (trains) most = std::min(most, account.trained_nanos());
+  nanos = std::clamp<int64_t>(nanos, 0, most);
+  Add(goodput, spent, -nanos);
+  Add(goodput, other, nanos);
+  SetRatio(goodput);
+  int64_t trained = account.trained_nanos();
+  if (trains) trained -= nanos;
+  if (other.what == v1::Goodput::TRAIN) trained += nanos;
+  account.set_trained_nanos(trained);
+  // What was noted since the message before took the time for trained.
+  account.set_signed_nanos(std::min(account.signed_nanos(), trained));
+  account.set_step_nanos(std::min(account.step_nanos(), trained));
+  account.set_kept_nanos(std::min(account.kept_nanos(), trained));
+}
+
 void BeginAttemptAccount(server::JobRecord& record, int64_t step) {
   server::TimeAccount& account = *record.mutable_time_account();
   account.clear_trains();

@@ -32,6 +32,11 @@ struct Spending {
 // Up to `now` as it was, and from then on `next`.
 void SpendOn(server::JobRecord& record, const Spending& next, absl::Time now);
 
+// Of the time up to `now` that is counted as what it is spent on now, so much
+// was spent on `other`; no more than there is.
+void CountElsewhere(server::JobRecord& record, const Spending& other,
+                    int64_t nanos, absl::Time now);
+
 // A new attempt goes on from `step`; what is said of attempts below is of it.
 void BeginAttemptAccount(server::JobRecord& record, int64_t step);
 

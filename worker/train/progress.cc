@@ -46,8 +46,15 @@ Progress::~Progress() {
 void Progress::SetPhase(worker::v1::Phase phase) {
   absl::MutexLock lock(&mu_);
   if (phase == phase_) return;
+  CountPhase();
   phase_ = phase;
   HeartbeatAt(last_heartbeat_ + options_.batch_interval);
+}
+
+void Progress::CountPhase() {
+  const absl::Time now = MonotonicNow();
+  if (phase_ != told_phase_) other_phases_[phase_] += now - phase_since_;
+  phase_since_ = now;
 }
 
 void Progress::SetStep(int64_t step) {
@@ -219,6 +226,13 @@ void Progress::SendHeartbeat() {
     absl::MutexLock lock(&mu_);
     where.set_step(step_);
     where.set_phase(phase_);
+    CountPhase();
+    for (const auto& [phase, time] : other_phases_) {
+      worker::v1::PhaseTime& other = *where.add_other_phases();
+      other.set_phase(phase);
+      other.set_nanos(absl::ToInt64Nanoseconds(time));
+    }
+    other_phases_.clear();
     told_phase_ = phase_;
     line_closed_ = false;
     last_heartbeat_ = MonotonicNow();
@@ -256,7 +270,8 @@ bool Progress::SendReport() {
   }
   events_.erase(events_.begin(), events_.begin() + events);
   // It has said that the rank lives, and not how its GPU does.
-  if (told_phase_ == phase_ && !line_closed_ && options_.gpu == nullptr) {
+  const bool told = told_phase_ == phase_ && other_phases_.empty();
+  if (told && !line_closed_ && options_.gpu == nullptr) {
     next_heartbeat_ = MonotonicNow() + options_.heartbeat_interval;
   }
   return true;

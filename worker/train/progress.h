@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "proto/contract/monotonic_time.h"
 #include "worker/comm/newest_collective.h"
 #include "worker/coordinator/coordinator.h"
 #include "worker/coordinator/gpu_gauge.h"
@@ -98,6 +99,8 @@ class Progress {
   void LineClosed(const absl::Status& why);
   // At the latest, and sooner if one is due sooner.
   void HeartbeatAt(absl::Time when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The phase so far counts for the next heartbeat.
+  void CountPhase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendHeartbeat();
   bool SendReport();
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -121,6 +124,10 @@ class Progress {
   worker::v1::Phase phase_ ABSL_GUARDED_BY(mu_) = worker::v1::PHASE_UNSPECIFIED;
   worker::v1::Phase told_phase_ ABSL_GUARDED_BY(mu_) =
       worker::v1::PHASE_UNSPECIFIED;
+  absl::Time phase_since_ ABSL_GUARDED_BY(mu_) = MonotonicNow();
+  // Since the newest heartbeat, in others than it said.
+  std::map<worker::v1::Phase, absl::Duration> other_phases_
+      ABSL_GUARDED_BY(mu_);
   bool line_closed_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time last_heartbeat_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Time next_heartbeat_ ABSL_GUARDED_BY(mu_);

@@ -8,6 +8,7 @@ namespace lockstep {
 namespace {
 
 using ::lockstep::testing::StepWorld;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -72,6 +73,66 @@ TEST(StepGoodputTest, AHeartbeatAfterTheFirstStepEndsTheStart) {
   world.Advance(5 * kSecond);
   EXPECT_THAT(world.Shares("a"),
               ElementsAre("PREPARE  2s", "START SUBMITTED 8s", "TRAIN  5s"));
+}
+
+// Messages are rarer than phases: what was between two of them comes with the
+// second.
+TEST(StepGoodputTest, AShortPhaseHasTheShareThatItTook) {
+  StepWorld world(2);
+  Start(world);
+  world.Progress("a", 1, 1);
+  world.Advance(10 * kSecond);
+  // It began to save just now, and was done soon.
+  world.Heard("a", 1, PHASE_SAVING, 11);
+  world.Advance(3 * kSecond);
+  world.HeardOfOthers("a", 1, PHASE_TRAINING, 14, PHASE_TRAINING, 2 * kSecond);
+  EXPECT_THAT(world.Effects(), ElementsAre("time of jobs/a"));
+  EXPECT_THAT(world.Shares("a"),
+              AllOf(Contains("TRAIN  12s"), Contains("CHECKPOINT  1s")));
+  // No message said that it saved.
+  world.Advance(5 * kSecond);
+  world.HeardOfOthers("a", 1, PHASE_TRAINING, 18, PHASE_SAVING, kSecond);
+  EXPECT_THAT(world.Effects(), ElementsAre("time of jobs/a"));
+  EXPECT_THAT(world.Shares("a"),
+              AllOf(Contains("TRAIN  16s"), Contains("CHECKPOINT  2s")));
+  // What was kept is not lost, and the rest is.
+  world.Checkpoint("a", 1, 18, /*commit=*/true);
+  world.Advance(kSecond);
+  world.Progress("a", 1, 19);
+  world.RanksEnded("a", 1, 1);
+  EXPECT_THAT(world.Shares("a"),
+              AllOf(Contains("TRAIN  16s"), Contains("LOST WORKER_CRASH 1s")));
+}
+
+// A checkpoint is written while training goes on, and may be listed before the
+// heartbeat that tells of a phase before it.
+TEST(StepGoodputTest, WhatWasKeptIsNoMoreThanWasTrained) {
+  StepWorld world(2);
+  Start(world);
+  world.Progress("a", 1, 1);
+  world.Advance(10 * kSecond);
+  world.Progress("a", 1, 11);
+  world.Checkpoint("a", 1, 11, /*commit=*/true);
+  world.HeardOfOthers("a", 1, PHASE_TRAINING, 11, PHASE_EVALUATING,
+                      4 * kSecond);
+  world.RanksEnded("a", 1, 1);
+  EXPECT_THAT(world.Shares("a"),
+              ElementsAre("PREPARE  2s", "START SUBMITTED 3s", "TRAIN  6s",
+                          "EVALUATE  4s"));
+}
+
+TEST(StepGoodputTest, NoMoreIsCountedElsewhereThanThereIs) {
+  StepWorld world(2);
+  Start(world);
+  // Its start is not made of phases.
+  world.HeardOfOthers("a", 1, PHASE_LOADING, 0, PHASE_SAVING, kSecond);
+  world.Progress("a", 1, 1);
+  world.Advance(2 * kSecond);
+  world.HeardOfOthers("a", 1, PHASE_TRAINING, 3, PHASE_SAVING, 9 * kSecond);
+  world.HeardOfOthers("a", 1, PHASE_TRAINING, 3, PHASE_SAVING, -kSecond);
+  EXPECT_THAT(
+      world.Shares("a"),
+      ElementsAre("PREPARE  2s", "START SUBMITTED 3s", "CHECKPOINT  2s"));
 }
 
 TEST(StepGoodputTest, APhaseIsShownAndWritesNothing) {

@@ -67,6 +67,10 @@ class StepWorld {
   // A heartbeat that says something new.
   void Heard(const std::string& id, int attempt, worker::v1::Phase phase,
              int64_t step, int rank = 0);
+  // The same, and that it was in another phase since the message before.
+  void HeardOfOthers(const std::string& id, int attempt,
+                     worker::v1::Phase phase, int64_t step,
+                     worker::v1::Phase other, absl::Duration time);
   void OthersUse(std::map<std::string, std::string> uses);
   void Failed(const std::string& id, int attempt, int rank,
               v1::Attempt::EndCause cause, const std::string& message);

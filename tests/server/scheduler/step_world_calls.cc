@@ -237,6 +237,16 @@ void StepWorld::Heard(const std::string& id, int attempt,
   Do(HeardEvent{CallerOf(id, attempt, rank), step, phase});
 }
 
+void StepWorld::HeardOfOthers(const std::string& id, int attempt,
+                              worker::v1::Phase phase, int64_t step,
+                              worker::v1::Phase other, absl::Duration time) {
+  HeardEvent event{CallerOf(id, attempt, 0), step, phase};
+  worker::v1::PhaseTime& passed = event.other_phases.emplace_back();
+  passed.set_phase(other);
+  passed.set_nanos(absl::ToInt64Nanoseconds(time));
+  Do(std::move(event));
+}
+
 void StepWorld::OthersUse(std::map<std::string, std::string> uses) {
   Do(ForeignUseEvent{std::move(uses)});
 }

@@ -30,6 +30,16 @@ MetricPoints TimesOf(int64_t step, int rank) {
   return points;
 }
 
+// What it says of phases between two messages: now and then nonsense, too.
+worker::v1::PhaseTime OtherPhaseAt(int64_t step) {
+  constexpr int64_t kMillisecond = 1'000'000;
+  worker::v1::PhaseTime other;
+  other.set_phase(step % 2 == 0 ? worker::v1::PHASE_SAVING
+                                : worker::v1::PHASE_TRAINING);
+  other.set_nanos((step * 37 % 11 - 2) * 50 * kMillisecond);
+  return other;
+}
+
 }  // namespace
 
 worker::v1::Caller CallerOf(const LaunchRequest& request, int rank) {
@@ -208,6 +218,7 @@ void ProcessLife::SayAllIsWell(SimulatedCoordinator& coordinator) {
       *heartbeat.mutable_caller() = CallerOf(process->request, rank);
       heartbeat.set_step(process->step);
       heartbeat.set_phase(process->phase);
+      *heartbeat.add_other_phases() = OtherPhaseAt(process->step);
       coordinator.Hear(heartbeat);
       if (trains) {
         coordinator.Measure(heartbeat.caller(), TimesOf(process->step, rank));

@@ -165,7 +165,11 @@ bool SimulatedCoordinator::DecideNext() {
 void SimulatedCoordinator::Hear(const worker::v1::HeartbeatRequest& heartbeat) {
   if (world_.fault == Fault::kHearsNothing) return;
   if (!watch_.Hear(heartbeat, world_.clock.Now())) return;
-  Post(HeardEvent{heartbeat.caller(), heartbeat.step(), heartbeat.phase()});
+  Post(HeardEvent{
+      heartbeat.caller(),
+      heartbeat.step(),
+      heartbeat.phase(),
+      {heartbeat.other_phases().begin(), heartbeat.other_phases().end()}});
 }
 
 void SimulatedCoordinator::Tick() {

@@ -73,6 +73,8 @@ class FakeCoordinator : public Coordinator {
     ++heartbeats_;
     last_step_ = where.step();
     last_phase_ = where.phase();
+    last_other_phases_ = {where.other_phases().begin(),
+                          where.other_phases().end()};
     last_collective_ = where.collective();
     if (where.has_gpu()) last_gpu_ = where.gpu();
     return where.step() >= command_from_step_
@@ -209,6 +211,10 @@ class FakeCoordinator : public Coordinator {
     absl::MutexLock lock(&mu_);
     return last_phase_;
   }
+  std::vector<worker::v1::PhaseTime> last_other_phases() const {
+    absl::MutexLock lock(&mu_);
+    return last_other_phases_;
+  }
   worker::v1::Collective last_collective() const {
     absl::MutexLock lock(&mu_);
     return last_collective_;
@@ -266,6 +272,7 @@ class FakeCoordinator : public Coordinator {
   int64_t last_step_ ABSL_GUARDED_BY(mu_) = 0;
   worker::v1::Phase last_phase_ ABSL_GUARDED_BY(mu_) =
       worker::v1::PHASE_UNSPECIFIED;
+  std::vector<worker::v1::PhaseTime> last_other_phases_ ABSL_GUARDED_BY(mu_);
   worker::v1::Collective last_collective_ ABSL_GUARDED_BY(mu_);
   std::optional<worker::v1::GpuReading> last_gpu_ ABSL_GUARDED_BY(mu_);
   int most_spans_ ABSL_GUARDED_BY(mu_) = 0;

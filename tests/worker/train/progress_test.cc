@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <thread>
 #include <utility>
 
+#include "proto/contract/monotonic_time.h"
 #include "tests/worker/coordinator/fake_coordinator.h"
 
 namespace lockstep {
@@ -100,6 +102,34 @@ TEST(ProgressTest, SplitsSpansThatAreTooManyForOneReport) {
   EXPECT_EQ(points.back().spans_size(), static_cast<int>(kMostSpans));
   EXPECT_EQ(points.back().spans_time().seconds(), 5);
   EXPECT_LE(coordinator.most_spans(), 50'000);
+}
+
+// Whether a heartbeat fell into it or not.
+TEST(ProgressTest, HeartbeatsSayHowLongPhasesTookBetweenThem) {
+  FakeCoordinator coordinator;
+  ProgressOptions options = kQuick;
+  options.batch_interval = absl::Hours(1);
+  options.heartbeat_interval = absl::Hours(1);
+  Progress progress(coordinator, options);
+  progress.SetPhase(worker::v1::PHASE_TRAINING);
+  coordinator.AwaitHeartbeats(1);
+  const worker::v1::Phase told = coordinator.last_phase();
+  // The next one is an hour away, or comes when the line is opened again.
+  progress.SetPhase(worker::v1::PHASE_SAVING);
+  const absl::Time begin = MonotonicNow();
+  while (MonotonicNow() == begin) {
+  }
+  progress.SetPhase(worker::v1::PHASE_EVALUATING);
+  coordinator.CloseLines(absl::UnavailableError("a restart"));
+  coordinator.AwaitHeartbeats(2);
+
+  std::map<worker::v1::Phase, int64_t> others;
+  for (const worker::v1::PhaseTime& other : coordinator.last_other_phases()) {
+    others[other.phase()] = other.nanos();
+  }
+  EXPECT_GT(others[worker::v1::PHASE_SAVING], 0);
+  EXPECT_GT(others[worker::v1::PHASE_EVALUATING], 0);
+  EXPECT_FALSE(others.contains(told));
 }
 
 TEST(ProgressTest, HeartbeatsSayInWhichCollectiveTheRankIs) {
