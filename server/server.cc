@@ -8,6 +8,7 @@
 #include "proto/contract/errors.h"
 #include "proto/contract/nvml.h"
 #include "proto/contract/status_macros.h"
+#include "server/cache_sweep.h"
 #include "server/events/event_log.h"
 #include "server/events/metric_log.h"
 #include "server/goodput_metrics.h"
@@ -179,6 +180,7 @@ struct Server::Parts {
   std::shared_ptr<MetricsFeed> feed;
   std::shared_ptr<JournalLogger> logger;
   std::unique_ptr<Webhook> webhook;
+  std::unique_ptr<CacheSweep> cache_sweep;
   ServiceOptions service_options;
   std::unique_ptr<JobServiceImpl> jobs;
   std::unique_ptr<ClusterServiceImpl> cluster;
@@ -196,6 +198,10 @@ absl::Status Server::Parts::Serve(const ServerOptions& options) {
   logger = JournalLogger::Start(events, pump, store->LastSequence());
   ASSIGN_OR_RETURN(webhook, MakeWebhook(options, state, clock, events,
                                         store->LastSequence()));
+  if (options.keep_caches != absl::InfiniteDuration()) {
+    cache_sweep = std::make_unique<CacheSweep>(
+        state.cache_dir(), options.keep_caches, clock, *store);
+  }
   // Before anyone may call: an attempt that lives must find its token known, or
   // its processes would think that they are strangers, and exit.
   RETURN_IF_ERROR(scheduler.Start());

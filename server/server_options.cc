@@ -185,6 +185,7 @@ std::vector<std::pair<std::string, std::string>> SettingsOf(
       {"drain-grace", absl::FormatDuration(options.scheduler.drain_grace)},
       {"starts-per-hour", absl::StrCat(options.scheduler.starts_per_hour)},
       {"keep-jobs", FormatAge(options.scheduler.keep_ended)},
+      {"keep-caches", FormatAge(options.keep_caches)},
       {"webhook", options.webhook}};
 }
 
@@ -202,6 +203,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   std::string hang = absl::FormatDuration(options.scheduler.hang_timeout);
   std::string drain = absl::FormatDuration(options.scheduler.drain_grace);
   std::string keep = FormatAge(options.scheduler.keep_ended);
+  std::string keep_caches = FormatAge(options.keep_caches);
 
   CLI::App app(
       "The coordinator of Lockstep: takes jobs, gives them devices, "
@@ -268,6 +270,10 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
          "How long a job is remembered after its end, with its logs and "
          "metrics: 12h, 30d, forever")
       ->capture_default_str();
+  app.add_option("--keep-caches", keep_caches,
+                 "How long a token cache is kept that no job uses: 12h, 30d, "
+                 "forever")
+      ->capture_default_str();
   app.add_option("--webhook", options.webhook,
                  "File (0600) that names the URL to which ends of jobs are "
                  "posted, and the secret that signs them");
@@ -300,6 +306,7 @@ absl::StatusOr<ServerCommandLine> ParseServerCommandLine(
   ASSIGN_OR_RETURN(options.scheduler.drain_grace,
                    ParseInterval("drain-grace", drain));
   ASSIGN_OR_RETURN(options.scheduler.keep_ended, ParseAge("keep-jobs", keep));
+  ASSIGN_OR_RETURN(options.keep_caches, ParseAge("keep-caches", keep_caches));
   for (std::string* path :
        {&options.state_dir, &options.worker_path, &options.tls.cert,
         &options.tls.key, &options.tls.client_ca, &options.tls.ca,

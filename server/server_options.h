@@ -74,6 +74,8 @@ struct ServerOptions {
   int held_journal_entries = 1024;
   // Of all connections together.
   size_t grpc_memory_bytes = 256 << 20;
+  // How long a token cache stays that no job uses (cache_sweep.h).
+  absl::Duration keep_caches = absl::InfiniteDuration();
   // At most this long do calls under way keep a stopping server.
   absl::Duration shutdown_grace = absl::Seconds(1);
 };

@@ -26,6 +26,7 @@ class StateDir {
   const std::string& path() const { return path_; }
   std::string store_path() const { return path_ + "/lockstep.db"; }
   std::string jobs_dir() const { return path_ + "/jobs"; }
+  std::string cache_dir() const { return path_ + "/cache"; }
   std::string webhook_cursor_path() const { return path_ + "/webhook.cursor"; }
 
   // The token that opens the API over TCP, from the file admin.token (0600);

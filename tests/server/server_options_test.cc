@@ -64,6 +64,7 @@ TEST_F(ServerOptionsTest, HasADefaultForEverything) {
   EXPECT_EQ(options.scheduler.hang_timeout, absl::Seconds(30));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Seconds(30));
   EXPECT_EQ(options.scheduler.keep_ended, absl::InfiniteDuration());
+  EXPECT_EQ(options.keep_caches, absl::InfiniteDuration());
 }
 
 TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
@@ -75,12 +76,26 @@ TEST_F(ServerOptionsTest, FollowsTheEnvironmentAsTheClientDoes) {
 }
 
 TEST_F(ServerOptionsTest, ReadsEveryFlag) {
-  const auto line =
-      Parse({"--state-dir", "/state", "--listen=unix:/a,127.0.0.1:0",
-             "--listen", "localhost:50", "--cpu-slots", "3", "--worker",
-             "/bin/w", "--metrics-address", "off", "--rendezvous-timeout",
-             "90s", "--heartbeat-interval=500ms", "--hang-timeout=1m",
-             "--drain-grace=2m", "--keep-jobs", "30d", "--starts-per-hour=9"});
+  const auto line = Parse({"--state-dir",
+                           "/state",
+                           "--listen=unix:/a,127.0.0.1:0",
+                           "--listen",
+                           "localhost:50",
+                           "--cpu-slots",
+                           "3",
+                           "--worker",
+                           "/bin/w",
+                           "--metrics-address",
+                           "off",
+                           "--rendezvous-timeout",
+                           "90s",
+                           "--heartbeat-interval=500ms",
+                           "--hang-timeout=1m",
+                           "--drain-grace=2m",
+                           "--keep-jobs",
+                           "30d",
+                           "--keep-caches=7d",
+                           "--starts-per-hour=9"});
   ASSERT_TRUE(line.ok()) << line.status();
   const ServerOptions& options = line->options;
   EXPECT_EQ(options.state_dir, "/state");
@@ -94,6 +109,7 @@ TEST_F(ServerOptionsTest, ReadsEveryFlag) {
   EXPECT_EQ(options.scheduler.hang_timeout, absl::Minutes(1));
   EXPECT_EQ(options.scheduler.drain_grace, absl::Minutes(2));
   EXPECT_EQ(options.scheduler.keep_ended, absl::Hours(720));
+  EXPECT_EQ(options.keep_caches, absl::Hours(168));
   EXPECT_EQ(options.scheduler.starts_per_hour, 9);
 }
 
@@ -117,7 +133,7 @@ TEST_F(ServerOptionsTest, SaysWithWhichSettingsItRuns) {
           Pair("rendezvous-timeout", "1m30s"), Pair("heartbeat-interval", "5s"),
           Pair("hang-timeout", "30s"), Pair("drain-grace", "30s"),
           Pair("starts-per-hour", "10"), Pair("keep-jobs", "forever"),
-          Pair("webhook", "")));
+          Pair("keep-caches", "forever"), Pair("webhook", "")));
 }
 
 TEST_F(ServerOptionsTest, TheLogIsForPeopleUnlessToldOtherwise) {
@@ -167,6 +183,7 @@ TEST_F(ServerOptionsTest, NamesWhatIsWrong) {
       {{"--cpu-slots", "0"}, "--cpu-slots \"0\": not in 1..4096"},
       {{"--keep-jobs", "0d"}, "--keep-jobs \"0d\": not an age above 0"},
       {{"--keep-jobs", "-1h"}, "not an age above 0"},
+      {{"--keep-caches", "0d"}, "--keep-caches \"0d\": not an age above 0"},
       {{"--keep-jobs", "inf"}, "nor forever"},
       {{"--keep-jobs", "month"}, "such as 12h or 30d"},
       {{"--starts-per-hour", "0"}, "--starts-per-hour"},

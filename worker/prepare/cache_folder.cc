@@ -25,6 +25,21 @@ std::string TemporaryPath(const std::string& final_path) {
   return final_path + kTemporary;
 }
 
+bool Lock(int fd, int how) {
+  int locked;
+  do {
+    locked = flock(fd, how);
+  } while (locked != 0 && errno == EINTR);
+  return locked == 0;
+}
+
+// Whether that is still the name of what is open.
+bool IsCalled(int fd, const std::string& path) {
+  struct stat ours, named;
+  return fstat(fd, &ours) == 0 && stat(path.c_str(), &named) == 0 &&
+         ours.st_ino == named.st_ino;
+}
+
 // The folder `path`, locked by us; -1 when it is no longer the folder of that
 // name, because its last owner has published or removed it.
 absl::StatusOr<int> LockFolder(const std::string& path) {
@@ -35,16 +50,22 @@ absl::StatusOr<int> LockFolder(const std::string& path) {
   if (fd < 0 && errno == ENOENT) return -1;
   if (fd < 0) return ErrnoToStatus(errno, "open", path);
   absl::Cleanup close_fd = [fd] { close(fd); };
-  int locked;
-  do {
-    locked = flock(fd, LOCK_EX);
-  } while (locked != 0 && errno == EINTR);
-  if (locked != 0) return ErrnoToStatus(errno, "lock", path);
-  struct stat ours, named;
-  if (fstat(fd, &ours) != 0) return ErrnoToStatus(errno, "stat", path);
-  if (stat(path.c_str(), &named) != 0 || ours.st_ino != named.st_ino) return -1;
+  if (!Lock(fd, LOCK_EX)) return ErrnoToStatus(errno, "lock", path);
+  if (!IsCalled(fd, path)) return -1;
   std::move(close_fd).Cancel();
   return fd;
+}
+
+// Says that the cache is used, from now on; false when there is none, or no
+// more. Whoever removes those that are not used holds the lock while it does.
+bool Use(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  if (!Lock(fd, LOCK_SH) || !IsCalled(fd, path)) return false;
+  // One of another user's that cannot be marked is there all the same.
+  futimens(fd, nullptr);
+  return true;
 }
 
 absl::Status RemoveContent(const std::string& dir) {
@@ -62,14 +83,14 @@ absl::StatusOr<CacheFolder> CacheFolder::Open(
     const std::function<bool(const std::string& path)>& whole) {
   RETURN_IF_ERROR(MakeFolder(cache_dir));
   const std::string final_path = JoinPath(cache_dir, digest);
-  const auto exists = [&] { return FileExists(final_path); };
+  const auto found = [&] { return Use(final_path) && whole(final_path); };
   while (true) {
-    if (exists() && whole(final_path)) return CacheFolder(final_path, -1);
+    if (found()) return CacheFolder(final_path, -1);
     ASSIGN_OR_RETURN(const int fd, LockFolder(TemporaryPath(final_path)));
     if (fd < 0) continue;
     CacheFolder folder(final_path, fd);
     // It may have been published between our look and our lock.
-    if (exists() && whole(final_path)) continue;
+    if (found()) continue;
     RETURN_IF_ERROR(RemoveTree(final_path));
     RETURN_IF_ERROR(RemoveContent(folder.write_path()));
     return folder;

@@ -7,6 +7,10 @@
 // is written: two jobs on the same data do the work once, the second waits;
 // what a killed process left is not locked and is written anew.
 //
+// The time of change of CACHE_DIR/<digest> is when somebody last found it: by
+// that the coordinator knows which are not used any more
+// (server/cache_sweep.h).
+//
 // Not thread-safe; other processes may use the same CACHE_DIR.
 
 #include <functional>

@@ -1,5 +1,6 @@
 #include "worker/prepare/cache_folder.h"
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -45,6 +46,17 @@ TEST_F(CacheFolderTest, IsFoundOnceItWasPublished) {
   EXPECT_TRUE(folder->found());
   EXPECT_EQ(folder->path(), dir_.Path("cache/abc"));
   EXPECT_EQ(ReadFile(folder->path() + "/counts"), "first");
+}
+
+TEST_F(CacheFolderTest, WhoeverFindsItSaysThatItIsUsed) {
+  Publish("first");
+  const fs::path cache = dir_.Path("cache/abc");
+  const auto long_ago = fs::last_write_time(cache) - std::chrono::hours(24);
+  fs::last_write_time(cache, long_ago);
+
+  ASSERT_TRUE(Open()->found());
+
+  EXPECT_GT(fs::last_write_time(cache), long_ago + std::chrono::hours(23));
 }
 
 TEST_F(CacheFolderTest, NothingIsLeftOfOneThatWasNotPublished) {
