@@ -1,7 +1,9 @@
 #include "client/cli/command_nodes.h"
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -71,47 +73,86 @@ ExitStatus List(const CommandContext& context, JobClient& client) {
   return ExitStatus::kSuccess;
 }
 
-ExitStatus ShowChanged(const CommandContext& context,
-                       const absl::StatusOr<v1::Device>& device,
-                       absl::string_view what) {
-  if (!device.ok()) return context.Report(device.status());
+// The node of this name, unless a device is called so.
+const v1::Node* FindNode(const std::vector<v1::Node>& nodes,
+                         const std::string& name) {
+  const v1::Node* found = nullptr;
+  for (const v1::Node& node : nodes) {
+    for (const v1::Device& device : node.devices()) {
+      if (device.id() == name) return nullptr;
+    }
+    if (NodeId(node) == name) found = &node;
+  }
+  return found;
+}
+
+using DeviceChange =
+    std::function<absl::StatusOr<v1::Device>(const std::string& device)>;
+
+// One device, or all of a node, in turns: who tries again goes on.
+ExitStatus ChangeDevices(const CommandContext& context, JobClient& client,
+                         const std::string& name, const DeviceChange& change,
+                         absl::string_view what) {
+  const absl::StatusOr<std::vector<v1::Node>> nodes = client.Nodes();
+  if (!nodes.ok()) return context.Report(nodes.status());
+  const v1::Node* node = FindNode(*nodes, name);
+  v1::Node changed = node != nullptr ? *node : v1::Node();
+  // One that no node has may be known of all the same.
+  if (node == nullptr) changed.add_devices()->set_id(name);
+  for (v1::Device& device : *changed.mutable_devices()) {
+    absl::StatusOr<v1::Device> now = change(device.id());
+    if (!now.ok()) return context.Report(now.status());
+    device = *std::move(now);
+    if (context.console.json) continue;
+    context.console.out << device.id() << " " << what << "\n";
+  }
   if (context.console.json) {
-    context.console.out << ToJson(*device);
-  } else {
-    context.console.out << device->id() << " " << what << "\n";
+    context.console.out << (node != nullptr ? ToJson(changed)
+                                            : ToJson(changed.devices(0)));
   }
   return ExitStatus::kSuccess;
 }
 
+constexpr char kDeviceHelp[] =
+    "As nodes list shows it, or a node, for all it has";
+
 void AddDrainDevice(CLI::App& nodes, CommandContext& context) {
   CLI::App* drain = nodes.add_subcommand(
-      "drain", "Give a device to no job; the one that has it keeps it");
+      "drain",
+      "Give a device, or all of a node, to no job; who has one keeps it");
   auto device = std::make_shared<std::string>();
   auto reason = std::make_shared<std::string>();
-  drain->add_option("DEVICE", *device, "As nodes list shows it")->required();
+  drain->add_option("DEVICE", *device, kDeviceHelp)->required();
   drain->add_option("--reason", *reason, "Shown to those who wait for it")
       ->required();
   drain->callback([&context, device, reason] {
     context.run = [&context, device, reason] {
       return WithClient(context, [&](JobClient& client) {
-        return ShowChanged(context, client.DrainDevice(*device, *reason),
-                           "is drained");
+        return ChangeDevices(
+            context, client, *device,
+            [&](const std::string& id) {
+              return client.DrainDevice(id, *reason);
+            },
+            "is drained");
       });
     };
   });
 }
 
-void AddUndrain(CLI::App& nodes, CommandContext& context) {
+void AddUndrainDevice(CLI::App& nodes, CommandContext& context) {
   CLI::App* undrain = nodes.add_subcommand(
       "undrain",
-      "Give a device to jobs again, one excluded after a fault, too");
+      "Give a device, or all of a node, to jobs again, one excluded after a "
+      "fault, too");
   auto device = std::make_shared<std::string>();
-  undrain->add_option("DEVICE", *device, "As nodes list shows it")->required();
+  undrain->add_option("DEVICE", *device, kDeviceHelp)->required();
   undrain->callback([&context, device] {
     context.run = [&context, device] {
       return WithClient(context, [&](JobClient& client) {
-        return ShowChanged(context, client.UndrainDevice(*device),
-                           "is given to jobs again");
+        return ChangeDevices(
+            context, client, *device,
+            [&](const std::string& id) { return client.UndrainDevice(id); },
+            "is given to jobs again");
       });
     };
   });
@@ -124,7 +165,7 @@ void AddNodesCommand(CLI::App& app, CommandContext& context) {
       "nodes", "Show what jobs run on, and take devices out of use");
   nodes->require_subcommand(1);
   AddDrainDevice(*nodes, context);
-  AddUndrain(*nodes, context);
+  AddUndrainDevice(*nodes, context);
   CLI::App* list = nodes->add_subcommand("list", "List devices by node");
   list->callback([&context] {
     context.run = [&context] {

@@ -1,12 +1,16 @@
 #include "client/cli/command_watch.h"
 
+#include <functional>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/follow.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json.h"
+#include "client/cli/progress_reader.h"
 #include "proto/contract/job_state.h"
 
 namespace lockstep::cli {
@@ -27,17 +31,49 @@ std::string Line(const v1::WatchJobsResponse& change) {
       "\n");
 }
 
+using ShowChange = std::function<void(const v1::WatchJobsResponse&)>;
+
+absl::Status WatchShowing(JobClient& client, const std::string& id,
+                          const ShowChange& show) {
+  return client.Watch(id, [&](const v1::WatchJobsResponse& change) {
+    if (!change.has_job()) return true;
+    show(change);
+    return id.empty() || !IsTerminal(change.job().state());
+  });
+}
+
+// Below the lines, how far training is.
+absl::Status WatchWithBar(const CommandContext& context, JobClient& client,
+                          const std::string& id) {
+  ProgressDisplay display(context.console.err, context.console.style,
+                          [] { return absl::Now(); });
+  absl::Status status;
+  {
+    ProgressReader metrics(client, id, display);
+    status = WatchShowing(client, id, [&](const v1::WatchJobsResponse& change) {
+      metrics.SetSteps(change.job().plan().steps());
+      display.Phase(absl::StripSuffix(Line(change), "\n"));
+    });
+    // Without an end there is nothing to wait for.
+    if (!status.ok()) client.Interrupt();
+  }
+  display.Finish();
+  return status;
+}
+
 ExitStatus Watch(const CommandContext& context, const std::string& id,
                  JobClient& client) {
+  const Console& console = context.console;
   InterruptHandler interrupt([&] { client.Interrupt(); });
+  const bool on_a_screen = console.style.redraw && console.room.width > 0;
   const absl::Status status =
-      client.Watch(id, [&](const v1::WatchJobsResponse& change) {
-        if (!change.has_job()) return true;
-        context.console.out
-            << (context.console.json ? ToJsonLine(change) + "\n" : Line(change))
-            << std::flush;
-        return id.empty() || !IsTerminal(change.job().state());
-      });
+      on_a_screen && !id.empty() && !console.json && !console.quiet
+          ? WatchWithBar(context, client, id)
+          : WatchShowing(client, id, [&](const v1::WatchJobsResponse& change) {
+              console.out << (console.json ? ToJsonLine(change) + "\n"
+                                           : Line(change))
+                          << std::flush;
+            });
   if (interrupt.interrupted()) return ExitStatus::kInterrupted;
   return status.ok() ? ExitStatus::kSuccess : context.ReportForJob(status, id);
 }

@@ -1,7 +1,6 @@
 #include "client/cli/follow.h"
 
 #include <atomic>
-#include <cstdint>
 #include <thread>
 #include <utility>
 
@@ -10,60 +9,12 @@
 #include "absl/synchronization/notification.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/json.h"
+#include "client/cli/progress_reader.h"
 #include "proto/contract/end_cause.h"
 #include "proto/contract/job_state.h"
 
 namespace lockstep::cli {
 namespace {
-
-// How long the metrics of an ended job may take to arrive.
-constexpr absl::Duration kLastMetrics = absl::Seconds(5);
-
-// Reads the metrics of a job on a thread of its own and shows them.
-class MetricsReader {
- public:
-  MetricsReader(JobClient client, std::string id, ProgressDisplay& display)
-      : client_(std::move(client)),
-        id_(std::move(id)),
-        display_(display),
-        thread_([this] { Read(); }) {}
-
-  ~MetricsReader() {
-    if (!done_.WaitForNotificationWithTimeout(kLastMetrics)) {
-      client_.Interrupt();
-    }
-    thread_.join();
-  }
-
-  void SetSteps(int64_t steps) { steps_ = steps; }
-
- private:
-  void Read() {
-    // Progress is a courtesy: what goes wrong here, the watch reports.
-    (void)client_.Metrics(
-        id_, /*follow=*/true, [&](const v1::MetricPoint& point) {
-          const auto value = [&](const char* name) {
-            const auto found = point.values().find(name);
-            return found == point.values().end() ? 0.0 : found->second;
-          };
-          if (point.values().count("loss") == 0) return;
-          display_.Update({.step = point.step(),
-                           .steps = steps_,
-                           .loss = value("loss"),
-                           .learning_rate = value("learning_rate"),
-                           .tokens_per_second = value("tokens_per_second"),
-                           .mfu = value("mfu")});
-        });
-    done_.Notify();
-  }
-
-  JobClient client_;
-  const std::string id_;
-  ProgressDisplay& display_;
-  std::atomic<int64_t> steps_{0};
-  absl::Notification done_;
-  std::thread thread_;
-};
 
 // Interrupts a client when time is up, unless destroyed before.
 class Deadline {
@@ -102,7 +53,7 @@ absl::StatusOr<v1::Job> WaitShowing(const CommandContext& context,
                           [] { return absl::Now(); });
   absl::StatusOr<v1::Job> job;
   {
-    MetricsReader metrics(client, id, display);
+    ProgressReader metrics(client, id, display);
     job = client.Wait(id, [&](const v1::Job& change) {
       metrics.SetSteps(change.plan().steps());
       if (!IsTerminal(change.state())) display.Phase(PhaseLine(change));

@@ -42,7 +42,8 @@ class FollowTest(CoordinatorCase):
 
     with screen_of(self.environment, self.BIN / "lockstep", "watch", "followed",
                    width=110) as screen:
-      screen.wait_for(lambda text: " followed RUNNING " in text)
+      text = screen.wait_for(lambda text: re.search(r"\nstep \d+/", text))
+      self.assertIn(" followed RUNNING ", text)
       self.lockstep("jobs", "cancel", "followed")
       text = screen.wait_for(lambda text: "left with 0" in text)
       self.assertIn(" followed CANCELLED ", text)

@@ -13,6 +13,7 @@
 namespace lockstep::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -109,6 +110,33 @@ TEST_F(LockstepNodesTest, DevicesAreTakenOutOfUseAndBack) {
       Lockstep({"nodes", "drain", "cpu:0", "--reason", "x", "-o", "json"}).out,
       HasSubstr("\"drained\": \"x\""));
   EXPECT_EQ(Lockstep({"nodes", "drain", "cpu:0"}).exit_code, 2);
+}
+
+TEST_F(LockstepNodesTest, ANodeStandsForAllItHas) {
+  v1::Node node;
+  node.set_name("nodes/box");
+  node.add_devices()->set_id("GPU-1");
+  node.add_devices()->set_id("cpu:0");
+  v1::Node other;
+  other.set_name("nodes/other");
+  other.add_devices()->set_id("box2");
+  coordinator_.cluster.nodes = {node, other};
+
+  EXPECT_EQ(Lockstep({"nodes", "drain", "box", "--reason", "its disk"}).out,
+            "GPU-1 is drained\ncpu:0 is drained\n");
+  EXPECT_EQ(Lockstep({"nodes", "undrain", "box"}).out,
+            "GPU-1 is given to jobs again\ncpu:0 is given to jobs again\n");
+  EXPECT_THAT(coordinator_.cluster.drains,
+              ElementsAre("GPU-1: its disk", "cpu:0: its disk", "undrain GPU-1",
+                          "undrain cpu:0"));
+  EXPECT_THAT(
+      Lockstep({"nodes", "drain", "box", "--reason", "x", "-o", "json"}).out,
+      AllOf(HasSubstr("\"name\": \"nodes/box\""), HasSubstr("\"GPU-1\"")));
+  // A device is what it is, whatever a node is called.
+  coordinator_.cluster.nodes[1].set_name("nodes/cpu:0");
+  coordinator_.cluster.drains.clear();
+  Lockstep({"nodes", "drain", "cpu:0", "--reason", "x"});
+  EXPECT_THAT(coordinator_.cluster.drains, ElementsAre("cpu:0: x"));
 }
 
 }  // namespace
