@@ -32,7 +32,7 @@ test-tsan: toolchain
 # The acceptance tests in full length; what they show goes to
 # docs/release_tests.md.
 test-release: build
-	@tests/run_release.sh $(BUILD)
+	@tests/run_release.sh $(BUILD) $(ARGS)
 
 # What needs a GPU.
 test-gpu: build

@@ -172,7 +172,7 @@ class GoodputAccountTest : public ::testing::Test {
         ASSERT_EQ(kill(rank, SIGKILL), 0);
         break;
       case Fault::kKillSupervisor:
-        ASSERT_GT(ParentOf(rank), 1);
+        ASSERT_GT(ParentOf(rank), 1) << cluster_.daemon_log();
         ASSERT_EQ(kill(ParentOf(rank), SIGKILL), 0);
         break;
       case Fault::kStopRank:
