@@ -23,7 +23,7 @@ constexpr int kWarps = kThreads / kWarp;
 constexpr int kTurns = 16;
 constexpr int kChunk = kTurns * kThreads;
 constexpr int kWords = kChunk / kWarp;  // With a bit for each token.
-constexpr int kTokens = 8;              // Of a block.
+constexpr int kTokens = 4;              // Of a block.
 constexpr int kAtOnce = 4;              // Rows that are read at once,
 constexpr int kManyAtOnce = 16;         // or, of one id, as many.
 
