@@ -36,7 +36,8 @@ echo >> "$here/asked"
 [ -e "$here/$name.hangs" ] && exec sleep 600
 [ -e "$here/$name.err" ] && cat "$here/$name.err" >&2
 [ -e "$here/$name.out" ] && cat "$here/$name.out"
-[ -e "$here/$name.rc" ] && exit "$(cat "$here/$name.rc")"
+rc=$(cat "$here/$name.rc" 2>/dev/null)
+[ -n "$rc" ] && exit "$rc"
 exit 0
 )sh";
 
