@@ -4,8 +4,6 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cli/follow.h"
 #include "client/cli/interrupt.h"
@@ -27,8 +25,7 @@ std::string Line(const v1::WatchJobsResponse& change) {
       " ", JobIdOf(job.name()), " ",
       change.type() == v1::WatchJobsResponse::DELETED ? "DELETED"
                                                       : StateName(job.state()),
-      " ", change.has_event() ? change.event().message() : PhaseLine(job),
-      "\n");
+      " ", change.has_event() ? change.event().message() : PhaseLine(job));
 }
 
 using ShowChange = std::function<void(const v1::WatchJobsResponse&)>;
@@ -45,20 +42,15 @@ absl::Status WatchShowing(JobClient& client, const std::string& id,
 // Below the lines, how far training is.
 absl::Status WatchWithBar(const CommandContext& context, JobClient& client,
                           const std::string& id) {
-  ProgressDisplay display(context.console.err, context.console.style,
-                          [] { return absl::Now(); });
-  absl::Status status;
-  {
-    ProgressReader metrics(client, id, display);
-    status = WatchShowing(client, id, [&](const v1::WatchJobsResponse& change) {
-      metrics.SetSteps(change.job().plan().steps());
-      display.Phase(absl::StripSuffix(Line(change), "\n"));
-    });
-    // Without an end there is nothing to wait for.
-    if (!status.ok()) client.Interrupt();
-  }
-  display.Finish();
-  return status;
+  return WatchWithProgress(
+      context, client, id,
+      [&](ProgressDisplay& display, ProgressReader& metrics) {
+        return WatchShowing(client, id,
+                            [&](const v1::WatchJobsResponse& change) {
+                              metrics.SetSteps(change.job().plan().steps());
+                              display.Phase(Line(change));
+                            });
+      });
 }
 
 ExitStatus Watch(const CommandContext& context, const std::string& id,
@@ -70,8 +62,8 @@ ExitStatus Watch(const CommandContext& context, const std::string& id,
       on_a_screen && !id.empty() && !console.json && !console.quiet
           ? WatchWithBar(context, client, id)
           : WatchShowing(client, id, [&](const v1::WatchJobsResponse& change) {
-              console.out << (console.json ? ToJsonLine(change) + "\n"
-                                           : Line(change))
+              console.out << (console.json ? ToJsonLine(change) : Line(change))
+                          << "\n"
                           << std::flush;
             });
   if (interrupt.interrupted()) return ExitStatus::kInterrupted;

@@ -49,19 +49,16 @@ std::string AttemptEnd(const v1::Job& job) {
 
 absl::StatusOr<v1::Job> WaitShowing(const CommandContext& context,
                                     JobClient& client, const std::string& id) {
-  ProgressDisplay display(context.console.err, context.console.style,
-                          [] { return absl::Now(); });
   absl::StatusOr<v1::Job> job;
-  {
-    ProgressReader metrics(client, id, display);
-    job = client.Wait(id, [&](const v1::Job& change) {
-      metrics.SetSteps(change.plan().steps());
-      if (!IsTerminal(change.state())) display.Phase(PhaseLine(change));
-    });
-    // Without an end there is nothing to wait for.
-    if (!job.ok()) client.Interrupt();
-  }
-  display.Finish();
+  (void)WatchWithProgress(
+      context, client, id,
+      [&](ProgressDisplay& display, ProgressReader& metrics) {
+        job = client.Wait(id, [&](const v1::Job& change) {
+          metrics.SetSteps(change.plan().steps());
+          if (!IsTerminal(change.state())) display.Phase(PhaseLine(change));
+        });
+        return job.status();
+      });
   return job;
 }
 

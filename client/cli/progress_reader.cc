@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace lockstep::cli {
@@ -40,6 +41,21 @@ void ProgressReader::Read() {
                          .mfu = value("mfu")});
       });
   done_.Notify();
+}
+
+absl::Status WatchWithProgress(const CommandContext& context, JobClient& client,
+                               const std::string& id, const WatchJob& watch) {
+  ProgressDisplay display(context.console.err, context.console.style,
+                          [] { return absl::Now(); });
+  absl::Status status;
+  {
+    ProgressReader metrics(client, id, display);
+    status = watch(display, metrics);
+    // Without an end there is nothing to wait for.
+    if (!status.ok()) client.Interrupt();
+  }
+  display.Finish();
+  return status;
 }
 
 }  // namespace lockstep::cli

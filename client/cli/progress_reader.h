@@ -7,10 +7,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
+#include "client/cli/command_context.h"
 #include "client/cli/progress.h"
 #include "client/job_client.h"
 
@@ -37,6 +40,15 @@ class ProgressReader {
   absl::Notification done_;
   std::thread thread_;
 };
+
+// What watches a job, and tells both what it sees of it: its lines, and of how
+// many steps it is.
+using WatchJob = std::function<absl::Status(ProgressDisplay& display,
+                                            ProgressReader& metrics)>;
+
+// Runs `watch` beside a reader of the job's metrics, both showing on stderr.
+absl::Status WatchWithProgress(const CommandContext& context, JobClient& client,
+                               const std::string& id, const WatchJob& watch);
 
 }  // namespace lockstep::cli
 
