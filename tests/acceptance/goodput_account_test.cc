@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "server/scheduler/proto_time.h"
 #include "tests/acceptance/folder_watch.h"
 #include "tests/acceptance/length.h"
 #include "tests/acceptance/metric_reader.h"
@@ -104,14 +105,8 @@ LongRun RunOfThisLength() {
   return run;
 }
 
-absl::Time TimeOf(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
-
 absl::Duration WallOf(const v1::Goodput::Share& share) {
-  return absl::Seconds(share.wall().seconds()) +
-         absl::Nanoseconds(share.wall().nanos());
+  return FromProto(share.wall());
 }
 
 class GoodputAccountTest : public ::testing::Test {
@@ -222,7 +217,7 @@ class GoodputAccountTest : public ::testing::Test {
   // Of the time of the job, by class.
   std::map<v1::Goodput::Class, double> Account(const v1::Job& job) {
     const absl::Duration all =
-        TimeOf(job.end_time()) - TimeOf(job.create_time());
+        FromProto(job.end_time()) - FromProto(job.create_time());
     std::map<v1::Goodput::Class, double> account;
     for (const v1::Goodput::Share& share : job.goodput().shares()) {
       account[share.class_()] += absl::FDivDuration(WallOf(share), all);
@@ -289,9 +284,9 @@ TEST_F(GoodputAccountTest, ItEndsInTheUndisturbedBitsAndItsTimeIsNamed) {
              "classed, effective time %.1f%% (%.1f%% of the device "
              "time)\n",
              faults_.size(),
-             absl::FormatDuration(
-                 absl::Trunc(TimeOf(job.end_time()) - TimeOf(job.create_time()),
-                             absl::Seconds(1))),
+             absl::FormatDuration(absl::Trunc(
+                 FromProto(job.end_time()) - FromProto(job.create_time()),
+                 absl::Seconds(1))),
              job.attempts_size(), calm.size(), reader_.points(), 100 * classed,
              100 * effective, 100 * job.goodput().ratio());
 }

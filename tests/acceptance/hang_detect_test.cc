@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/scheduler/proto_time.h"
 #include "tests/acceptance/folder_watch.h"
 #include "tests/acceptance/length.h"
 #include "tests/acceptance/seed.h"
@@ -39,11 +40,6 @@ const absl::Duration kPromised = kLimit + absl::Seconds(2);
 const std::string& Undisturbed() {
   static const std::string adapter = UndisturbedAdapter(kRun);
   return adapter;
-}
-
-absl::Time TimeOf(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
 }
 
 // By the number of the stop.
@@ -74,7 +70,7 @@ class HangDetectTest : public ::testing::TestWithParam<int> {
     EXPECT_THAT(attempt.end_message(),
                 HasSubstr(absl::StrCat("rank ", rank_, " (cpu:")));
     EXPECT_THAT(attempt.end_message(), HasSubstr("has said nothing for"));
-    const absl::Duration found = TimeOf(attempt.end_time()) - stopped_;
+    const absl::Duration found = FromProto(attempt.end_time()) - stopped_;
     EXPECT_LT(found, kPromised);
     EXPECT_EQ(AdapterIn(out_), Undisturbed());
     // It does not go on when it is let.

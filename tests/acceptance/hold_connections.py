@@ -12,36 +12,37 @@ SETTINGS, PING, ACK = 4, 6, 1
 
 
 def frame(kind: int, flags: int = 0, payload: bytes = b"") -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + bytes(4) + payload
+  size = len(payload).to_bytes(3, "big")
+  return size + bytes([kind, flags]) + bytes(4) + payload
 
 
 async def answer(reader: asyncio.StreamReader,
                  writer: asyncio.StreamWriter) -> None:
-    while True:
-        head = await reader.readexactly(9)
-        payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
-        kind, flags = head[3], head[4]
-        if kind in (SETTINGS, PING) and not flags & ACK:
-            writer.write(frame(kind, ACK, payload if kind == PING else b""))
+  while True:
+    head = await reader.readexactly(9)
+    payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+    kind, flags = head[3], head[4]
+    if kind in (SETTINGS, PING) and not flags & ACK:
+      writer.write(frame(kind, ACK, payload if kind == PING else b""))
 
 
 async def hold(host: str, port: str, ca: str, count: str, fifo: str) -> None:
-    tls = ssl.create_default_context(cafile=ca)
-    tls.set_alpn_protocols(["h2"])
-    held = []
-    for _ in range(int(count)):
-        reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
-        writer.write(PREFACE + frame(SETTINGS))
-        held.append(asyncio.ensure_future(answer(reader, writer)))
-    with open(fifo, "w", encoding="ascii") as said:
-        said.write("held\n")
-    await asyncio.wait(held)
+  tls = ssl.create_default_context(cafile=ca)
+  tls.set_alpn_protocols(["h2"])
+  held = []
+  for _ in range(int(count)):
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
+    writer.write(PREFACE + frame(SETTINGS))
+    held.append(asyncio.ensure_future(answer(reader, writer)))
+  with open(fifo, "w", encoding="ascii") as said:
+    said.write("held\n")
+  await asyncio.wait(held)
 
 
 def main() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(hold(*sys.argv[1:]))
+  _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+  resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+  asyncio.run(hold(*sys.argv[1:]))
 
 
 main()

@@ -21,6 +21,7 @@
 #include "proto/contract/grpc_status.h"
 #include "proto/contract/version.h"
 #include "proto/contract/worker_version.h"
+#include "server/scheduler/proto_time.h"
 #include "tests/integration/long_run.h"
 #include "tests/integration/process.h"
 #include "tests/integration/test_cluster.h"
@@ -37,11 +38,6 @@ using worker::v1::WorkerService;
 constexpr LongRun kRun = {.steps = 300, .save_steps = 30};
 constexpr char kDeadline[] = "3s";
 constexpr absl::Duration kPromised = absl::Seconds(3 + 1);
-
-absl::Time TimeOf(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
 
 const std::string& Undisturbed() {
   static const std::string adapter = UndisturbedAdapter(kRun);
@@ -142,7 +138,7 @@ TEST_F(RendezvousFaultsTest, WhoIsMissingIsNamedAndTheNextAttemptGoesOn) {
   EXPECT_EQ(first.end_cause(), v1::Attempt::RENDEZVOUS_TIMEOUT);
   EXPECT_EQ(first.end_message(), "rank 1 did not join within 3s");
   const absl::Duration took =
-      TimeOf(first.end_time()) - TimeOf(first.start_time());
+      FromProto(first.end_time()) - FromProto(first.start_time());
   EXPECT_GE(took, absl::Seconds(3));
   EXPECT_LE(took, kPromised);
   EXPECT_EQ(refused, "TOKEN_INVALID");
